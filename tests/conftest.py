@@ -1,0 +1,51 @@
+"""The house rules of every test: no home but its own, no skip without its promise said aloud."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis.database import DirectoryBasedExampleDatabase
+
+RELEASE = os.environ.get("ISTHMUS_RELEASE") == "1"
+
+# The same examples in every ordinary run, fresh ones before a release.
+settings.register_profile("ci", deadline=None, derandomize=True, database=None)
+settings.register_profile(
+    "release",
+    deadline=None,
+    max_examples=2_000,
+    database=DirectoryBasedExampleDatabase(
+        Path(os.environ.get("HYPOTHESIS_STORAGE_DIRECTORY", ".hypothesis")) / "examples"
+    ),
+)
+settings.load_profile("release" if RELEASE else "ci")
+
+
+@pytest.fixture(scope="session")
+def release() -> bool:
+    """Whether the long counts of a release are wanted."""
+    return RELEASE
+
+
+@pytest.fixture(scope="session", autouse=True)
+def a_home_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the user's settings out of the tests, and the tests out of the user's files."""
+    home = tmp_path_factory.mktemp("home")
+    home.chmod(0o700)
+    for name in [name for name in os.environ if name.startswith("ISTHMUS_") and name != "ISTHMUS_RELEASE"]:
+        del os.environ[name]
+    os.environ["HOME"] = str(home)
+    for kind in ("CACHE_HOME", "CONFIG_HOME", "DATA_HOME", "STATE_HOME", "RUNTIME_DIR"):
+        os.environ[f"XDG_{kind}"] = str(home)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say of each skipped test which promise this machine did not prove."""
+    reasons = {
+        report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        for report in terminalreporter.stats.get("skipped", [])
+    }
+    for reason in sorted(reasons):
+        promise = reason.removeprefix("Skipped: ").removeprefix("NOT PROVEN HERE: ")
+        terminalreporter.write_line(f"NOT PROVEN HERE: {promise}")
