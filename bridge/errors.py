@@ -281,9 +281,18 @@ class Fault(BridgeError):
 
 
 class Stale(Fault):
-    """A fact moved between load and commit; load again and decide again."""
+    """A fact moved between load and commit; load again and decide again.
+
+    Attributes:
+        keys: The keys of the facts that moved, as the store names them.
+    """
 
     code = "stale"
+
+    def __init__(self, keys: tuple[object, ...] = ()) -> None:
+        """Keep which facts moved."""
+        super().__init__("A fact moved before the commit.")
+        self.keys = keys
 
 
 class CommitFailed(Fault):

@@ -1,0 +1,309 @@
+"""What a decision reads: records by key, and answers to questions over many records.
+
+A rule simply asks. What is not in memory raises ``Missing`` with its key; the
+pipeline loads it and runs the rule again, which is safe since rules are pure.
+So a rule never lists what it needs, and nothing is loaded that no rule asked for.
+"""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from msgspec import Struct
+
+from bridge.domain.model import (
+    Account,
+    ContactList,
+    Controls,
+    Credential,
+    LinkAsk,
+    Member,
+    Message,
+    Person,
+    StoredRecord,
+    Thread,
+    Tie,
+    Unlinking,
+    Verdict,
+)
+from bridge.domain.networks import handle_key
+from bridge.ids import AccountId, PersonId, Seq, ThreadId
+from bridge.wire.values import Network, OutcomeOf
+
+
+class Question(Struct, frozen=True, gc=False):
+    """The base of what is computed over many records; answers last for one batch only."""
+
+
+class HandleOwner(Question, frozen=True, gc=False):
+    """Whose handle is this? Answer: ``AccountId | None``. ``key`` is as ``handle_key`` gives it."""
+
+    network: Network
+    key: str
+
+
+class Mutual(Question, frozen=True, gc=False):
+    """Have these two accounts a friend in common? Answer: ``bool``."""
+
+    one: AccountId
+    other: AccountId
+
+
+class OwnUpto(Question, frozen=True, gc=False):
+    """How many messages did the account post in the thread up to this seq? Answer: ``int``."""
+
+    thread: ThreadId
+    account: AccountId
+    upto: int
+
+
+class Tightened(Question, frozen=True, gc=False):
+    """Which ties block, restrict or hide, owned by or aimed at any of these? Answer: ``tuple[Tie, ...]``."""
+
+    accounts: tuple[AccountId, ...]
+
+
+class OwnThreads(Question, frozen=True, gc=False):
+    """What does the account's list of threads come to, by the other side's network? Answer: ``ThreadCounts``."""
+
+    account: AccountId
+
+
+class ThreadCounts(Struct, frozen=True, gc=False):
+    """How many threads an account has.
+
+    Attributes:
+        crossing: Shown pair threads with accounts of other networks that are neither declined nor lapsed.
+        groups: Groups.
+        pending: Crossing pair threads that are unanswered requests of the account's, by id.
+        waiting: Crossing pair threads in which the account waits for the other's answer, by (thread, other).
+    """
+
+    crossing: int
+    groups: int
+    pending: tuple[ThreadId, ...]
+    waiting: tuple[tuple[ThreadId, AccountId], ...]
+
+
+class Arrivals(Question, frozen=True, gc=False):
+    """How did messages to this account fall since then, by sender? Answer: ``tuple[Arrived, ...]``."""
+
+    account: AccountId
+    since: int
+
+
+class Arrived(Struct, frozen=True, gc=False):
+    """Messages of one sender that fell alike: taken ones by their decision, refused ones by their verdict."""
+
+    sender: AccountId
+    outcome: OutcomeOf
+    category: str
+    messages: int
+
+
+Key = tuple[type, object]
+"""A record's kind and key (``(Tie, (owner, other))``), or ``(Question's class, the question)``."""
+
+
+class Missing(Exception):
+    """A rule asked for what is not in memory.
+
+    Attributes:
+        keys: What to load before the rule runs again.
+    """
+
+    def __init__(self, *keys: Key) -> None:
+        """Name what is missing."""
+        super().__init__()
+        self.keys = keys
+
+
+R = TypeVar("R")
+
+
+def key_of(record: StoredRecord | Message) -> Key:
+    """Give the key under which facts and stores keep a record."""
+    match record:
+        case Account() | Person() | Thread():
+            return type(record), record.id
+        case Tie():
+            return Tie, (record.owner, record.other)
+        case Member():
+            return Member, (record.thread, record.account)
+        case Message():
+            return Message, (record.thread, record.seq)
+        case Verdict():
+            return Verdict, (record.account, record.token)
+        case Controls() | ContactList() | Unlinking() | Credential():
+            return type(record), record.account
+        case LinkAsk():
+            return LinkAsk, (record.asker, record.other)
+        case _:
+            return type(record), getattr(record, "id", record)
+
+
+class Facts:
+    """The records and answers in memory. Between batches it equals what is on disk, as far as it goes."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._tables: dict[type, dict[object, object]] = {}
+        self._answers: dict[Question, object] = {}
+        self._accounts = self._table(Account)
+        self._ties = self._table(Tie)
+        self._threads = self._table(Thread)
+        self._members = self._table(Member)
+        self._verdicts = self._table(Verdict)
+
+    def _table(self, kind: type) -> dict[object, object]:
+        return self._tables.setdefault(kind, {})
+
+    # --- asking
+
+    def _get(self, kind: type[R], key: object) -> R | None:
+        try:
+            return self._tables[kind][key]  # type: ignore[return-value]  # a table holds its own kind
+        except KeyError:
+            raise Missing((kind, key)) from None
+
+    def find_account(self, account: AccountId) -> Account | None:
+        """Give the account, or None if there is none by this id."""
+        try:
+            return self._accounts[account]  # type: ignore[return-value]
+        except KeyError:
+            raise Missing((Account, account)) from None
+
+    def account(self, account: AccountId) -> Account:
+        """Give an account that is known to exist."""
+        found = self.find_account(account)
+        assert found is not None, "an id from a record names an account"
+        return found
+
+    def person_of(self, account: AccountId) -> Person:
+        """Give the person to whom an existing account belongs."""
+        found = self._get(Person, self.account(account).person)
+        assert found is not None, "every account belongs to exactly one person"
+        return found
+
+    def find_person(self, person: PersonId) -> Person | None:
+        """Give the person by id, or None."""
+        return self._get(Person, person)
+
+    def controls(self, account: AccountId) -> Controls:
+        """Give the account's controls; version 0 with all defaults if it never set any."""
+        return self._get(Controls, account) or Controls(account=account)
+
+    def tie(self, owner: AccountId, other: AccountId) -> Tie:
+        """Give what the owner has to do with the other; all false if nothing."""
+        key = (owner, other)
+        try:
+            return self._ties[key] or Tie(owner=owner, other=other)  # type: ignore[return-value]
+        except KeyError:
+            raise Missing((Tie, key), (Tie, (other, owner))) from None
+
+    def contacts(self, account: AccountId) -> ContactList:
+        """Give the account's uploaded contacts."""
+        return self._get(ContactList, account) or ContactList(account=account)
+
+    def find_thread(self, thread: ThreadId) -> Thread | None:
+        """Give the thread, or None."""
+        try:
+            return self._threads[thread]  # type: ignore[return-value]
+        except KeyError:
+            raise Missing((Thread, thread)) from None
+
+    def find_member(self, thread: ThreadId, account: AccountId) -> Member | None:
+        """Give the account's side of the thread, or None if it is not in it."""
+        key = (thread, account)
+        try:
+            return self._members[key]  # type: ignore[return-value]
+        except KeyError:
+            raise Missing((Member, key)) from None
+
+    def message(self, thread: ThreadId, seq: Seq) -> Message | None:
+        """Give the message, or None."""
+        return self._get(Message, (thread, seq))
+
+    def verdict(self, account: AccountId, token: str) -> Verdict | None:
+        """Give what became of a token, if memory knows.
+
+        A token that memory does not know is taken for a new one: the commit
+        finds out, and raises ``Stale``. Tokens are nearly always new, and a
+        look-up per message would cost as much as the whole decision.
+        """
+        return self._verdicts.get((account, token))  # type: ignore[return-value]
+
+    def link_ask(self, asker: AccountId, other: AccountId) -> LinkAsk | None:
+        """Give the link that the asker waits for, or None."""
+        return self._get(LinkAsk, (asker, other))
+
+    def unlinking(self, account: AccountId) -> Unlinking | None:
+        """Give the account's last unlink, or None."""
+        return self._get(Unlinking, account)
+
+    def has_credential(self, account: AccountId) -> bool:
+        """Say whether anyone can sign in to the account with a password."""
+        found = self._get(Credential, account)
+        return found is not None and found.password != ""
+
+    def handle_owner(self, network: Network, handle: str) -> AccountId | None:
+        """Give the account with this handle, however it is written."""
+        return self._ask(HandleOwner(network, handle_key(handle)))  # type: ignore[return-value]
+
+    def have_mutual_friend(self, one: AccountId, other: AccountId) -> bool:
+        """Say whether the two have a friend in common."""
+        return bool(self._ask(Mutual(one, other)))
+
+    def own_upto(self, thread: ThreadId, account: AccountId, upto: int) -> int:
+        """Count the account's messages in the thread up to a seq."""
+        return self._ask(OwnUpto(thread, account, upto))  # type: ignore[return-value]
+
+    def tightened(self, accounts: tuple[AccountId, ...]) -> tuple[Tie, ...]:
+        """Give the ties that block, restrict or hide, owned by or aimed at any of these."""
+        return self._ask(Tightened(accounts))  # type: ignore[return-value]
+
+    def own_threads(self, account: AccountId) -> ThreadCounts:
+        """Count the account's threads."""
+        return self._ask(OwnThreads(account))  # type: ignore[return-value]
+
+    def arrivals(self, account: AccountId, since: int) -> tuple[Arrived, ...]:
+        """Tell how messages to the account fell since then."""
+        return self._ask(Arrivals(account, since))  # type: ignore[return-value]
+
+    def _ask(self, question: Question) -> object:
+        try:
+            return self._answers[question]
+        except KeyError:
+            raise Missing((type(question), question)) from None
+
+    # --- learning
+
+    def learn(self, key: Key, value: object) -> None:
+        """Take in what the store knows of a key: a record, None if there is none, or an answer."""
+        kind, name = key
+        if isinstance(name, Question):
+            self._answers[name] = value
+        else:
+            self._table(kind)[name] = value
+
+    def apply(self, records: Iterable[StoredRecord | Message]) -> None:
+        """Move the facts by what a decision made: the only way in which facts move."""
+        for record in records:
+            kind, name = key_of(record)
+            self._table(kind)[name] = record
+            if kind is Account:
+                self._answers[HandleOwner(record.network, handle_key(record.handle))] = record.id  # type: ignore[union-attr]
+
+    def forget(self, keys: Iterable[Key]) -> None:
+        """Drop what may differ from the disk."""
+        for kind, name in keys:
+            self._table(kind).pop(name, None)
+
+    def forget_answers(self) -> None:
+        """Drop all answers: they hold for one batch."""
+        self._answers.clear()
+
+    def shrink(self, most: int) -> None:
+        """Keep at most this many records of each kind, the newest; only between batches."""
+        for table in self._tables.values():
+            for key in list(table)[: max(0, len(table) - most)]:
+                del table[key]
