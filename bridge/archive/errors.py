@@ -52,8 +52,8 @@ class NotAnArchive(ArchiveError):
 
     code = "archive_unrecognised"
     default = (
-        "This does not look like an Instagram or Facebook archive; give the ZIP as downloaded or its top folder, "
-        "and name the network if the archive is an old one."
+        "This does not look like an Instagram or Facebook archive; give the ZIP as downloaded or its top "
+        "folder, and name the network if the archive is an old one."
     )
 
 

@@ -6,6 +6,7 @@ Names are display names (archives carry no ids); ``at_ms`` is in milliseconds
 and ``at_s`` in seconds since 1970, as the archives have them.
 """
 
+import re
 from enum import StrEnum
 from typing import Literal
 
@@ -218,3 +219,29 @@ class ThreadRecord(msgspec.Struct, frozen=True, gc=False):
     is_group: bool = False
     image: Media | None = None
     extras: bytes = b""
+
+
+FOLDERS = {
+    "inbox": Section.INBOX,
+    "message_requests": Section.REQUESTS,
+    "filtered_threads": Section.FILTERED,
+    "archived_threads": Section.ARCHIVED,
+    "e2ee_cutover": Section.E2EE,
+    "broadcast": Section.BROADCAST,
+}
+"""The official folders and what they mean."""
+
+_UNUSUAL = re.compile(r"[^\w.-]+")
+
+
+def thread_path(section: Section, title: str, number: int | None = None) -> str:
+    """Make a thread's key as the official archives do, ``inbox/ben_17``: folder, squashed title, number.
+
+    Args:
+        section: Where it lies.
+        title: The other's user name or the group's name.
+        number: What tells threads of one title apart; keep it the same from export to export.
+    """
+    folder = next(name for name, meant in FOLDERS.items() if meant is section)
+    squashed = _UNUSUAL.sub("", title.casefold())[:60].strip(".") or "thread"
+    return f"{folder}/{squashed}" if number is None else f"{folder}/{squashed}_{number}"

@@ -13,7 +13,7 @@ class Finding:
     """One thing that was not read.
 
     Attributes:
-        path: The file, and the place in it where one is known: ``inbox/x_1/message_1.json messages[3].sender_name``.
+        path: The file, and where known the place in it: ``inbox/x_1/message_1.json messages[3].content``.
         reason: For people.
     """
 
@@ -55,7 +55,7 @@ class ArchiveReport:
         repeated: Files that a second part holds in another version; the first part's was read.
         broken_files: Files that could not be read; the rest was.
         skipped_rows: Messages and list entries that could not be understood.
-        skipped_parts: Pieces of a message (a reaction, a photo) that could not be understood; the message was kept.
+        skipped_parts: Pieces of a message (a reaction, a photo) not understood; the message was kept.
         unknown_keys: Keys that the bridge does not know; kept with the message, and exported again.
         unknown_values: Settings whose value the bridge could not interpret.
     """
