@@ -1,15 +1,17 @@
 """The bootstrap: what it says, when it sets up, and that a second run does not."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import go
+import go_setup
 
 
 @pytest.fixture
@@ -23,20 +25,20 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def installed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Set up for pretence: an environment of one link, and a list of what would have been installed."""
     names: list[str] = []
 
     def make(venv: Path) -> None:
         names.append("venv")
-        (venv / "bin").mkdir(parents=True)
-        (venv / "isthmus").mkdir()
+        go_setup.claim(venv)
+        (venv / "bin").mkdir()
         (venv / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
-        go.python_in(venv).symlink_to(sys.executable)
+        go_setup.python_in(venv).symlink_to(sys.executable)
 
-    monkeypatch.setattr(go, "make_venv", make)
-    monkeypatch.setattr(go, "install", lambda venv, root, name: names.append(name))
-    yield names
+    monkeypatch.setattr(go_setup, "make_venv", make)
+    monkeypatch.setattr(go_setup, "install", lambda venv, root, name: names.append(name))
+    return names
 
 
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -78,7 +80,7 @@ def test_an_unknown_command_points_to_the_help() -> None:
 
 
 def test_an_old_python_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(go.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
 
     with pytest.raises(SystemExit) as exit_:
         go.newer_python((3, 9))
@@ -88,7 +90,7 @@ def test_an_old_python_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_an_old_python_hands_over_to_a_newer_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(go.shutil, "which", lambda name: sys.executable if name == "python3.12" else None)
+    monkeypatch.setattr(shutil, "which", lambda name: sys.executable if name == "python3.12" else None)
 
     assert go.newer_python((3, 9)) == sys.executable
 
@@ -100,7 +102,7 @@ def test_a_version_managers_empty_shim_is_passed_over(
     shim.write_text("#!/bin/sh\nexit 127\n", "utf-8")
     shim.chmod(0o755)
     found = {"python3.13": str(shim), "python3.11": sys.executable}
-    monkeypatch.setattr(go.shutil, "which", found.get)
+    monkeypatch.setattr(shutil, "which", found.get)
 
     assert go.newer_python((3, 9)) == sys.executable
 
@@ -110,28 +112,28 @@ def test_a_new_python_runs_as_it_is() -> None:
 
 
 def test_the_first_run_sets_up_and_the_second_does_not(root: Path, installed: list[str]) -> None:
-    venv = go.prepare(root, ("runtime",))
+    venv = go_setup.prepare(root, ("runtime",))
     first = list(installed)
 
-    again = go.prepare(root, ("runtime",))
+    again = go_setup.prepare(root, ("runtime",))
 
     assert venv == again == root / ".venv"
     assert first == installed == ["venv", "runtime"]
 
 
 def test_another_command_installs_only_what_it_adds(root: Path, installed: list[str]) -> None:
-    go.prepare(root, ("test",))
+    go_setup.prepare(root, ("test",))
 
-    go.prepare(root, ("test", "lint"))
+    go_setup.prepare(root, ("test", "lint"))
 
     assert installed == ["venv", "test", "lint"]
 
 
 def test_a_changed_lock_is_installed_anew(root: Path, installed: list[str]) -> None:
-    go.prepare(root, ("runtime",))
+    go_setup.prepare(root, ("runtime",))
     (root / "requirements" / "runtime.txt").write_text("runtime==2 \\\n", "utf-8")
 
-    go.prepare(root, ("runtime",))
+    go_setup.prepare(root, ("runtime",))
 
     assert installed == ["venv", "runtime", "runtime"]
 
@@ -139,11 +141,11 @@ def test_a_changed_lock_is_installed_anew(root: Path, installed: list[str]) -> N
 def test_a_moved_repository_is_set_up_anew(
     root: Path, installed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go.prepare(root, ("runtime",))
+    go_setup.prepare(root, ("runtime",))
     moved = root.rename(root.with_name("moved"))
 
-    assert not go.serves(moved / ".venv", moved)
-    assert go.is_ours_to_make(moved / ".venv")
+    assert not go_setup.serves(moved / ".venv", moved)
+    assert go_setup.is_ours_to_make(moved / ".venv")
 
 
 def test_an_interrupted_setting_up_is_begun_again(
@@ -152,11 +154,12 @@ def test_an_interrupted_setting_up_is_begun_again(
     def fail(venv: Path, root: Path, name: str) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
-        broken.setattr(go, "install", fail)
-        go.prepare(root, ("runtime",))
+    with monkeypatch.context() as broken:
+        broken.setattr(go_setup, "install", fail)
+        with pytest.raises(KeyboardInterrupt):
+            go_setup.prepare(root, ("runtime",))
 
-    go.prepare(root, ("runtime",))
+    go_setup.prepare(root, ("runtime",))
 
     assert installed == ["venv", "runtime"]
 
@@ -167,7 +170,7 @@ def test_an_environment_that_somebody_else_made_is_left_alone(
     theirs = root / ".venv" / "theirs"
     theirs.mkdir(parents=True)
 
-    venv = go.find_venv(root, {"XDG_CACHE_HOME": str(tmp_path / "cache")})
+    venv = go_setup.find_venv(root, {"XDG_CACHE_HOME": str(tmp_path / "cache")})
 
     assert theirs.exists()
     assert venv.is_relative_to(tmp_path / "cache" / "isthmus")
@@ -176,9 +179,9 @@ def test_an_environment_that_somebody_else_made_is_left_alone(
 def test_a_folder_that_cannot_be_written_is_served_from_the_users_cache(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(go.os, "access", lambda path, mode: Path(path) != root)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != root)
 
-    venv = go.find_venv(root, {"HOME": str(tmp_path / "home")})
+    venv = go_setup.find_venv(root, {"HOME": str(tmp_path / "home")})
 
     assert venv.parent == tmp_path / "home" / ".cache" / "isthmus"
 
@@ -186,10 +189,10 @@ def test_a_folder_that_cannot_be_written_is_served_from_the_users_cache(
 def test_somebody_without_a_home_is_set_up_in_a_private_folder(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(go.os, "access", lambda path, mode: Path(path) != root)
-    monkeypatch.setattr(go.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != root)
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
 
-    venv = go.find_venv(root, {"HOME": "/dev/null/nowhere"})
+    venv = go_setup.find_venv(root, {"HOME": "/dev/null/nowhere"})
 
     assert venv.parent == tmp_path / f"isthmus-{os.getuid()}"
     assert venv.parent.stat().st_mode & 0o077 == 0
@@ -198,11 +201,11 @@ def test_somebody_without_a_home_is_set_up_in_a_private_folder(
 def test_two_repositories_do_not_share_a_cached_environment(tmp_path: Path) -> None:
     cache = {"XDG_CACHE_HOME": str(tmp_path)}
 
-    assert go.find_venv(tmp_path / "one", cache) != go.find_venv(tmp_path / "two", cache)
+    assert go_setup.find_venv(tmp_path / "one", cache) != go_setup.find_venv(tmp_path / "two", cache)
 
 
 def test_two_runs_at_once_set_up_once(root: Path, installed: list[str]) -> None:
-    runs = [threading.Thread(target=go.prepare, args=(root, ("runtime",))) for _ in range(4)]
+    runs = [threading.Thread(target=go_setup.prepare, args=(root, ("runtime",))) for _ in range(4)]
 
     for one in runs:
         one.start()
@@ -213,7 +216,7 @@ def test_two_runs_at_once_set_up_once(root: Path, installed: list[str]) -> None:
 
 
 def test_the_environment_imports_the_code_where_it_stands(root: Path, installed: list[str]) -> None:
-    venv = go.prepare(root, ("runtime",))
+    venv = go_setup.prepare(root, ("runtime",))
 
     command = (venv / "bin" / "isthmus").read_text("utf-8")
 
@@ -241,8 +244,8 @@ def test_a_release_run_tells_the_tests_to_count_long() -> None:
 def test_a_machine_without_any_way_is_told_the_next_step(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(go, "ways_to_make", lambda venv: [["false"]])
-    monkeypatch.setattr(go, "install_debian_venv", lambda: False)
+    monkeypatch.setattr(go_setup, "ways_to_make", lambda venv: [["false"]])
+    monkeypatch.setattr(go_setup, "install_debian_venv", lambda: False)
     monkeypatch.setattr(go, "ROOT", root)
 
     code = go.main(["demo"])
