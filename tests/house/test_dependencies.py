@@ -31,7 +31,7 @@ def test_a_lock_holds_pins_hashes_and_comments_and_no_address(name: str) -> None
     parts = re.split(r"^(?=[a-zA-Z])", re.sub(r"^ *#.*\n", "", text, flags=re.M), flags=re.M)
 
     assert "http" not in re.sub(r"^(httpx|httpcore)==.*$", "", text, flags=re.M)
-    assert not re.search(r"index-url|find-links|trusted-host|\bfile:|(?<!= )(?<!\w)/\w", text)
+    assert not re.search(r"index-url|find-links|trusted-host|file:/|(?<!= )(?<!\w)/\w", text)
     for part in filter(None, parts):
         first, *hashes = part.rstrip().split("\n")
         assert REQUIREMENT.match(first), first
