@@ -9,13 +9,15 @@ becomes ``°``. Files that ``encode`` writes are free of it.
 """
 
 import json
+import re
 from contextlib import suppress
 from typing import Any
 
 import orjson
 
 BOM = b"\xef\xbb\xbf"
-_ESCAPES = tuple(f"\\u00{high}".encode() for high in "89abcdefABCDEF")
+_ASCII_ESCAPE = re.compile(rb"\0(?=[0-7])")
+_KEPT_ESCAPE = rb"\\\\u00"
 
 
 def undo(text: str) -> str:
@@ -92,20 +94,26 @@ def scrub(value: Any) -> Any:
 
 
 def _mend(data: bytes) -> bytes | None:
-    """Undo the bug in the file's bytes, or say with ``None`` that this would not equal undoing each string.
+    r"""Undo the bug in the file's bytes, or say with ``None`` that this would not equal undoing each string.
 
-    It is equal when every escape above ASCII is one of the bug's and every
-    byte is ASCII: strings end at an ASCII quote, so no character spans two.
-    Measured three to ten times faster than string by string.
+    It is equal when every byte is ASCII and every escape is one of the bug's
+    (``\u00XX``): strings end at an ASCII quote, so no character spans two.
+    Python's own unescaping does the work in C; escapes of ASCII characters
+    and all other backslashes are doubled before, so that they survive it.
+    Measured five times faster than string by string in Cyrillic.
     """
-    if not data.isascii() or b"\\\\u" in data or data.count(b"\\u") != data.count(b"\\u00"):
+    if b"\\u" not in data:
+        return data if data.isascii() else None
+    if b"\0" in data or not data.isascii():
         return None
-    if not any(escape in data for escape in _ESCAPES):
-        return data
-    held = data.replace(b"\\", b"\\\\")
-    for escape in _ESCAPES:
-        held = held.replace(b"\\" + escape, escape)
-    return held.decode("unicode_escape").encode("latin-1")
+    held = data.replace(b"\\u00", b"\0")
+    if b"\\u" in held or b"\\\0" in held:
+        return None
+    held = _ASCII_ESCAPE.sub(_KEPT_ESCAPE, held.replace(b"\\", b"\\\\")).replace(b"\0", b"\\x")
+    try:
+        return held.decode("unicode_escape").encode("latin-1")
+    except UnicodeDecodeError:
+        return None
 
 
 def encode(value: Any) -> bytes:

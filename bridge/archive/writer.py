@@ -36,7 +36,7 @@ from bridge.archive.text import encode
 PER_FILE = 10_000
 """Messages in one file, as the networks have it."""
 
-COMPRESSION = 1  # measured: level 6 doubles the time of an export for files a tenth smaller
+COMPRESSION = 3  # measured: level 6 takes 2.6 times as long for files a sixth smaller
 ROOTS: dict[Network, str] = {"direct": "your_instagram_activity", "messenger": "your_facebook_activity"}
 LINKS_FILE = "personal_information/personal_information/linked_meta_accounts.json"
 
@@ -60,15 +60,12 @@ class ZipTarget:
 
     def write(self, name: str, data: IO[bytes] | bytes) -> None:
         """Write one file."""
-        entry = zipfile.ZipInfo(name)  # dated 1980: an export knows no time
-        entry.compress_type = zipfile.ZIP_DEFLATED
-        entry.create_system = 3
-        entry.external_attr = 0o100600 << 16
-        if isinstance(data, bytes):
-            self._zip.writestr(entry, data, compresslevel=COMPRESSION)
-            return
-        with self._zip.open(entry, "w", force_zip64=True) as file:
-            shutil.copyfileobj(data, file, MIB)
+        # Opened by name, an entry is dated 1980: an export knows no time, and equal records give equal bytes.
+        with self._zip.open(name, "w", force_zip64=True) as file:
+            if isinstance(data, bytes):
+                file.write(data)
+            else:
+                shutil.copyfileobj(data, file, MIB)
 
     def close(self) -> None:
         """Write the directory."""
