@@ -1,0 +1,391 @@
+"""A small model of the product as people meet it: who writes, what he is told, and where it is found.
+
+It imports nothing of the bridge and is written another way than the rules: as plain questions about a
+little world, so that agreement between the two means something. One principle decides most doubts:
+what *tightens* (a block, a restriction, a decline) looks at every account of both persons; what *loosens*
+(a follow, a friendship, a contact) looks only at the account that speaks, and at the receiver's own accounts.
+"""
+
+from dataclasses import dataclass, field
+
+DEFAULTS = {
+    "direct": {
+        "messenger_friends": "inbox",
+        "followers": "requests",
+        "phone_contacts": "requests",
+        "messenger_friends_of_friends": "requests",
+        "others_on_direct": "requests",
+        "others_on_messenger": "requests",
+    },
+    "messenger": {
+        "direct_following": "inbox",
+        "phone_contacts": "requests",
+        "friends_of_friends": "requests",
+        "direct_followers": "requests",
+        "others_on_messenger": "requests",
+        "others_on_direct": "requests",
+    },
+}
+MAY_BE_INBOX = {
+    ("direct", "messenger_friends"),
+    ("messenger", "direct_following"),
+    ("messenger", "phone_contacts"),
+    ("messenger", "friends_of_friends"),
+    ("messenger", "direct_followers"),
+}
+NEEDS_LINK = {
+    ("direct", "messenger_friends"),
+    ("direct", "phone_contacts"),
+    ("direct", "messenger_friends_of_friends"),
+    ("messenger", "direct_following"),
+    ("messenger", "direct_followers"),
+}
+
+
+class Refused(Exception):
+    """The product would refuse this command; ``code`` says how, and nothing has changed."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(slots=True)
+class Account:
+    network: str
+    hybrid: str
+    controls: dict[str, str]
+    keep_connected: bool = False
+    state: str = "active"
+    private: bool = False
+
+
+@dataclass(slots=True)
+class Seat:
+    """How one member has a thread: where it lies, whether he agreed to it, how much he said in it."""
+
+    folder: str = "inbox"
+    consent: str = "none"
+    said: int = 0
+    acceptance_seen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What the sender is told, and where the receiver finds the message (``nowhere`` if refused)."""
+
+    sender_class: str
+    found: str
+
+
+@dataclass(slots=True)
+class Model:
+    """The little world. Accounts are named by whoever builds it; ``s`` speaks and ``r`` receives."""
+
+    accounts: dict[str, Account] = field(default_factory=dict)
+    persons: dict[str, frozenset[str]] = field(default_factory=dict)
+    follows: set[tuple[str, str]] = field(default_factory=set)
+    friends: set[frozenset[str]] = field(default_factory=set)
+    contacts: set[tuple[str, str]] = field(default_factory=set)
+    blocks: set[tuple[str, str]] = field(default_factory=set)
+    restrictions: set[tuple[str, str]] = field(default_factory=set)
+    hiding: set[tuple[str, str]] = field(default_factory=set)
+    floors: set[tuple[str, str]] = field(default_factory=set)
+    threads: dict[frozenset[str], dict[str, Seat]] = field(default_factory=dict)
+
+    # --- accounts, persons, links ---
+
+    def add_account(self, name: str, network: str, *, private: bool = False) -> None:
+        hybrid = "never" if network == "direct" else "on"
+        self.accounts[name] = Account(network, hybrid, dict(DEFAULTS[network]), private=private)
+        self.persons[name] = frozenset({name})
+
+    def set_state(self, name: str, state: str) -> None:
+        self.accounts[name].state = state
+
+    def is_linked(self, name: str) -> bool:
+        """Say whether this account's person also has an account on another network."""
+        return any(self.accounts[own].network != self.accounts[name].network for own in self.persons[name])
+
+    def link(self, a: str, b: str) -> None:
+        if len(self.persons[a]) > 1 or len(self.persons[b]) > 1:
+            raise Refused("already_linked")
+        if self.accounts[a].network == self.accounts[b].network:
+            raise Refused("same_network")
+        for name in (a, b):
+            self.persons[name] = frozenset({a, b})
+
+    def unlink(self, leaving: str) -> None:
+        """Take an account out of its person; each keeps the blocks, restrictions and declines over it."""
+        person = self.persons[leaving]
+        if len(person) == 1:
+            return
+        for marks in (self.blocks, self.restrictions, self.hiding):
+            for by, of in list(marks):
+                if person in (self.persons[by], self.persons[of]) and self.persons[by] != self.persons[of]:
+                    marks.update((x, y) for x in self.persons[by] for y in self.persons[of])
+        for own in person:
+            if self.accounts[own].network == "direct" and self.accounts[own].hybrid == "on":
+                self.accounts[own].hybrid = "off"
+        rest = person - {leaving}
+        self.persons[leaving] = frozenset({leaving})
+        for own in rest:
+            self.persons[own] = rest
+
+    def upgrade(self, name: str) -> None:
+        account = self.accounts[name]
+        if account.network != "direct":
+            raise Refused("not_available")
+        if not self.is_linked(name):
+            raise Refused("needs_link")
+        if account.hybrid == "on":
+            return
+        for own in self.persons[name]:
+            self.accounts[own].hybrid = "on"
+        if account.controls["others_on_messenger"] == "none":
+            account.controls["others_on_messenger"] = "requests"
+
+    def leave_hybrid(self, name: str) -> None:
+        """Disconnect the person: none of his accounts crosses until he upgrades again."""
+        if not any(self.accounts[own].network == "direct" for own in self.persons[name]):
+            raise Refused("needs_link")
+        if "never" in {self.accounts[own].hybrid for own in self.persons[name]}:
+            raise Refused("not_upgraded")
+        for own in self.persons[name]:
+            self.accounts[own].hybrid = "off"
+
+    # --- settings and ties ---
+
+    def set_control(self, name: str, category: str, outcome: str) -> None:
+        account = self.accounts[name]
+        known = category in account.controls and outcome in ("inbox", "requests", "none")
+        if not known or (outcome == "inbox" and (account.network, category) not in MAY_BE_INBOX):
+            raise Refused("invalid_control")
+        if (account.network, category) in NEEDS_LINK and not self.is_linked(name):
+            raise Refused("needs_link")
+        account.controls[category] = outcome
+        self._leave_if_so_set(name)
+
+    def set_keep_connected(self, name: str, keep: bool) -> None:
+        self.accounts[name].keep_connected = keep
+        self._leave_if_so_set(name)
+
+    def _leave_if_so_set(self, name: str) -> None:
+        account = self.accounts[name]
+        refuses = account.network == "direct" and account.controls["others_on_messenger"] == "none"
+        if refuses and account.hybrid == "on" and not account.keep_connected:
+            self.leave_hybrid(name)
+
+    def follow(self, a: str, b: str) -> None:
+        if not self.accounts[a].network == self.accounts[b].network == "direct" or a == b:
+            raise Refused("not_on_this_network")
+        self.follows.add((a, b))
+
+    def unfollow(self, a: str, b: str) -> None:
+        self.follows.discard((a, b))
+
+    def befriend(self, a: str, b: str) -> None:
+        if not self.accounts[a].network == self.accounts[b].network == "messenger" or a == b:
+            raise Refused("not_on_this_network")
+        self.friends.add(frozenset({a, b}))
+
+    def unfriend(self, a: str, b: str) -> None:
+        self.friends.discard(frozenset({a, b}))
+
+    def add_contact(self, owner: str, other: str) -> None:
+        """Put the verified number of ``other`` into the contacts of ``owner``."""
+        self.contacts.add((owner, other))
+
+    def block(self, by: str, of: str) -> None:
+        if of in self.persons[by]:
+            raise Refused("cannot_block_self")
+        self.blocks.add((by, of))
+
+    def unblock(self, by: str, of: str) -> None:
+        self._lift(self.blocks, by, of)
+
+    def restrict(self, by: str, of: str) -> None:
+        if of in self.persons[by]:
+            raise Refused("cannot_restrict_self")
+        self.restrictions.add((by, of))
+
+    def unrestrict(self, by: str, of: str) -> None:
+        self._lift(self.restrictions, by, of)
+        for pair, seats in self.threads.items():
+            for member in pair & self.persons[by]:
+                if pair - {member} <= self.persons[of] and seats[member].consent == "accepted":
+                    seats[member].acceptance_seen = True
+
+    def _lift(self, marks: set[tuple[str, str]], by: str, of: str) -> None:
+        marks -= {(x, y) for x in self.persons[by] for y in self.persons[of]}
+
+    # --- writing and answering ---
+
+    def send(self, s: str, r: str, *, text: bool = True, spam: bool = False) -> Sent:
+        """Let ``s`` write to ``r`` once; a reply is a send by the other side."""
+        if r in self.persons[s]:
+            return Sent("cannot_message_self", "nowhere")
+        if self.must_wait(s, r, text=text):
+            return Sent("request_pending", "nowhere")
+        outcome, _ = self.judge(s, r, spam=spam)
+        if outcome == "none":
+            return Sent("not_accepting", "nowhere")
+        seats = self.threads.setdefault(frozenset({s, r}), {s: Seat(), r: Seat()})
+        mine, theirs = seats[s], seats[r]
+        mine.said += 1
+        mine.folder, mine.consent = "inbox", "accepted"
+        self.hiding.discard((s, r))
+        theirs.folder, theirs.consent = placed(theirs.folder, theirs.consent, outcome)
+        return Sent("ok", self.folder(r, s))
+
+    def accept(self, r: str, s: str) -> None:
+        """Take the waiting request of ``s``; he sees it only if he is not restricted."""
+        seat = self._waiting(r, s)
+        seat.folder, seat.consent = "inbox", "accepted"
+        seat.acceptance_seen = not self._marked(self.restrictions, r, s)
+        self.hiding.discard((r, s))
+
+    def decline(self, r: str, s: str, *, hide: bool = False) -> None:
+        """Turn the waiting request of ``s`` away, and with ``hide`` what follows into hidden."""
+        self._waiting(r, s).consent = "declined"
+        if hide:
+            self.hiding.add((r, s))
+
+    def archive(self, owner: str, other: str) -> None:
+        if self.folder(owner, other) not in ("inbox", "requests"):
+            raise Refused("not_found")
+        self.threads[frozenset({owner, other})][owner].folder = "archived"
+
+    def _waiting(self, r: str, s: str) -> Seat:
+        seat = self._seat(r, s)
+        if seat is None or seat.consent != "pending":
+            raise Refused("not_found")
+        return seat
+
+    # --- what can be seen ---
+
+    def folder(self, owner: str, other: str) -> str:
+        """Say where ``owner`` finds this thread; a restriction covers the inbox while it lasts."""
+        seat = self._seat(owner, other)
+        if seat is None or seat.consent == "declined":
+            return "nowhere"
+        if self._marked(self.restrictions, owner, other):
+            return "requests" if seat.folder == "inbox" else seat.folder
+        if seat.folder == "requests" and seat.consent == "accepted":
+            return "inbox"
+        return seat.folder
+
+    def folders(self, owner: str) -> dict[str, str]:
+        """Name the folder of every thread that ``owner`` can find, by the other member."""
+        found = {}
+        for pair in self.threads:
+            if owner in pair:
+                (other,) = pair - {owner}
+                found[other] = self.folder(owner, other)
+        return {other: folder for other, folder in found.items() if folder != "nowhere"}
+
+    # --- who may reach whom ---
+
+    def judge(self, s: str, r: str, *, spam: bool = False) -> tuple[str, str]:
+        """Decide the next message of ``s`` to ``r`` and name the rule, whatever the stranger limit says."""
+        sender, receiver = self.accounts[s], self.accounts[r]
+        if r in self.persons[s]:
+            return "none", "self"
+        if receiver.state != "active":
+            return "none", "not_active"
+        if self._marked(self.blocks, s, r) or self._marked(self.blocks, r, s):
+            return "none", "blocked"
+        if (s, r) in self.floors:
+            return "none", "floor"
+        category = self.category(s, r)
+        setting = receiver.controls[category]
+        seat = self._seat(r, s)
+        if sender.network != receiver.network:
+            if not self.may_cross(s, r):
+                return "none", "left_hybrid"
+            if setting == "none" and not receiver.keep_connected:
+                return "none", f"closed:{category}"
+        if self._marked(self.restrictions, r, s):
+            return self._sifted("requests", s, r, spam), "restricted"
+        if seat is not None and (seat.consent == "accepted" or seat.said):
+            return "inbox", "accepted"
+        if self._marked(self.hiding, r, s):
+            return "hidden", "hidden_after_decline"
+        if (r, s) in self.follows:
+            return "inbox", "follows"
+        if frozenset({r, s}) in self.friends:
+            return "inbox", "friends"
+        return self._sifted(setting, s, r, spam), f"control:{category}"
+
+    def may_cross(self, s: str, r: str) -> bool:
+        """Say whether both hybrid states let ``s`` start, or at least answer, across the networks."""
+        states = self.accounts[s].hybrid, self.accounts[r].hybrid
+        if "off" in states:
+            return False
+        seat = self._seat(r, s)
+        return states[0] == "on" or (seat is not None and seat.said > 0)
+
+    def category(self, s: str, r: str) -> str:
+        """Name the most specific category of ``r`` that the account ``s`` is in."""
+        here, there = self.accounts[r].network, self.accounts[s].network
+        if here != there and self.accounts[r].hybrid == "never":
+            return f"others_on_{there}"
+        linked = self.is_linked(r)
+        own = self.persons[r]
+        twins = {name for name in own if self.accounts[name].network != here}
+        friend_of_twin = any(frozenset({twin, s}) in self.friends for twin in twins)
+        talked = any((seat := self._seat(twin, s)) is not None and seat.said for twin in twins)
+        has_number = (s, r) in self.contacts
+        if here == "direct":
+            if linked and (friend_of_twin or talked):
+                return "messenger_friends"
+            if (s, r) in self.follows:
+                return "followers"
+            if linked and has_number:
+                return "phone_contacts"
+            if linked and any(self._share_a_friend(s, twin) for twin in twins):
+                return "messenger_friends_of_friends"
+        else:
+            if linked and (talked or any((twin, s) in self.follows for twin in twins)):
+                return "direct_following"
+            if has_number:
+                return "phone_contacts"
+            if self._share_a_friend(s, r):
+                return "friends_of_friends"
+            if linked and any((s, twin) in self.follows for twin in twins):
+                return "direct_followers"
+        return f"others_on_{there}"
+
+    def must_wait(self, s: str, r: str, *, text: bool = True) -> bool:
+        """Say whether the stranger limit stands: only what ``s`` himself can see counts."""
+        seat = self._seat(r, s)
+        if seat is not None and (seat.said or seat.acceptance_seen):
+            return False
+        if (r, s) in self.follows or frozenset({r, s}) in self.friends:
+            return False
+        mine = self._seat(s, r)
+        return not text or (mine is not None and mine.said > 0)
+
+    def _seat(self, owner: str, other: str) -> Seat | None:
+        seats = self.threads.get(frozenset({owner, other}))
+        return seats[owner] if seats else None
+
+    def _marked(self, marks: set[tuple[str, str]], by: str, of: str) -> bool:
+        return any((x, y) in marks for x in self.persons[by] for y in self.persons[of])
+
+    def _share_a_friend(self, a: str, b: str) -> bool:
+        of_a = {name for pair in self.friends if a in pair for name in pair - {a}}
+        of_b = {name for pair in self.friends if b in pair for name in pair - {b}}
+        return bool(of_a & of_b - {a, b})
+
+    def _sifted(self, outcome: str, s: str, r: str, spam: bool) -> str:
+        is_friend = any(frozenset({own, s}) in self.friends for own in self.persons[r])
+        return "hidden" if outcome == "requests" and spam and not is_friend else outcome
+
+
+def placed(folder: str, consent: str, outcome: str) -> tuple[str, str]:
+    """Say where a thread lies for a member after one more message that was taken with this outcome."""
+    folder = "hidden" if folder == "hidden" else outcome  # only its owner brings it up again
+    if consent == "accepted":
+        return folder, consent
+    return folder, "none" if folder == "inbox" else "pending"
