@@ -45,7 +45,7 @@ R = TypeVar("R")
 
 
 class Journal(Struct):
-    """An account's lines from ``oldest`` on: when each was noted, and a message's place or minus an event's."""
+    """An account's lines from ``oldest`` on: when noted, and a message's place or minus an event's."""
 
     oldest: int = 1
     lines: list[tuple[int, int]] = []
