@@ -12,6 +12,11 @@ import go
 CI = (go.ROOT / ".ci" / "run").read_text("utf-8")
 PURE = sorted([*(go.ROOT / "bridge" / "wire").rglob("*.py"), *(go.ROOT / "bridge" / "domain").rglob("*.py")])
 
+SOURCES = [
+    *go.ROOT.glob("go*.py"),
+    *(path for folder in ("bridge", "clients", "benchmarks") for path in (go.ROOT / folder).rglob("*.py")),
+]
+
 
 def test_the_readme_and_ci_run_the_same_two_commands() -> None:
     readme = (go.ROOT / "README.md").read_text("utf-8")
@@ -52,21 +57,33 @@ def test_every_module_says_what_it_is_for() -> None:
     folders = ("bridge", "clients", "benchmarks", "tests")
     modules = [path for folder in folders for path in (go.ROOT / folder).rglob("*.py")]
 
-    silent = [path for path in modules if not ast.get_docstring(ast.parse(path.read_bytes()))]
+    silent = [str(path) for path in modules if not ast.get_docstring(ast.parse(path.read_bytes()))]
 
     assert silent == []
 
 
 def test_no_source_file_outgrows_its_limit() -> None:
-    folders = ("bridge", "clients")
-    modules = [
-        *go.ROOT.glob("go*.py"),
-        *(path for folder in folders for path in (go.ROOT / folder).rglob("*.py")),
-    ]
-
-    too_long = {path.name for path in modules if len(path.read_text("utf-8").splitlines()) > 400}
+    too_long = {path.name for path in SOURCES if len(path.read_text("utf-8").splitlines()) > 400}
 
     assert too_long == set()
+
+
+def test_no_function_outgrows_its_limit() -> None:
+    too_long = {
+        f"{path.relative_to(go.ROOT)}: {node.name}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and lines_of_code(node) > 40
+    }
+
+    assert too_long == set()
+
+
+def lines_of_code(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return how many lines a function has, its docstring apart."""
+    said = function.body[0] if ast.get_docstring(function) else None
+    docstring = (said.end_lineno or 0) - said.lineno + 1 if said else 0
+    return (function.end_lineno or 0) - function.lineno + 1 - docstring
 
 
 def test_a_skip_names_the_promise_that_this_machine_did_not_prove(tmp_path: Path) -> None:
