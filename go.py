@@ -167,7 +167,7 @@ def cover(arguments: list[str]) -> int:
 
 def bench(arguments: list[str]) -> int:
     """Run the benchmarks."""
-    venv = prepare(ROOT, ("runtime", "bench"))
+    venv = prepare(ROOT, ("bench",))
     os.chdir(ROOT)
     return become(venv, ["-m", "benchmarks", *arguments])
 

@@ -31,10 +31,12 @@ def python_in(venv: Path) -> Path:
     return venv / "bin" / "python"
 
 
-def find_venv(root: Path, environ: dict[str, str]) -> Path:
+def find_venv(root: Path, environ: dict[str, str], names: tuple[str, ...]) -> Path:
     """Choose the folder of the environment: beside the code if we may, else in the user's cache."""
     beside = root / ".venv"
-    if serves(beside, root) or (os.access(root, os.W_OK) and is_ours_to_make(beside)):
+    if serves(beside, root) and not missing_locks(beside, root, names):
+        return beside  # whoever made it: nothing needs to be written
+    if os.access(root, os.W_OK) and is_ours_to_make(beside):
         return beside
     wanted = environ.get("XDG_CACHE_HOME") or os.path.join(environ.get("HOME") or "~", ".cache")
     cache = Path(os.path.expanduser(wanted)) / "isthmus"
@@ -84,7 +86,7 @@ def missing_locks(venv: Path, root: Path, names: tuple[str, ...]) -> list[str]:
 
 def prepare(root: Path, names: tuple[str, ...]) -> Path:
     """Make sure that the environment holds these lock files; return its folder."""
-    venv = find_venv(root, dict(os.environ))
+    venv = find_venv(root, dict(os.environ), names)
     if serves(venv, root) and not missing_locks(venv, root, names):
         return venv
     with one_at_a_time(venv.with_name(f"{venv.name}.lock")):

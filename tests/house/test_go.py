@@ -170,7 +170,7 @@ def test_an_environment_that_somebody_else_made_is_left_alone(
     theirs = root / ".venv" / "theirs"
     theirs.mkdir(parents=True)
 
-    venv = go_setup.find_venv(root, {"XDG_CACHE_HOME": str(tmp_path / "cache")})
+    venv = go_setup.find_venv(root, {"XDG_CACHE_HOME": str(tmp_path / "cache")}, ())
 
     assert theirs.exists()
     assert venv.is_relative_to(tmp_path / "cache" / "isthmus")
@@ -181,9 +181,23 @@ def test_a_folder_that_cannot_be_written_is_served_from_the_users_cache(
 ) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != root)
 
-    venv = go_setup.find_venv(root, {"HOME": str(tmp_path / "home")})
+    venv = go_setup.find_venv(root, {"HOME": str(tmp_path / "home")}, ())
 
     assert venv.parent == tmp_path / "home" / ".cache" / "isthmus"
+
+
+def test_somebody_elses_environment_serves_as_far_as_it_goes(
+    root: Path, tmp_path: Path, installed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = go_setup.prepare(root, ("runtime",))
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and may(path, mode))
+    home = {"HOME": str(tmp_path / "home")}
+
+    enough, too_little = (go_setup.find_venv(root, home, (name,)) for name in ("runtime", "lint"))
+
+    assert enough == shared
+    assert too_little.is_relative_to(tmp_path / "home")
 
 
 def test_somebody_without_a_home_is_set_up_in_a_private_folder(
@@ -192,7 +206,7 @@ def test_somebody_without_a_home_is_set_up_in_a_private_folder(
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != root)
     monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
 
-    venv = go_setup.find_venv(root, {"HOME": "/dev/null/nowhere"})
+    venv = go_setup.find_venv(root, {"HOME": "/dev/null/nowhere"}, ())
 
     assert venv.parent == tmp_path / f"isthmus-{os.getuid()}"
     assert venv.parent.stat().st_mode & 0o077 == 0
@@ -201,7 +215,7 @@ def test_somebody_without_a_home_is_set_up_in_a_private_folder(
 def test_two_repositories_do_not_share_a_cached_environment(tmp_path: Path) -> None:
     cache = {"XDG_CACHE_HOME": str(tmp_path)}
 
-    assert go_setup.find_venv(tmp_path / "one", cache) != go_setup.find_venv(tmp_path / "two", cache)
+    assert go_setup.find_venv(tmp_path / "one", cache, ()) != go_setup.find_venv(tmp_path / "two", cache, ())
 
 
 def test_two_runs_at_once_set_up_once(root: Path, installed: list[str]) -> None:
