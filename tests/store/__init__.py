@@ -1,0 +1,1 @@
+"""The stores: one contract that each engine must keep, and what is an engine's own."""

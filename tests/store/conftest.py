@@ -1,0 +1,21 @@
+"""Every test that asks for a store is run once with each engine."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bridge.store.base import Store
+from tests.store.engines import ENGINES, Engine
+
+
+@pytest.fixture(params=sorted(ENGINES))
+def engine(request: pytest.FixtureRequest) -> Engine:
+    return ENGINES[request.param]
+
+
+@pytest.fixture
+async def store(engine: Engine, tmp_path: Path) -> AsyncIterator[Store]:
+    opened = await engine.open(tmp_path)
+    yield opened
+    await opened.close()
