@@ -11,7 +11,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -64,7 +63,7 @@ if __name__ == "__main__":  # before the first line that an older Python would n
         os.execv(NEWER, [NEWER, *sys.argv])
 
 import go_setup  # noqa: E402 # an older Python could not read it
-from go_setup import prepare, python_in, say  # noqa: E402
+from go_setup import cache_of, prepare, python_in, say  # noqa: E402
 
 Command = Callable[[list[str]], int]
 
@@ -79,7 +78,7 @@ def tool_environment(venv: Path) -> dict[str, str]:
     """Return this process's environment, with every tool's cache where this user may write."""
     caches = venv / "isthmus"
     if not os.access(caches, os.W_OK):
-        caches = Path(tempfile.mkdtemp(prefix="isthmus-"))
+        caches = cache_of(ROOT, dict(os.environ)).with_suffix(".tools")
     pytest_cache = shlex.quote(f"cache_dir={caches / 'pytest'}")
     return {
         **os.environ,

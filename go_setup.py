@@ -38,6 +38,11 @@ def find_venv(root: Path, environ: dict[str, str], names: tuple[str, ...]) -> Pa
         return beside  # whoever made it: nothing needs to be written
     if os.access(root, os.W_OK) and is_ours_to_make(beside):
         return beside
+    return cache_of(root, environ)
+
+
+def cache_of(root: Path, environ: dict[str, str]) -> Path:
+    """Return the folder in this user's cache that belongs to this copy of the code."""
     wanted = environ.get("XDG_CACHE_HOME") or os.path.join(environ.get("HOME") or "~", ".cache")
     cache = Path(os.path.expanduser(wanted)) / "isthmus"
     try:
