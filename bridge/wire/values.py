@@ -177,8 +177,8 @@ class MessageView(View, frozen=True, kw_only=True):
         text: What it says; absent if it was cut into ``parts``.
         parts: The text cut to what the reader's network shows.
         reply_to: The ``seq`` of the message that it answers.
-        origin: The network on which it was said.
-        kind: ``text``, or what an imported row was (``photo``, ``call``, …).
+        origin: The network on which it was said; absent once the content was erased.
+        kind: ``text``, what an imported row was (``photo``, ``call``, …), or ``erased``.
         translation: What the crossing did to it.
         digest: HMAC of the original content, in hex.
         link: The thread's hash chain up to here, in hex.
@@ -191,7 +191,7 @@ class MessageView(View, frozen=True, kw_only=True):
     text: str | None = None
     parts: tuple[str, ...] = ()
     reply_to: Seq | None = None
-    origin: Network
+    origin: Network | None = None
     kind: str = "text"
     translation: Translation | None = None
     digest: str = ""

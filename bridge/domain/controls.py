@@ -1,0 +1,202 @@
+"""Message controls: where a message from a given sender may land.
+
+The categories of both networks, most specific first, as data. A control belongs
+to the receiving account; which category a sender falls in is computed from the
+sending account's network and from what the receiver's accounts know.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from bridge.domain.facts import Facts
+from bridge.domain.model import Account, Controls
+from bridge.errors import InvalidControl, NeedsLink
+from bridge.ids import AccountId, thread_of_pair
+from bridge.wire.values import ControlView, Network, OutcomeOf
+
+
+class Sides(Struct, frozen=True):
+    """Who asks to reach whom.
+
+    Attributes:
+        facts: What is known.
+        sender: The account that speaks.
+        receiver: The account that is written to.
+        twins: The receiver's other accounts.
+    """
+
+    facts: Facts
+    sender: Account
+    receiver: Account
+    twins: tuple[Account, ...]
+
+
+class Category(Struct, frozen=True, kw_only=True):
+    """One row of an account's message controls.
+
+    Attributes:
+        name: Its name on the wire.
+        senders: The network of the senders that it is about; None: any.
+        options: What it may be set to.
+        default: What it is until it is set.
+        needs_link: Whether it applies only to linked accounts.
+        fact: The word for what put a sender in it; ``sender:`` before it if only the sender owns that fact.
+        holds: Whether a sender is in it.
+    """
+
+    name: str
+    senders: Network | None
+    options: tuple[str, ...]
+    default: str
+    needs_link: bool
+    fact: str
+    holds: Callable[[Sides], bool]
+
+
+def _has_chatted(facts: Facts, owner: AccountId, other: AccountId) -> bool:
+    member = facts.find_member(thread_of_pair(owner, other), owner)
+    return member is not None and member.sent > 0
+
+
+def _friend_of_a_twin(sides: Sides) -> bool:
+    return any(
+        sides.facts.tie(twin.id, sides.sender.id).friend or _has_chatted(sides.facts, twin.id, sides.sender.id)
+        for twin in sides.twins
+        if twin.network is sides.sender.network
+    )
+
+
+def _followed_by_a_twin(sides: Sides) -> bool:
+    return any(
+        sides.facts.tie(twin.id, sides.sender.id).follows or _has_chatted(sides.facts, twin.id, sides.sender.id)
+        for twin in sides.twins
+        if twin.network is sides.sender.network
+    )
+
+
+def _follows_a_twin(sides: Sides) -> bool:
+    return any(
+        sides.facts.tie(sides.sender.id, twin.id).follows for twin in sides.twins if twin.network is sides.sender.network
+    )
+
+
+def _follows(sides: Sides) -> bool:
+    return sides.facts.tie(sides.sender.id, sides.receiver.id).follows
+
+
+def _has_the_number(sides: Sides) -> bool:
+    return bool(sides.receiver.phone) and sides.receiver.phone in sides.facts.contacts(sides.sender.id).phones
+
+
+def _friend_of_a_friend(sides: Sides) -> bool:
+    return sides.facts.have_mutual_friend(sides.receiver.id, sides.sender.id)
+
+
+def _friend_of_a_friend_of_a_twin(sides: Sides) -> bool:
+    return any(
+        sides.facts.have_mutual_friend(twin.id, sides.sender.id)
+        for twin in sides.twins
+        if twin.network is sides.sender.network
+    )
+
+
+def _anyone(sides: Sides) -> bool:
+    return True
+
+
+_STRANGER: Final = ("requests", "none")
+_KNOWN: Final = ("inbox", "requests", "none")
+_DIRECT, _MESSENGER = Network.DIRECT, Network.MESSENGER
+
+CATEGORIES: Final[dict[Network, tuple[Category, ...]]] = {
+    network: tuple(
+        Category(name=name, senders=senders, options=options, default=default, needs_link=link, fact=fact, holds=holds)
+        for name, senders, options, default, link, fact, holds in rows
+    )
+    for network, rows in {
+        _DIRECT: (
+            ("messenger_friends", _MESSENGER, _KNOWN, "inbox", True, "friend_or_chatted_there", _friend_of_a_twin),
+            ("followers", _DIRECT, _STRANGER, "requests", False, "follower", _follows),
+            ("phone_contacts", None, _STRANGER, "requests", True, "sender:has_number", _has_the_number),
+            ("messenger_friends_of_friends", _MESSENGER, _STRANGER, "requests", True, "mutual_friend",
+             _friend_of_a_friend_of_a_twin),
+            ("others_on_direct", _DIRECT, _STRANGER, "requests", False, "anyone", _anyone),
+            ("others_on_messenger", _MESSENGER, _STRANGER, "requests", False, "anyone", _anyone),
+        ),
+        _MESSENGER: (
+            ("direct_following", _DIRECT, _KNOWN, "inbox", True, "followed_or_chatted_there", _followed_by_a_twin),
+            ("phone_contacts", None, _KNOWN, "requests", False, "sender:has_number", _has_the_number),
+            ("friends_of_friends", _MESSENGER, _KNOWN, "requests", False, "mutual_friend", _friend_of_a_friend),
+            ("direct_followers", _DIRECT, _KNOWN, "requests", True, "follower_there", _follows_a_twin),
+            ("others_on_messenger", _MESSENGER, _STRANGER, "requests", False, "anyone", _anyone),
+            ("others_on_direct", _DIRECT, _STRANGER, "requests", False, "anyone", _anyone),
+        ),
+    }.items()
+}  # fmt: skip
+"""Whom a control is about, most specific first: the first that holds for a sender decides."""
+
+GROUP_ADDS: Final = "group_adds"
+GROUP_OPTIONS: Final[dict[Network, tuple[str, ...]]] = {
+    Network.DIRECT: ("everyone", "following"),
+    Network.MESSENGER: ("everyone", "friends"),
+}
+"""Who may add an account to a group; others' adds become invitations in requests."""
+
+
+def category_of(sides: Sides) -> Category:
+    """Find the most specific category that a sender is in."""
+    linked = bool(sides.twins)
+    for category in CATEGORIES[sides.receiver.network]:
+        if category.senders not in (None, sides.sender.network) or (category.needs_link and not linked):
+            continue
+        if category.holds(sides):
+            return category
+    raise AssertionError("the last categories of a network hold for anyone")
+
+
+def outcome_for(controls: Controls, category: Category) -> OutcomeOf:
+    """Say where the messages of a category land."""
+    return OutcomeOf(controls.outcomes.get(category.name, category.default))
+
+
+def may_refuse(controls: Controls, network: Network, senders: Network) -> bool:
+    """Say whether any category for senders of a network is ``none``: if not, no category need be found."""
+    return any(
+        controls.outcomes.get(category.name, category.default) == "none"
+        for category in CATEGORIES[network]
+        if category.senders in (None, senders)
+    )
+
+
+def rows_of(account: Account, controls: Controls, linked: bool) -> Iterator[ControlView]:
+    """Show an account's controls, most specific first."""
+    for category in CATEGORIES[account.network]:
+        yield ControlView(
+            category=category.name,
+            outcome=controls.outcomes.get(category.name, category.default),
+            options=category.options,
+            available=linked or not category.needs_link,
+        )
+    options = GROUP_OPTIONS[account.network]
+    yield ControlView(category=GROUP_ADDS, outcome=controls.outcomes.get(GROUP_ADDS, options[0]), options=options)
+
+
+def check(account: Account, linked: bool, wanted: Mapping[str, str]) -> None:
+    """See that a change of controls is possible.
+
+    Raises:
+        InvalidControl: If there is no such category, or it does not take the outcome.
+        NeedsLink: If the category exists only for linked accounts.
+    """
+    rows = {row.category: row for row in rows_of(account, Controls(account=account.id), linked)}
+    for name, outcome in wanted.items():
+        row = rows.get(name)
+        path = f"$.controls.{name if row else '[...]'}"
+        if row is None:
+            raise InvalidControl("There is no such category for this account.", path=path)
+        if outcome not in row.options:
+            raise InvalidControl(f"{name} takes one of: {', '.join(row.options)}.", path=path)
+        if not row.available:
+            raise NeedsLink(path=path)

@@ -1,0 +1,66 @@
+"""What the operator and the session layer do to accounts and devices: never asked for on the wire.
+
+They take the same road as commands: decided purely, committed in a batch, audited.
+"""
+
+from msgspec import Struct
+
+from bridge.domain.model import Device
+from bridge.ids import AccountId, DeviceId
+from bridge.wire.values import AccountState, Network
+
+
+class CreateAccount(Struct, frozen=True, kw_only=True):
+    """Make an account. ``password`` is its argon2id hash; empty: nobody can sign in yet.
+
+    Attributes:
+        account: Its id, where the caller must know it beforehand; absent: a fresh one.
+        phone: A verified number (E.164), kept as a keyed hash only.
+    """
+
+    network: Network
+    handle: str
+    name: str
+    password: str = ""
+    account: AccountId | None = None
+    region: str = ""
+    phone: str = ""
+    private: bool = False
+    professional: bool = False
+    minor: bool = False
+
+
+class ChangeAccount(Struct, frozen=True, kw_only=True):
+    """Change what only the operator may change; absent fields stay."""
+
+    account: AccountId
+    region: str | None = None
+    phone: str | None = None
+    professional: bool | None = None
+    minor: bool | None = None
+    suspected: bool | None = None
+    state: AccountState | None = None
+
+
+class SetPassword(Struct, frozen=True, kw_only=True):
+    """Replace an account's password hash; its devices but ``keep`` are signed out."""
+
+    account: AccountId
+    password: str
+    devices: tuple[Device, ...] = ()
+    keep: DeviceId | None = None
+
+
+class PutDevice(Struct, frozen=True, kw_only=True):
+    """Add a device, or note that one was seen or revoked."""
+
+    device: Device
+
+
+class EraseAccount(Struct, frozen=True, kw_only=True):
+    """Mark an account as deleted for good; its content is erased by the store."""
+
+    account: AccountId
+
+
+Deed = CreateAccount | ChangeAccount | SetPassword | PutDevice | EraseAccount

@@ -1,0 +1,137 @@
+"""What a decision gives back: records to keep, what to tell whom, and the answer."""
+
+from collections.abc import Callable
+from typing import NoReturn
+
+from msgspec import Struct, field
+
+from bridge.domain.facts import Facts
+from bridge.domain.model import Account, AuditLine, Member, Message, StoredRecord, Thread
+from bridge.domain.policy import Policy
+from bridge.errors import BridgeError, NotFound
+from bridge.ids import AccountId, ThreadId
+from bridge.wire.events import JournalEvent, Typed
+from bridge.wire.replies import Done, Reply
+
+
+class Outcome(Struct):
+    """What one command came to: all of it is kept, or nothing.
+
+    A refused send is an outcome too: its verdict is kept like any other's.
+
+    Attributes:
+        reply: The answer, or the refusal that answers after the commit.
+        records: The successors of the records that change.
+        messages: New messages.
+        told: What exactly to tell whom, in order.
+        passing: What to tell whom without keeping it.
+        audit: Lines for the audit log.
+    """
+
+    reply: Reply | BridgeError = field(default_factory=Done)
+    records: list[StoredRecord] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    told: list[tuple[Message | JournalEvent, tuple[AccountId, ...]]] = field(default_factory=list)
+    passing: list[tuple[Typed, tuple[AccountId, ...]]] = field(default_factory=list)
+    audit: list[AuditLine] = field(default_factory=list)
+
+    @property
+    def changes(self) -> bool:
+        """Say whether there is anything to commit."""
+        return bool(self.records or self.messages or self.told or self.audit)
+
+
+class Scene(Struct):
+    """Everything that a rule may look at besides the command.
+
+    Attributes:
+        facts: What is known.
+        policy: What the operator decided.
+        account: The account that the session's device signed in to.
+        now: The time, in milliseconds since 1970.
+        chance: Gives so many unguessable bytes.
+        proven: Accounts whose password the session has proven with this call.
+        phone_key: The key under which phone numbers are hashed; never stored in the database.
+        in_flight: How many other commands of the person wait behind this one.
+    """
+
+    facts: Facts
+    policy: Policy
+    account: AccountId
+    now: int
+    chance: Callable[[int], bytes]
+    proven: frozenset[AccountId] = frozenset()
+    phone_key: bytes = b""
+    in_flight: int = 0
+
+    @property
+    def legs(self) -> tuple[AccountId, ...]:
+        """The accounts that the session may use."""
+        return legs_of(self.facts, self.account)
+
+    def own(self, account: AccountId) -> Account:
+        """Give an account that the session may use.
+
+        Raises:
+            NotFound: If it may not.
+        """
+        if account != self.account and account not in self.legs:
+            raise NotFound(path="$.as")
+        return self.facts.account(account)
+
+    def seat(self, thread_id: ThreadId) -> tuple[Thread, Member]:
+        """Give a thread and the own side of it.
+
+        Raises:
+            NotFound: If the session has no side in it: strangers learn nothing.
+        """
+        thread = self.facts.find_thread(thread_id)
+        if thread is not None:
+            if self.account in thread.members:
+                leg: AccountId | None = self.account
+            else:
+                leg = next((leg for leg in self.legs if leg in thread.members), None)
+            side = self.facts.find_member(thread_id, leg) if leg is not None else None
+            if side is not None:
+                return thread, side
+        raise NotFound(path="$.thread")
+
+    def note(self, deed: str, account: AccountId, detail: str = "") -> AuditLine:
+        """Write a line for the audit log."""
+        return AuditLine(at=self.now, actor=self.account, deed=deed, account=account, detail=detail)
+
+
+def legs_of(facts: Facts, account: AccountId) -> tuple[AccountId, ...]:
+    """Give the accounts that a device signed in to ``account`` may use.
+
+    Its own; and the person's others with single sign-on, or where both take
+    part in hybrid messaging, which merges their inboxes.
+    """
+    own = facts.account(account)
+    person = facts.person_of(account)
+    if len(person.accounts) == 1:
+        return (account,)
+    return (
+        account,
+        *(
+            other
+            for other in person.accounts
+            if other != account and (person.single_sign_on or are_merged(own, facts.account(other)))
+        ),
+    )
+
+
+def are_merged(one: Account, other: Account) -> bool:
+    """Say whether two accounts of a person share one inbox."""
+    return one.hybrid == "on" and other.hybrid == "on"
+
+
+def other_of(thread: Thread, account: AccountId) -> AccountId:
+    """Give the other member of a pair thread."""
+    one, other = thread.members
+    return other if one == account else one
+
+
+def refuse(error: BridgeError) -> NoReturn:
+    """Refuse a call that is malformed or not allowed; nothing of it is kept."""
+    raise error

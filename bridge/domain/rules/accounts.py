@@ -1,0 +1,170 @@
+"""Accounts as such: how they appear, how they are made, deleted and taken back, and their devices."""
+
+from msgspec.structs import replace
+
+from bridge.domain.deeds import ChangeAccount, CreateAccount, EraseAccount, PutDevice, SetPassword
+from bridge.domain.model import Account, Credential, Person
+from bridge.domain.networks import NETWORKS, handle_key
+from bridge.domain.outcome import Outcome, Scene
+from bridge.domain.rules.graph import phone_hash
+from bridge.domain.views import own_account_view
+from bridge.errors import Expired, HandleTaken, Invalid, NotFound, ProofFailed
+from bridge.ids import AccountId, home_of
+from bridge.wire.commands import DeleteAccount, RestoreAccount, SetProfile
+from bridge.wire.events import AccountStateChanged, ProfileChanged
+from bridge.wire.replies import Done, Profile
+from bridge.wire.values import AccountState
+
+_ID_LENGTH = 8
+
+
+def set_profile(scene: Scene, command: SetProfile) -> Outcome:
+    """Change how an account appears; what the person syncs changes on its other accounts too."""
+    own = scene.own(command.as_)
+    if command.handle is not None:
+        check_handle(scene, own, command.handle)
+    wanted = {
+        "handle": command.handle,
+        "name": command.name,
+        "picture": command.picture,
+        "private": command.private,
+        "shows_typing": command.shows_typing,
+        "shows_presence": command.shows_presence,
+        "shows_receipts": command.shows_receipts,
+    }
+    after = replace(own, **{field: value for field, value in wanted.items() if value is not None})
+    person = scene.facts.person_of(own.id)
+    outcome = Outcome(reply=Profile(account=own_account_view(after, person)))
+    if after == own:
+        return outcome
+    changed = [after]
+    for other in map(scene.facts.account, person.accounts):
+        if other.id != own.id and (person.sync_name or person.sync_picture):
+            name = after.name if person.sync_name else other.name
+            picture = after.picture if person.sync_picture else other.picture
+            if (name, picture) != (other.name, other.picture):
+                changed.append(replace(other, name=name, picture=picture))
+    for account in changed:
+        outcome.records.append(account)
+        outcome.told.append((ProfileChanged(account=own_account_view(account, person)), (account.id,)))
+    return outcome
+
+
+def delete_account(scene: Scene, command: DeleteAccount) -> Outcome:
+    """Make an account unreachable now; its content goes after the grace time."""
+    own = scene.own(command.as_)
+    if own.id not in scene.proven:
+        raise ProofFailed(path="$.password")
+    after = replace(
+        own, state=AccountState.DEACTIVATED, erase_at=scene.now + scene.policy.erase_grace_s * 1000
+    )
+    return _state_changed(scene, after, "delete_account")
+
+
+def restore_account(scene: Scene, command: RestoreAccount) -> Outcome:
+    """Take back a deletion in time."""
+    own = scene.own(command.as_)
+    if own.erase_at == 0 or own.erase_at < scene.now:
+        raise Expired("There is no deletion to take back.", path="$.as")
+    return _state_changed(scene, replace(own, state=AccountState.ACTIVE, erase_at=0), "restore_account")
+
+
+def create_account(scene: Scene, deed: CreateAccount) -> Outcome:
+    """Make an account, alone in its person."""
+    name = deed.account or AccountId("a" + scene.chance(_ID_LENGTH).hex())
+    account = Account(
+        id=name,
+        network=deed.network,
+        handle=deed.handle,
+        name=deed.name,
+        person=home_of(name),
+        hybrid=NETWORKS[deed.network].starts_hybrid,
+        region=deed.region,
+        phone=phone_hash(scene.phone_key, deed.phone) if deed.phone else b"",
+        private=deed.private,
+        professional=deed.professional,
+        minor=deed.minor,
+    )
+    check_handle(scene, account, deed.handle)
+    person = Person(id=account.person, accounts=(name,))
+    return Outcome(
+        reply=Profile(account=own_account_view(account, person)),
+        records=[account, person, Credential(account=name, password=deed.password)],
+        audit=[scene.note("create_account", name, f"{deed.network} {deed.handle}")],
+    )
+
+
+def change_account(scene: Scene, deed: ChangeAccount) -> Outcome:
+    """Change what only the operator may."""
+    own = scene.facts.find_account(deed.account)
+    if own is None:
+        raise NotFound("There is no such account.", path="$.account")
+    wanted = {
+        "region": deed.region,
+        "phone": None if deed.phone is None else phone_hash(scene.phone_key, deed.phone) if deed.phone else b"",
+        "professional": deed.professional,
+        "minor": deed.minor,
+        "suspected": deed.suspected,
+        "state": deed.state,
+    }
+    changes = {field: value for field, value in wanted.items() if value is not None}
+    after = replace(own, **changes)
+    outcome = _state_changed(scene, after, "change_account")
+    outcome.audit = [scene.note("change_account", own.id, ", ".join(changes))]
+    return outcome
+
+
+def set_password(scene: Scene, deed: SetPassword) -> Outcome:
+    """Replace a password; every device of the account but the one that did it is signed out."""
+    if scene.facts.find_account(deed.account) is None:
+        raise NotFound("There is no such account.", path="$.account")
+    revoked = [replace(device, revoked=True) for device in deed.devices if device.id != deed.keep]
+    return Outcome(
+        records=[Credential(account=deed.account, password=deed.password), *revoked],
+        audit=[scene.note("set_password", deed.account)],
+    )
+
+
+def put_device(scene: Scene, deed: PutDevice) -> Outcome:
+    """Keep a device's state."""
+    deed_name = "revoke_device" if deed.device.revoked else "sign_in"
+    return Outcome(
+        records=[deed.device], audit=[scene.note(deed_name, deed.device.account, f"device {deed.device.id}")]
+    )
+
+
+def erase_account(scene: Scene, deed: EraseAccount) -> Outcome:
+    """Leave of an account only its id and its links in chains."""
+    own = scene.facts.find_account(deed.account)
+    if own is None:
+        raise NotFound("There is no such account.", path="$.account")
+    after = replace(
+        own, state=AccountState.DELETED, handle=own.id, name="", picture="", phone=b"", region="", erase_at=0
+    )
+    outcome = _state_changed(scene, after, "erase_account")
+    outcome.records.append(Credential(account=own.id, password=""))
+    return outcome
+
+
+def check_handle(scene: Scene, own: Account, handle: str) -> None:
+    """See that a handle can be used.
+
+    Raises:
+        HandleTaken: If another account has it, however written.
+        Invalid: If nothing of it is left to compare, or white space is in it.
+    """
+    if not handle_key(handle) or any(character.isspace() for character in handle):
+        raise Invalid("A handle has no spaces.", path="$.handle")
+    owner = scene.facts.handle_owner(own.network, handle)
+    if owner is not None and owner != own.id:
+        raise HandleTaken(path="$.handle")
+
+
+def _state_changed(scene: Scene, after: Account, deed: str) -> Outcome:
+    view = own_account_view(after, scene.facts.person_of(after.id))
+    return Outcome(
+        reply=Done(),
+        records=[after],
+        told=[(AccountStateChanged(account=view), (after.id,))],
+        audit=[scene.note(deed, after.id, f"state {after.state}")],
+    )

@@ -1,0 +1,113 @@
+"""Setting message controls, and what a change would do."""
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from bridge.domain.controls import CATEGORIES, check, outcome_for, rows_of
+from bridge.domain.model import Account, Controls
+from bridge.domain.networks import NETWORKS
+from bridge.domain.outcome import Outcome, Scene
+from bridge.domain.rules.hybrid import leave
+from bridge.errors import StaleVersion
+from bridge.wire import replies
+from bridge.wire.commands import GetControls, PreviewControls, SetControls
+from bridge.wire.events import ControlsChanged
+from bridge.wire.values import Hybrid, OutcomeOf
+
+
+def set_controls(scene: Scene, command: SetControls) -> Outcome:
+    """Change controls in one write, made against a version; leaving hybrid messaging where that follows."""
+    account = scene.own(command.as_)
+    before = scene.facts.controls(account.id)
+    check(account, is_linked(scene, account), command.controls)
+    if command.if_version != before.version:
+        raise StaleVersion(f"The controls are at version {before.version}.", path="$.if_version")
+    after = changed(before, command.controls, command.keep_connected)
+    outcome = Outcome(
+        records=[after],
+        told=[(ControlsChanged(account=account.id, version=after.version), (account.id,))],
+        audit=[scene.note("set_controls", account.id, told_as(before, after))],
+    )
+    effects = replies.Effects()
+    if leaves(account, before, after):
+        left = leave(scene, account)
+        outcome.records += left.records
+        outcome.told += left.told
+        outcome.audit += left.audit
+        assert isinstance(left.reply, replies.Effects)
+        effects = left.reply
+    outcome.reply = replies.ControlsChanged(version=after.version, effects=effects)
+    return outcome
+
+
+def get_controls(scene: Scene, query: GetControls) -> replies.Controls:
+    """Show an account's controls."""
+    account = scene.own(query.as_)
+    controls = scene.facts.controls(account.id)
+    return replies.Controls(
+        account=account.id,
+        version=controls.version,
+        keep_connected=controls.keep_connected,
+        controls=tuple(rows_of(account, controls, is_linked(scene, account))),
+    )
+
+
+def preview_controls(scene: Scene, query: PreviewControls) -> replies.ControlsPreview:
+    """Show what a change would do: its effects, and how past messages would have fallen, by category only."""
+    account = scene.own(query.as_)
+    before = scene.facts.controls(account.id)
+    check(account, is_linked(scene, account), query.controls)
+    after = changed(before, query.controls, query.keep_connected)
+    effects = replies.Effects()
+    if leaves(account, before, after):
+        left = leave(scene, account).reply
+        assert isinstance(left, replies.Effects)
+        effects = left
+    categories = {category.name: category for category in CATEGORIES[account.network]}
+    counts: dict[tuple[str, OutcomeOf, OutcomeOf], int] = {}
+    for arrived in scene.facts.arrivals(account.id, scene.now - scene.policy.preview_s * 1000):
+        category = categories.get(arrived.category)
+        if category is not None and arrived.outcome is not (would_be := outcome_for(after, category)):
+            key = (category.name, arrived.outcome, would_be)
+            counts[key] = counts.get(key, 0) + arrived.messages
+    moved = tuple(
+        replies.Moved(category=name, was=was, would_be=would, messages=count)
+        for (name, was, would), count in sorted(counts.items())
+    )
+    return replies.ControlsPreview(effects=effects, moved=moved)
+
+
+def changed(before: Controls, outcomes: Mapping[str, str], keep_connected: bool | None) -> Controls:
+    """Give the successor of a record of controls."""
+    return replace(
+        before,
+        version=before.version + 1,
+        outcomes={**before.outcomes, **outcomes},
+        keep_connected=before.keep_connected if keep_connected is None else keep_connected,
+    )
+
+
+def leaves(account: Account, before: Controls, after: Controls) -> bool:
+    """Say whether a change leaves hybrid messaging: refusing the other network's strangers is how people leave it."""
+    control = NETWORKS[account.network].leaving_control
+    if control is None or account.hybrid is not Hybrid.ON or after.keep_connected:
+        return False
+    return after.outcomes.get(control) == "none" and (before.outcomes.get(control) != "none" or before.keep_connected)
+
+
+def told_as(before: Controls, after: Controls) -> str:
+    """Say what a change changed, from what to what."""
+    parts = [
+        f"{name}: {before.outcomes.get(name, 'default')} → {outcome}"
+        for name, outcome in after.outcomes.items()
+        if before.outcomes.get(name) != outcome
+    ]
+    if before.keep_connected is not after.keep_connected:
+        parts.append(f"keep_connected: {after.keep_connected}")
+    return ", ".join(parts)
+
+
+def is_linked(scene: Scene, account: Account) -> bool:
+    """Say whether the account is linked to another."""
+    return len(scene.facts.person_of(account.id).accounts) > 1

@@ -1,0 +1,199 @@
+"""Relations: follow, befriend, block, restrict, and whose number is in whose contacts."""
+
+from hashlib import sha256
+from hmac import digest as hmac_digest
+
+from msgspec.structs import replace
+
+from bridge.domain.model import Account, ContactList, Member, Thread, Tie
+from bridge.domain.networks import NETWORKS
+from bridge.domain.outcome import Outcome, Scene, other_of
+from bridge.domain.place import displace, restore
+from bridge.domain.routing import restricts
+from bridge.domain.views import account_view, thread_changed
+from bridge.errors import CannotMessageSelf, NotFound, NotSupported, RateLimited
+from bridge.ids import AccountId, thread_of_pair
+from bridge.wire.commands import AnswerTie, SetTie, UploadContacts
+from bridge.wire.events import TieChanged
+from bridge.wire.replies import Done, Tied
+from bridge.wire.values import AccountState, TieKind, TieState
+
+_DAY_MS = 86_400_000
+
+
+def set_tie(scene: Scene, command: SetTie) -> Outcome:
+    """Make or end a relation; the answer is the same whether or not the other side blocks."""
+    own = scene.own(command.as_)
+    other = scene.facts.find_account(command.account)
+    if other is None or other.state is AccountState.DELETED:
+        raise NotFound(path="$.account")
+    if other.id in scene.facts.person_of(own.id).accounts:
+        raise CannotMessageSelf("Both accounts are yours.", path="$.account")
+    match command.tie:
+        case TieKind.FOLLOW:
+            return _follow(scene, own, other, command.on)
+        case TieKind.FRIEND:
+            return _befriend(scene, own, other, command.on)
+        case TieKind.BLOCK:
+            return _block(scene, own, other, command.on)
+        case TieKind.RESTRICT:
+            return _restrict(scene, own, other, command.on)
+
+
+def answer_tie(scene: Scene, command: AnswerTie) -> Outcome:
+    """Answer a follow or friend request; without one there is nothing to answer."""
+    own = scene.own(command.as_)
+    other = scene.facts.find_account(command.account)
+    theirs = scene.facts.tie(command.account, own.id)
+    if other is None:
+        raise NotFound(path="$.account")
+    if command.tie is TieKind.FOLLOW and theirs.follow_asked:
+        after = replace(theirs, follow_asked=False, follows=command.accept)
+        return _tied(scene, own, other, TieKind.FOLLOW, _on(command.accept), [after], incoming=True)
+    if command.tie is TieKind.FRIEND and theirs.friend_asked:
+        if command.accept:
+            return _befriend(scene, own, other, True)
+        after = replace(theirs, friend_asked=False)
+        event = TieChanged(
+            leg=own.id, account=account_view(other), tie=TieKind.FRIEND, state=TieState.ABSENT, incoming=True
+        )
+        return Outcome(reply=Tied(state=TieState.ABSENT), records=[after], told=[(event, (own.id,))])
+    raise NotFound("There is no such request to answer.", path="$.account")
+
+
+def upload_contacts(scene: Scene, command: UploadContacts) -> Outcome:
+    """Replace an account's contacts: kept as keyed hashes, capped per day."""
+    own = scene.own(command.as_)
+    before = scene.facts.contacts(own.id)
+    today = scene.now // _DAY_MS
+    uploads = before.uploads + 1 if before.day == today else 1
+    if uploads > scene.policy.contact_uploads_a_day:
+        left_s = ((today + 1) * _DAY_MS - scene.now) / 1000
+        raise RateLimited("Contacts were uploaded often enough today.", retry_after_s=left_s)
+    phones = frozenset(phone_hash(scene.phone_key, phone) for phone in command.phones)
+    return Outcome(reply=Done(), records=[ContactList(account=own.id, phones=phones, uploads=uploads, day=today)])
+
+
+def phone_hash(key: bytes, phone: str) -> bytes:
+    """Hash a phone number under the hub's key, which is never in the database."""
+    return hmac_digest(key, phone.encode(), sha256)[:16]
+
+
+def _follow(scene: Scene, own: Account, other: Account, on: bool) -> Outcome:
+    if NETWORKS[own.network].graph != TieKind.FOLLOW or own.network is not other.network:
+        raise NotSupported("One follows an account of one's own network, where it knows following.", path="$.tie")
+    tie = scene.facts.tie(own.id, other.id)
+    if on and (tie.follows or (other.private and tie.follow_asked)):
+        return Outcome(reply=Tied(state=TieState.ON if tie.follows else TieState.ASKED))
+    state = TieState.ABSENT if not on else TieState.ASKED if other.private else TieState.ON
+    after = replace(tie, follows=state is TieState.ON, follow_asked=state is TieState.ASKED)
+    return _tied(scene, own, other, TieKind.FOLLOW, state, [after])
+
+
+def _befriend(scene: Scene, own: Account, other: Account, on: bool) -> Outcome:
+    if NETWORKS[own.network].graph != TieKind.FRIEND or own.network is not other.network:
+        raise NotSupported("One befriends an account of one's own network, where it knows friends.", path="$.tie")
+    mine, theirs = scene.facts.tie(own.id, other.id), scene.facts.tie(other.id, own.id)
+    if on and mine.friend:
+        return Outcome(reply=Tied(state=TieState.ON))
+    if on and not theirs.friend_asked:
+        return _tied(scene, own, other, TieKind.FRIEND, TieState.ASKED, [replace(mine, friend_asked=True)])
+    both = [
+        replace(mine, friend=on, friend_asked=False, claimed=""),
+        replace(theirs, friend=on, friend_asked=theirs.friend_asked and not on, claimed=""),
+    ]
+    return _tied(scene, own, other, TieKind.FRIEND, _on(on), both)
+
+
+def _block(scene: Scene, own: Account, other: Account, on: bool) -> Outcome:
+    changed = [replace(tie, blocks=on) for tie in _person_ties(scene, own, other, on) if tie.blocks is not on]
+    return _kept_to_oneself(scene, own, other, TieKind.BLOCK, on, changed)
+
+
+def _restrict(scene: Scene, own: Account, other: Account, on: bool) -> Outcome:
+    changed = [replace(tie, restricts=on) for tie in _person_ties(scene, own, other, on) if tie.restricts is not on]
+    outcome = _kept_to_oneself(scene, own, other, TieKind.RESTRICT, on, changed)
+    owners = scene.facts.person_of(own.id).accounts
+    others = scene.facts.person_of(other.id).accounts
+    outcome_after = {(tie.owner, tie.other): tie.restricts for tie in changed}
+    still = on or any(
+        outcome_after.get((a, b), scene.facts.tie(a, b).restricts) for a in owners for b in others
+    )
+    for a in owners:
+        for b in others:
+            _move(scene, outcome, a, b, displace if still else restore)
+    return outcome
+
+
+def _move(scene: Scene, outcome: Outcome, own: AccountId, other: AccountId, how: object) -> None:
+    """Move a standing thread when a restriction begins or ends."""
+    name = thread_of_pair(own, other)
+    thread = scene.facts.find_thread(name)
+    side = scene.facts.find_member(name, own) if thread is not None else None
+    if thread is None or side is None or not side.has_accepted:
+        return
+    after: Member = how(side)  # type: ignore[operator]
+    if after is side:
+        return
+    theirs = scene.facts.find_member(name, other_of(thread, own))
+    answered = theirs is not None and theirs.has_answered
+    outcome.records.append(after)
+    outcome.told.append((thread_changed(scene.facts, thread, after, answered=answered, appears=False), (own,)))
+
+
+def _person_ties(scene: Scene, own: Account, other: Account, on: bool) -> list[Tie]:
+    """Give the ties that a tightening change touches: one to make it, all of the owner's to take it back.
+
+    Blocks and restrictions hold between persons; so lifting one lifts what any own account set on this account.
+    """
+    owners = (own.id,) if on else scene.facts.person_of(own.id).accounts
+    return [scene.facts.tie(owner, other.id) for owner in owners]
+
+
+def _kept_to_oneself(
+    scene: Scene, own: Account, other: Account, kind: TieKind, on: bool, changed: list[Tie]
+) -> Outcome:
+    """Tell a change to its owner only."""
+    if not changed:
+        return Outcome(reply=Tied(state=_on(on)))
+    event = TieChanged(leg=own.id, account=account_view(other), tie=kind, state=_on(on))
+    return Outcome(
+        reply=Tied(state=_on(on)),
+        records=list(changed),
+        told=[(event, (own.id,))],
+        audit=[scene.note(f"{'set' if on else 'lift'}_{kind}", own.id, other.id)],
+    )
+
+
+def _tied(
+    scene: Scene,
+    own: Account,
+    other: Account,
+    kind: TieKind,
+    state: TieState,
+    changed: list[Tie],
+    *,
+    incoming: bool = False,
+) -> Outcome:
+    """Tell a change of a follow or friend tie to both sides, unless the other side blocks."""
+    outcome = Outcome(reply=Tied(state=state), records=list(changed))
+    event = TieChanged(leg=own.id, account=account_view(other), tie=kind, state=state, incoming=incoming)
+    outcome.told.append((event, (own.id,)))
+    blocked = any(
+        scene.facts.tie(theirs, mine).blocks
+        for theirs in scene.facts.person_of(other.id).accounts
+        for mine in scene.facts.person_of(own.id).accounts
+    )
+    if not blocked:
+        mirrored = TieChanged(
+            leg=other.id, account=account_view(own), tie=kind, state=state, incoming=not incoming
+        )
+        outcome.told.append((mirrored, (other.id,)))
+    return outcome
+
+
+def _on(on: bool) -> TieState:
+    return TieState.ON if on else TieState.ABSENT
+
+
+__all__ = ["Thread", "answer_tie", "phone_hash", "restricts", "set_tie", "upload_contacts"]

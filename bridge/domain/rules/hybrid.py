@@ -1,0 +1,88 @@
+"""Taking and leaving hybrid messaging: linked is not upgraded, and leaving is not unlinking."""
+
+from msgspec.structs import replace
+
+from bridge.domain.model import Account
+from bridge.domain.networks import NETWORKS
+from bridge.domain.outcome import Outcome, Scene
+from bridge.errors import NeedsLink, NotAvailableInRegion, NotSupported
+from bridge.wire.commands import LeaveHybrid, PreviewLeaveHybrid, Upgrade
+from bridge.wire.events import ControlsChanged, HybridChanged
+from bridge.wire.replies import Effects, Reply
+from bridge.wire.values import Hybrid
+
+
+def upgrade(scene: Scene, command: Upgrade) -> Outcome:
+    """Take hybrid messaging for all of the person's accounts; a refusing stranger control opens to requests."""
+    account = scene.own(command.as_)
+    person = scene.facts.person_of(account.id)
+    for own in map(scene.facts.account, person.accounts):
+        _check(scene, own, len(person.accounts) > 1)
+    outcome = Outcome(reply=Effects())
+    opened, reset = 0, []
+    for own in map(scene.facts.account, person.accounts):
+        if own.hybrid is Hybrid.ON:
+            continue
+        if own.hybrid is Hybrid.OFF:
+            opened += scene.facts.own_threads(own.id).crossing
+        outcome.records.append(replace(own, hybrid=Hybrid.ON))
+        outcome.told.append((HybridChanged(account=own.id, hybrid=Hybrid.ON), (own.id,)))
+        outcome.audit.append(scene.note("upgrade", own.id, f"{own.hybrid} → on"))
+        reset += _open_strangers(scene, outcome, own)
+    outcome.reply = Effects(threads_opened=opened, reset=tuple(reset))
+    return outcome
+
+
+def leave_hybrid(scene: Scene, command: LeaveHybrid) -> Outcome:
+    """Leave hybrid messaging with all of the person's accounts; they stay linked."""
+    return leave(scene, scene.own(command.as_))
+
+
+def preview_leave_hybrid(scene: Scene, query: PreviewLeaveHybrid) -> Reply:
+    """Show what leaving would do."""
+    reply = leave(scene, scene.own(query.as_)).reply
+    assert isinstance(reply, Reply)
+    return reply
+
+
+def leave(scene: Scene, account: Account) -> Outcome:
+    """Close the person's cross-network threads: hybrid goes off, nothing else moves.
+
+    Raises:
+        NotSupported: If the account never took part.
+    """
+    if account.hybrid is Hybrid.NEVER:
+        raise NotSupported("This account does not take part in hybrid messaging.", path="$.as")
+    outcome = Outcome()
+    closed = 0
+    for own in map(scene.facts.account, scene.facts.person_of(account.id).accounts):
+        if own.hybrid is not Hybrid.ON:
+            continue
+        closed += scene.facts.own_threads(own.id).crossing
+        outcome.records.append(replace(own, hybrid=Hybrid.OFF))
+        outcome.told.append((HybridChanged(account=own.id, hybrid=Hybrid.OFF), (own.id,)))
+        outcome.audit.append(scene.note("leave_hybrid", own.id, "on → off"))
+    outcome.reply = Effects(threads_closed=closed, leaves_hybrid=bool(outcome.records), in_flight=scene.in_flight)
+    return outcome
+
+
+def _check(scene: Scene, own: Account, linked: bool) -> None:
+    if not NETWORKS[own.network].upgrade or own.hybrid is Hybrid.ON:
+        return
+    if not linked:
+        raise NeedsLink("Link an account of the other network, then update messaging.", path="$.as")
+    regions = scene.policy.upgrade_regions
+    if regions is not None and own.region not in regions:
+        raise NotAvailableInRegion(path="$.as")
+
+
+def _open_strangers(scene: Scene, outcome: Outcome, own: Account) -> list[str]:
+    """Set a stranger control that left hybrid messaging back to requests."""
+    control = NETWORKS[own.network].leaving_control
+    before = scene.facts.controls(own.id)
+    if control is None or before.outcomes.get(control) != "none":
+        return []
+    after = replace(before, version=before.version + 1, outcomes={**before.outcomes, control: "requests"})
+    outcome.records.append(after)
+    outcome.told.append((ControlsChanged(account=own.id, version=after.version), (own.id,)))
+    return [control]

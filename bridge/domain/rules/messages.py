@@ -1,0 +1,167 @@
+"""Saying something: the stranger limit, the decision, the chain, and who hears it."""
+
+from hashlib import sha256
+
+from msgspec.structs import replace
+
+from bridge.domain.content import Content, digest_of, next_link, pack
+from bridge.domain.model import Account, Decision, Member, Message, Thread, ThreadKind, Verdict
+from bridge.domain.networks import NETWORKS, can_reply
+from bridge.domain.outcome import Outcome, Scene, other_of
+from bridge.domain.place import place
+from bridge.domain.routing import SELF_RULE, decide_route, route
+from bridge.domain.translate import fits
+from bridge.domain.views import thread_changed
+from bridge.errors import (
+    BridgeError,
+    CannotMessageSelf,
+    Invalid,
+    NotAccepting,
+    NotAllowed,
+    NotSupported,
+    RequestPending,
+    TokenReused,
+    TooLong,
+)
+from bridge.ids import Seq
+from bridge.wire.commands import Send
+from bridge.wire.replies import Sent
+from bridge.wire.values import Consent, Folder, OutcomeOf
+
+_SALT_LENGTH = 16
+_REFUSALS: dict[str, type[BridgeError]] = {
+    kind.code: kind for kind in (NotAccepting, RequestPending, CannotMessageSelf)
+}
+
+
+def send(scene: Scene, command: Send) -> Outcome:
+    """Post a message, or refuse it: either way the token stands for this verdict for ever."""
+    thread, side = scene.seat(command.thread)
+    body = sha256(f"{command.thread}\0{command.reply_to or 0}\0{command.text}".encode()).digest()[:16]
+    before = scene.facts.verdict(side.account, command.token)
+    if before is not None:
+        return Outcome(reply=_again(before, body))
+    speaker = scene.facts.account(side.account)
+    _check_content(scene, thread, speaker, command)
+    other = scene.facts.find_member(thread.id, other_of(thread, side.account))
+    assert other is not None, "a pair thread has both sides"
+    if _waits_for_answer(scene, side, other):
+        decision = Decision(outcome=OutcomeOf.NONE, rule="stranger_limit")
+        return _refused(scene, command, side, other, body, RequestPending.code, decision)
+    decision = decide_route(route(scene.facts, scene.policy, side.account, other.account, other))
+    if decision.outcome is OutcomeOf.NONE:
+        code = CannotMessageSelf.code if decision.rule == SELF_RULE else NotAccepting.code
+        return _refused(scene, command, side, other, body, code, decision)
+    return _taken(scene, command, thread, speaker, side, other, body, decision)
+
+
+def _check_content(scene: Scene, thread: Thread, speaker: Account, command: Send) -> None:
+    """See that the network of the speaking account can say this at all."""
+    if thread.kind is not ThreadKind.PAIR:
+        raise NotAllowed("This is imported history; nothing can be added to it.", path="$.thread")
+    network = NETWORKS[speaker.network]
+    if not fits(command.text, speaker.network):
+        raise TooLong(f"{network.title} takes at most {network.text_limit:,} characters.", path="$.text")
+    if len(command.text) * 4 > scene.policy.max_text_bytes and (
+        len(command.text.encode()) > scene.policy.max_text_bytes
+    ):
+        raise TooLong(f"The hub takes at most {scene.policy.max_text_bytes:,} bytes.", path="$.text")
+    if command.reply_to is None:
+        return
+    if not can_reply(speaker.network, speaker.hybrid):
+        raise NotSupported("Update messaging to reply to a message.", path="$.reply_to")
+    if command.reply_to > thread.tip or scene.facts.message(thread.id, command.reply_to) is None:
+        raise Invalid("There is no such message in this thread.", path="$.reply_to")
+
+
+def _waits_for_answer(scene: Scene, side: Member, other: Member) -> bool:
+    """Say whether the stranger limit holds: from nothing but what the sender can see."""
+    if side.sent == 0 or other.has_answered:
+        return False
+    tie = scene.facts.tie(other.account, side.account)
+    return not (tie.follows or tie.friend)
+
+
+def _again(before: Verdict, body: bytes) -> Sent | BridgeError:
+    """Answer a repeated token as the first time."""
+    if before.body != body:
+        return TokenReused(path="$.token")
+    if before.code == "ok":
+        return Sent(thread=before.thread, seq=Seq(before.seq), at=before.at)
+    return _REFUSALS[before.code]()
+
+
+def _refused(
+    scene: Scene, command: Send, side: Member, other: Member, body: bytes, code: str, decision: Decision
+) -> Outcome:
+    verdict = Verdict(
+        account=side.account,
+        token=command.token,
+        body=body,
+        code=code,
+        thread=command.thread,
+        at=scene.now,
+        decision=decision,
+        receiver=other.account,
+    )
+    return Outcome(reply=_REFUSALS[code](), records=[verdict])
+
+
+def _taken(
+    scene: Scene,
+    command: Send,
+    thread: Thread,
+    speaker: Account,
+    side: Member,
+    other: Member,
+    body: bytes,
+    decision: Decision,
+) -> Outcome:
+    at = max(scene.now, thread.last_at)  # a clock that was set back must not reorder a thread
+    seq = Seq(thread.tip + 1)
+    content = pack(Content(command.text, speaker.network, command.reply_to))
+    salt = scene.chance(_SALT_LENGTH)
+    digest = digest_of(salt, content)
+    link = next_link(thread.link, thread.id, seq, side.account, digest)
+    message = Message(
+        thread=thread.id, seq=seq, sender=side.account, at=at, content=content, salt=salt, digest=digest, link=link,
+        decision=decision,
+    )  # fmt: skip
+    said_first = not side.has_answered
+    side_after = _speaking(side, seq)
+    other_after = place(other, decision.outcome)
+    thread_after = replace(thread, tip=seq, link=link, last_at=at)
+    verdict = Verdict(
+        account=side.account, token=command.token, body=body, code="ok", thread=thread.id, seq=seq, at=at
+    )
+    outcome = Outcome(
+        reply=Sent(thread=thread.id, seq=seq, at=at),
+        records=[thread_after, side_after, verdict],
+        messages=[message],
+    )
+    if side_after.folder is not side.folder or side_after.consent is not side.consent:
+        change = thread_changed(scene.facts, thread, side_after, answered=other.has_answered, appears=False)
+        outcome.told.append((change, (side.account,)))
+    if other_after is not other:
+        outcome.records.append(other_after)
+    if other_after is not other or (said_first and other.has_answered):
+        appears = other.folder is Folder.NONE
+        change = thread_changed(scene.facts, thread, other_after, answered=True, appears=appears)
+        outcome.told.append((change, (other.account,)))
+    outcome.told.append((message, (side.account, other.account)))
+    return outcome
+
+
+def _speaking(side: Member, seq: Seq) -> Member:
+    """Move the speaker's own side: writing accepts what was a request, and brings the thread to the inbox."""
+    consent = Consent.ACCEPTED if side.consent is not Consent.NONE else Consent.NONE
+    folder = side.folder if side.displaced is not Folder.NONE else Folder.INBOX
+    read_all_before = side.read == seq - 1
+    return replace(
+        side,
+        sent=side.sent + 1,
+        consent=consent,
+        folder=folder,
+        read=seq if read_all_before else side.read,
+        read_sent=side.read_sent + 1 if read_all_before else side.read_sent,
+    )

@@ -1,0 +1,112 @@
+"""Opening a thread, and putting threads away."""
+
+from msgspec.structs import replace
+
+from bridge.domain.content import first_link
+from bridge.domain.model import Account, Member, StoredRecord, Thread, Tie
+from bridge.domain.outcome import Outcome, Scene, other_of
+from bridge.domain.views import account_view, thread_changed, thread_view
+from bridge.errors import CannotMessageSelf, Invalid, NotAllowed, NotFound
+from bridge.ids import AccountId, thread_of_pair
+from bridge.wire.commands import Archive, OpenThread
+from bridge.wire.replies import Opened
+from bridge.wire.values import AccountState, Folder, Network
+
+
+def find_other(scene: Scene, account: AccountId | None, network: Network | None, handle: str | None) -> Account:
+    """Find an account by id or by network and handle.
+
+    Raises:
+        Invalid: If neither way is given.
+        NotFound: If there is none, or it was deleted.
+    """
+    if account is None:
+        if network is None or handle is None:
+            raise Invalid("Name an account, or a network and a handle.", path="$.account")
+        account = scene.facts.handle_owner(network, handle)
+    found = scene.facts.find_account(account) if account is not None else None
+    if found is None or found.state is AccountState.DELETED:
+        raise NotFound("There is no account by that name.", path="$.account")
+    return found
+
+
+def open_thread(scene: Scene, command: OpenThread) -> Outcome:
+    """Get or make the thread with an account; what answers is the same whether or not the other would accept."""
+    other = find_other(scene, command.account, command.network, command.handle)
+    if other.id in scene.facts.person_of(scene.account).accounts:
+        raise CannotMessageSelf(path="$.account")
+    speaker, must_confirm = _speaker(scene, command, other)
+    crosses = speaker.network is not other.network
+    if must_confirm:
+        return Outcome(reply=Opened(propose=speaker.id, other=account_view(other), crosses=crosses))
+    return _opened(scene, speaker, other, crosses)
+
+
+def _speaker(scene: Scene, command: OpenThread, other: Account) -> tuple[Account, bool]:
+    """Choose the account that speaks, and say whether the person must confirm the choice first."""
+    legs = scene.legs
+    asked = (scene.own(command.as_).id,) if command.as_ is not None else legs
+    for leg in asked:
+        side = scene.facts.find_member(thread_of_pair(leg, other.id), leg)
+        if side is not None and (side.started or side.folder is not Folder.NONE):
+            return scene.facts.account(leg), False  # a standing thread comes first
+    if command.as_ is not None:
+        speaker = scene.facts.account(command.as_)
+        return speaker, len(legs) > 1 and not command.confirm and not _is_confirmed(scene, legs, other)
+    same = next((leg for leg in legs if scene.facts.account(leg).network is other.network), scene.account)
+    return scene.facts.account(same), len(legs) > 1 and not _is_confirmed(scene, legs, other)
+
+
+def _is_confirmed(scene: Scene, legs: tuple[AccountId, ...], other: Account) -> bool:
+    return any(scene.facts.tie(leg, other.id).confirmed for leg in legs)
+
+
+def _opened(scene: Scene, speaker: Account, other: Account, crosses: bool) -> Outcome:
+    name = thread_of_pair(speaker.id, other.id)
+    thread = scene.facts.find_thread(name)
+    records: list[StoredRecord] = []
+    if thread is None:
+        low, high = sorted((speaker.id, other.id))
+        thread = Thread(id=name, members=(low, high), link=first_link(name))
+        records += [thread, Member(thread=name, account=other.id)]
+    side = scene.facts.find_member(name, speaker.id) or Member(thread=name, account=speaker.id)
+    outcome = Outcome(records=records)
+    if side.folder is Folder.NONE:
+        side = replace(side, folder=Folder.INBOX, started=True)
+        tie: Tie = scene.facts.tie(speaker.id, other.id)
+        outcome.records += [side, replace(tie, confirmed=True)]
+    scene.facts.apply(records)  # the views below speak of them
+    theirs = scene.facts.find_member(name, other.id)
+    answered = theirs is not None and theirs.has_answered
+    if outcome.records:
+        change = thread_changed(scene.facts, thread, side, answered=answered, appears=True)
+        outcome.told.append((change, (speaker.id,)))
+    last = scene.facts.message(name, thread.tip) if thread.tip else None  # type: ignore[arg-type]
+    view = thread_view(scene.facts, scene.policy, thread, side, last)
+    outcome.reply = Opened(thread=view, other=account_view(other), crosses=crosses)
+    return outcome
+
+
+def archive(scene: Scene, command: Archive) -> Outcome:
+    """Put threads away, or back into the inbox; only what was accepted or never asked can be put away."""
+    outcome = Outcome()
+    source, target = (Folder.INBOX, Folder.ARCHIVED) if command.on else (Folder.ARCHIVED, Folder.INBOX)
+    for thread_id in dict.fromkeys(command.threads):
+        thread, side = scene.seat(thread_id)
+        if side.folder is target:
+            continue
+        if side.folder is not source:
+            raise NotAllowed("Answer the request first; then the thread can be put away.", path="$.threads")
+        after = replace(side, folder=target)
+        outcome.records.append(after)
+        change = thread_changed(scene.facts, thread, after, answered=_is_answered(scene, thread, side), appears=False)
+        outcome.told.append((change, (side.account,)))
+    return outcome
+
+
+def _is_answered(scene: Scene, thread: Thread, side: Member) -> bool:
+    if len(thread.members) != 2:
+        return True
+    theirs = scene.facts.find_member(thread.id, other_of(thread, side.account))
+    return theirs is not None and theirs.has_answered
+

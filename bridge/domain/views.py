@@ -1,0 +1,202 @@
+"""What each account may see of records: made of facts, the same live, at a replay and in a listing."""
+
+from msgspec.structs import replace
+
+from bridge.domain.content import unpack
+from bridge.domain.facts import Facts
+from bridge.domain.model import Account, Member, Message, Person, Thread, ThreadKind
+from bridge.domain.networks import carried
+from bridge.domain.outcome import other_of
+from bridge.domain.policy import Policy
+from bridge.domain.routing import closed_reason, may_learn
+from bridge.domain.translate import shows_as_said, translate
+from bridge.ids import AccountId, Seq, ThreadId
+from bridge.wire.events import ThreadChanged
+from bridge.wire.values import AccountState, AccountView, Consent, Folder, MessageView, OwnAccountView, ThreadView
+
+
+def account_view(account: Account) -> AccountView:
+    """Show an account to anyone."""
+    if account.state is AccountState.DELETED:
+        return AccountView(id=account.id, network=account.network, handle="", name="deleted account")
+    return AccountView(
+        id=account.id,
+        network=account.network,
+        handle=account.handle,
+        name=account.name,
+        picture=account.picture or None,
+        private=account.private,
+    )
+
+
+def own_account_view(account: Account, person: Person) -> OwnAccountView:
+    """Show an account to its owner."""
+    return OwnAccountView(
+        id=account.id,
+        network=account.network,
+        handle=account.handle,
+        name=account.name,
+        picture=account.picture or None,
+        private=account.private,
+        person=person.id,
+        hybrid=account.hybrid,
+        state=account.state,
+        region=account.region,
+        professional=account.professional,
+        linked_to=tuple(other for other in person.accounts if other != account.id),
+        single_sign_on=person.single_sign_on,
+        synced=(*(("name",) if person.sync_name else ()), *(("picture",) if person.sync_picture else ())),
+        shows_typing=account.shows_typing,
+        shows_presence=account.shows_presence,
+        shows_receipts=account.shows_receipts,
+    )
+
+
+def message_view(facts: Facts, message: Message, viewer: Account) -> MessageView:
+    """Show a message to an account: whole where its network can, else translated, and saying so."""
+    if message.content is None:
+        return plain_view(message)
+    content = unpack(message.content)
+    if viewer.id == message.sender or shows_as_said(
+        content.text, content.reply_to is not None, viewer.network, viewer.hybrid
+    ):
+        return MessageView(
+            thread=message.thread,
+            seq=message.seq,
+            sender=message.sender,
+            at=message.at,
+            text=content.text,
+            reply_to=content.reply_to,
+            origin=content.origin,
+            kind=content.kind,
+            digest=message.digest.hex(),
+            link=message.link.hex(),
+        )
+    quoted = None if content.reply_to is None else text_of(facts, message.thread, content.reply_to)
+    shown = translate(content.text, quoted, viewer.network, viewer.hybrid)
+    return MessageView(
+        thread=message.thread,
+        seq=message.seq,
+        sender=message.sender,
+        at=message.at,
+        text=shown.text,
+        parts=shown.parts,
+        reply_to=content.reply_to if shown.is_reply else None,
+        origin=content.origin,
+        kind=content.kind,
+        translation=shown.translation,
+        digest=message.digest.hex(),
+        link=message.link.hex(),
+    )
+
+
+def plain_view(message: Message) -> MessageView:
+    """Show a message whose content was erased: its place in the chain stays."""
+    return MessageView(
+        thread=message.thread,
+        seq=message.seq,
+        sender=message.sender,
+        at=message.at,
+        kind="erased",
+        digest=message.digest.hex(),
+        link=message.link.hex(),
+    )
+
+
+def text_of(facts: Facts, thread: ThreadId, seq: Seq) -> str:
+    """Give the text of a message, empty where it has none or none any more."""
+    message = facts.message(thread, seq)
+    if message is None or message.content is None:
+        return ""
+    return unpack(message.content).text or ""
+
+
+def is_shown_as_said(message: Message, viewer: Account) -> bool:
+    """Say whether the viewer sees the message as its sender does, so that one encoding serves both."""
+    if message.content is None or viewer.id == message.sender:
+        return True
+    content = unpack(message.content)
+    return shows_as_said(content.text, content.reply_to is not None, viewer.network, viewer.hybrid)
+
+
+def thread_changed(facts: Facts, thread: Thread, side: Member, *, answered: bool, appears: bool) -> ThreadChanged:
+    """Tell an account of its thread's state; who is in it and what it carries only when it appears."""
+    if thread.kind is not ThreadKind.PAIR:
+        others = tuple(account_view(facts.account(other)) for other in thread.members if other != side.account)
+        return ThreadChanged(
+            thread=thread.id, leg=side.account, others=others if appears else (), folder=side.folder,
+            consent=side.consent,
+        )  # fmt: skip
+    own, other = facts.account(side.account), facts.account(other_of(thread, side.account))
+    return ThreadChanged(
+        thread=thread.id,
+        leg=side.account,
+        others=(account_view(other),) if appears else (),
+        folder=side.folder,
+        consent=side.consent,
+        answered=answered,
+        closed=closed_reason(own, other, _is_linked(facts, own)),
+        capabilities=carried(own.network, own.hybrid, other.network, other.hybrid) if appears else None,
+    )
+
+
+def thread_view(
+    facts: Facts, policy: Policy, thread: Thread, side: Member, last: Message | None, segments: tuple[ThreadId, ...] = ()
+) -> ThreadView:
+    """Show a thread to one of its members."""
+    own = facts.account(side.account)
+    base = ThreadView(
+        id=thread.id,
+        leg=side.account,
+        others=tuple(account_view(facts.account(other)) for other in thread.members if other != side.account),
+        folder=side.folder,
+        consent=side.consent,
+        tip=thread.tip,
+        link=thread.link.hex(),
+        unread=side.unread(thread.tip),
+        read=side.read,
+        last=message_view(facts, last, own) if last is not None else None,
+        last_at=thread.last_at,
+        segments=segments,
+        title=thread.title or None,
+        closed=None if thread.kind is ThreadKind.PAIR else "history",
+    )
+    if thread.kind is not ThreadKind.PAIR:
+        return base
+    return _with_other_side(facts, policy, thread, own, base)
+
+
+def _with_other_side(facts: Facts, policy: Policy, thread: Thread, own: Account, base: ThreadView) -> ThreadView:
+    """Add what a pair thread shows of its other side, as far as the member may know."""
+    other = facts.account(other_of(thread, own.id))
+    theirs = facts.find_member(thread.id, other.id)
+    answered = theirs is not None and theirs.has_answered
+    hears = answered and theirs is not None and may_learn(facts, policy, theirs, own.id)
+    receipts = hears and other.shows_receipts
+    return replace(
+        base,
+        closed=closed_reason(own, other, _is_linked(facts, own)),
+        answered=answered,
+        others_read=theirs.read if theirs and receipts else 0,
+        others_delivered=theirs.delivered if theirs and hears else 0,
+        capabilities=carried(own.network, own.hybrid, other.network, other.hybrid),
+    )
+
+
+def _is_linked(facts: Facts, account: Account) -> bool:
+    return len(facts.person_of(account.id).accounts) > 1
+
+
+def shows(side: Member) -> bool:
+    """Say whether a member finds the thread in any folder."""
+    return side.folder is not Folder.NONE
+
+
+def is_request(side: Member) -> bool:
+    """Say whether the thread waits for the member's answer."""
+    return side.consent is Consent.PENDING
+
+
+def other_account(facts: Facts, thread: Thread, account: AccountId) -> Account:
+    """Give the other member's account of a pair thread."""
+    return facts.account(other_of(thread, account))
