@@ -281,7 +281,7 @@ def _unpack(data: bytes | str, pairs: Callable[[list[tuple[str, object]]], objec
 def _look_through(data: bytes | str) -> None:
     """Refuse JSON in which a key stands twice; slower than reading it, and seldom needed."""
     try:
-        json.loads(data, object_pairs_hook=_each_once, parse_int=float)  # int() would refuse 5,000 digits
+        json.loads(data, object_pairs_hook=_each_once)
     except KeyTwice as wrong:
         raise ProtocolError(str(wrong), path="$") from None
     except RecursionError:
