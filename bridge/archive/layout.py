@@ -11,23 +11,26 @@ from dataclasses import dataclass, field
 
 from bridge.archive.model import FOLDERS, EdgeKind, Network, Section
 
-FACEBOOK_SIGNS = (
-    "your_facebook_activity/",
-    "your_activity_across_facebook/",
-    "connections/friends/",
-    "friends_and_followers/friends.json",
-    "profile_information/profile_information.json",
-    "messages/stickers_used/",
-    "messages/archived_threads/",
-    "messages/filtered_threads/",
-    "messages/e2ee_cutover/",
+SIGNS: tuple[tuple[str, Network], ...] = (
+    ("your_facebook_activity/", "messenger"),
+    ("your_activity_across_facebook/", "messenger"),
+    ("connections/friends/", "messenger"),
+    ("friends_and_followers/friends.json", "messenger"),
+    ("profile_information/profile_information.json", "messenger"),
+    ("your_instagram_activity/", "direct"),
+    ("followers_and_following/", "direct"),
+    ("personal_information/personal_information.json", "direct"),
 )
-INSTAGRAM_SIGNS = (
-    "your_instagram_activity/",
-    "followers_and_following/",
-    "personal_information/personal_information.json",
-    "messages/broadcast/",
+"""What a path of one network's archives holds, and no other's."""
+
+FAINT_SIGNS: tuple[tuple[str, Network], ...] = (
+    ("messages/stickers_used/", "messenger"),
+    ("messages/archived_threads/", "messenger"),
+    ("messages/filtered_threads/", "messenger"),
+    ("messages/e2ee_cutover/", "messenger"),
+    ("messages/broadcast/", "direct"),
 )
+"""The same, but looked at only where nothing else tells: a bridge's exports may hold them too."""
 
 _THREAD = re.compile(
     r"(?:^|/)(?P<folder>" + "|".join(FOLDERS) + r")/(?P<dir>[^/]+)/(?P<file>[^/]+)\.(?P<ext>json|html)$"
@@ -156,11 +159,9 @@ def _add_json(layout: Layout, name: str, plain: str) -> None:
 
 def networks_of(names: Iterable[str]) -> set[Network]:
     """Tell from the paths which networks an archive comes from; none if they do not tell."""
-    found: set[Network] = set()
-    for name in names:
-        path = "/" + name
-        if any(f"/{sign}" in path for sign in FACEBOOK_SIGNS):
-            found.add("messenger")
-        elif any(f"/{sign}" in path for sign in INSTAGRAM_SIGNS):
-            found.add("direct")
-    return found
+    paths = [f"/{name}" for name in names]
+    for signs in (SIGNS, FAINT_SIGNS):
+        found = {network for path in paths for sign, network in signs if f"/{sign}" in path}
+        if found:
+            return found
+    return set()

@@ -24,7 +24,7 @@ from bridge.archive.limits import Limits
 from bridge.archive.report import Findings
 
 ENCRYPTED = 0x1
-READABLE_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+LOCAL_HEADER = 30  # bytes before a member's name, at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class ZipSource:
         for entry in sorted(entries, key=lambda entry: entry.header_offset):
             if entry.header_offset < end:
                 raise HostileArchive("two files share bytes.", path=str(self._path), member=entry.filename)
-            end = entry.header_offset + entry.compress_size
+            end = entry.header_offset + LOCAL_HEADER + len(entry.orig_filename) + entry.compress_size
 
     def open(self, name: str) -> IO[bytes]:
         """Open a member for reading."""

@@ -1,0 +1,1 @@
+"""Archives: the encoding, the layouts, the round trip and what is refused."""

@@ -1,0 +1,242 @@
+"""What is written reads back equal."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bridge.archive import ArchiveWriter, open_archive
+from bridge.archive.errors import BadRecord, TargetExists
+from bridge.archive.model import (
+    FOLDERS,
+    ArchiveOwner,
+    Edge,
+    EdgeKind,
+    LinkedAccount,
+    Media,
+    MediaKind,
+    MessageKind,
+    MessageRecord,
+    Network,
+    Reaction,
+    Section,
+    Share,
+    ThreadRecord,
+    Upgrade,
+    thread_path,
+)
+from bridge.archive.official import EDGE_FILES
+from tests.archive.making import read_all
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
+TIMES_MS = st.integers(0, 2**53 - 1)
+TIMES_S = st.none() | st.integers(1, 2**40)
+EXTRAS = st.sampled_from([b"", '{"zażółć":[1,{"ü":null}]}'.encode(), b'{"bumped":true}'])
+MEDIA = st.builds(Media, st.sampled_from(MediaKind), TEXTS, TIMES_S, EXTRAS)
+ORDER = list(MediaKind)
+CONTENT: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {
+        "sender_name": st.sampled_from(["", "Ana", "Łukasz", "Facebook user"]),
+        "at_ms": TIMES_MS,
+        "reactions": st.lists(st.builds(Reaction, TEXTS, TEXTS, TIMES_S), max_size=3).map(tuple),
+        "extras": EXTRAS,
+    }
+)
+
+
+def as_read(media: list[Media]) -> tuple[Media, ...]:
+    """Put media into the order of an archive: by kind, one sticker at most."""
+    stickers = [item for item in media if item.kind is MediaKind.STICKER][:1]
+    rest = [item for item in media if item.kind is not MediaKind.STICKER]
+    return (*sorted(rest, key=lambda item: ORDER.index(item.kind)), *stickers)
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> MessageRecord:
+    """Make a message of any kind."""
+    common = draw(CONTENT)
+    kind = draw(st.sampled_from(MessageKind))
+    text = draw(st.none() | TEXTS | st.just("Ana left the group."))
+    more: dict[str, Any] = {}
+    if kind in {MessageKind(item.value) for item in MediaKind}:
+        more["media"] = as_read([Media(MediaKind(kind.value), draw(TEXTS), draw(TIMES_S))])
+    elif kind is MessageKind.SHARE:
+        more["share"] = draw(
+            st.builds(Share, st.none() | TEXTS, st.none() | TEXTS, st.none() | TEXTS, EXTRAS)
+        )
+    elif kind is MessageKind.CALL:
+        more |= {"call_s": draw(st.none() | st.integers(0, 10**6)), "missed": draw(st.booleans())}
+    elif kind in (MessageKind.UNSENT, MessageKind.TAKEN_DOWN):
+        more["media"] = as_read(draw(st.lists(MEDIA, max_size=4)))
+    elif kind is MessageKind.SYSTEM:
+        more["users"] = tuple(draw(st.lists(TEXTS, max_size=2)))
+    elif kind is MessageKind.TEXT:
+        text = text or "text"
+    elif kind is MessageKind.EMPTY:
+        text = None
+    return MessageRecord(**common, kind=kind, text=text, **more)
+
+
+@st.composite
+def threads(draw: st.DrawFn) -> ThreadRecord:
+    """Make a thread's head."""
+    folder = draw(st.sampled_from(list(FOLDERS)))
+    section = draw(st.sampled_from([FOLDERS[folder], Section.REQUESTS]))
+    return ThreadRecord(
+        path=f"{folder}/{draw(st.sampled_from(['ben_1', 'żółw_2', 'x']))}",
+        section=section,
+        title=draw(st.just("") | TEXTS),
+        participants=tuple(draw(st.lists(st.just("") | TEXTS, max_size=4))),
+        is_still_participant=draw(st.booleans()),
+        is_group=draw(st.booleans()),
+        image=draw(st.none() | st.builds(Media, st.just(MediaKind.PHOTO), TEXTS, TIMES_S, EXTRAS)),
+        extras=draw(EXTRAS),
+    )
+
+
+def write(path: Path, network: Network, *written: tuple[ThreadRecord, list[MessageRecord]]) -> Path:
+    """Write threads of Ana's."""
+    with ArchiveWriter(path, network) as archive:
+        archive.owner(ArchiveOwner(network, "Ana", "ana"))
+        for head, said in written:
+            archive.thread(head, said)
+    return path
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@given(
+    head=threads(), said=st.lists(messages(), max_size=6), network=st.sampled_from(["direct", "messenger"])
+)
+def test_threads_survive_export_and_import(
+    tmp_path: Path, head: ThreadRecord, said: list[MessageRecord], network: Network
+) -> None:
+    path = tmp_path / "a.zip"
+    path.unlink(missing_ok=True)
+    write(path, network, (head, said))
+
+    with open_archive([path]) as archive:
+        assert read_all(archive) == [(head, said)]
+        assert archive.network == network
+        assert archive.report.skipped_rows.count == archive.report.skipped_parts.count == 0
+
+
+@pytest.mark.parametrize("network", ["direct", "messenger"])
+@pytest.mark.parametrize("name", ["a.zip", "folder"])
+def test_lists_links_and_settings_survive_export_and_import(
+    tmp_path: Path, network: Network, name: str
+) -> None:
+    other: Network = "direct" if network == "messenger" else "messenger"
+    owner = ArchiveOwner(network, "Ana Łoś", "ana.los")
+    links = [LinkedAccount(other, "ana_łoś", "1000123", "Instagram" if other == "direct" else "Facebook")]
+    edges = [
+        Edge(kind, f"who{number}.ł", at_s)
+        for kind in EDGE_FILES[network]
+        for number, at_s in ((1, None), (2, 7))
+    ]
+    with ArchiveWriter(tmp_path / name, network) as target:
+        target.owner(owner)
+        target.links(links)
+        target.upgrade(Upgrade(True, 1_650_000_000))
+        target.edges(edges)
+
+    with open_archive([tmp_path / name]) as archive:
+        assert (archive.owner, archive.links(), archive.upgrade()) == (
+            owner,
+            links,
+            Upgrade(True, 1_650_000_000),
+        )
+        assert sorted(archive.edges(), key=str) == sorted(edges, key=str)
+
+
+def test_a_long_thread_is_cut_into_files_newest_first(tmp_path: Path) -> None:
+    head = ThreadRecord(thread_path(Section.INBOX, "Ben", 1), Section.INBOX, "Ben", ("Ben", "Ana"))
+    said = [MessageRecord("Ben", number, f"message {number}") for number in range(25_000)]
+    write(tmp_path / "out", "messenger", (head, said))
+
+    files = sorted(
+        path.name for path in (tmp_path / "out/your_facebook_activity/messages/inbox/ben_1").iterdir()
+    )
+    with open_archive([tmp_path / "out"]) as archive:
+        assert files == ["message_1.json", "message_2.json", "message_3.json"]
+        assert read_all(archive) == [(head, said)]
+
+
+def test_equal_records_give_equal_bytes(tmp_path: Path) -> None:
+    head = ThreadRecord("inbox/ben_1", Section.INBOX, "Ben", ("Ben", "Ana"))
+    said = [MessageRecord("Ben", number, f"ł {number}") for number in range(10_001)]
+
+    first = write(tmp_path / "1.zip", "direct", (head, said))
+    second = write(tmp_path / "2.zip", "direct", (head, said))
+
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_media_travel_with_the_archive(tmp_path: Path) -> None:
+    uri = "your_facebook_activity/messages/inbox/ben_1/photos/1.jpg"
+    head = ThreadRecord("inbox/ben_1", Section.INBOX, "Ben", ("Ben", "Ana"))
+    with ArchiveWriter(tmp_path / "a.zip", "messenger") as target:
+        target.thread(
+            head, [MessageRecord("Ana", 1, None, MessageKind.PHOTO, (Media(MediaKind.PHOTO, uri),))]
+        )
+        target.media(uri, b"\xff\xd8 a picture")
+
+    with open_archive([tmp_path / "a.zip"], owner_name="Ana") as archive:
+        assert archive.has_media(uri)
+        assert not archive.has_media("photos/other.jpg")
+        with archive.open_media(uri) as file:
+            assert file.read() == b"\xff\xd8 a picture"
+
+
+def test_an_export_overwrites_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(b"mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/file").write_bytes(b"mine")
+
+    for name in ("a.zip", "folder"):
+        with pytest.raises(TargetExists):
+            ArchiveWriter(tmp_path / name, "direct")
+    assert (tmp_path / "a.zip").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("path", "section"),
+    [
+        ("inbox/../../x", Section.INBOX),
+        ("inbox", Section.INBOX),
+        ("inbox/", Section.INBOX),
+        ("inbox/..", Section.INBOX),
+        ("elsewhere/ben_1", Section.INBOX),
+        ("inbox/ben_1", Section.ARCHIVED),
+    ],
+)
+def test_a_thread_without_an_official_place_is_refused(tmp_path: Path, path: str, section: Section) -> None:
+    with pytest.raises(BadRecord), ArchiveWriter(tmp_path / "a.zip", "direct") as target:
+        target.thread(ThreadRecord(path, section, "Ben", ("Ben", "Ana")), [])
+    assert not (tmp_path / "a.zip").exists()
+
+
+def test_what_a_network_has_no_list_for_or_has_already_is_refused(tmp_path: Path) -> None:
+    with ArchiveWriter(tmp_path / "a.zip", "direct") as target:
+        target.owner(ArchiveOwner("direct", "Ana"))
+
+        with pytest.raises(BadRecord):
+            target.edges([Edge(EdgeKind.FRIEND, "Ben")])
+        with pytest.raises(BadRecord):
+            target.owner(ArchiveOwner("direct", "Ana"))
+        with pytest.raises(BadRecord):
+            target.media("../../etc/passwd", b"")
+
+
+def test_a_text_that_reads_like_a_groups_own_line_stays_a_text(tmp_path: Path) -> None:
+    head = ThreadRecord("inbox/trip_1", Section.INBOX, "Trip", ("Ben", "Ana"), is_group=True)
+    said = [
+        MessageRecord("Ben", 1, "Ben left the group.", MessageKind.SYSTEM),
+        MessageRecord("Ben", 2, "Ben left the group."),
+        MessageRecord("Ben", 3, "somebody left", MessageKind.SYSTEM),
+    ]
+    path = write(tmp_path / "a.zip", "messenger", (head, said))
+
+    with open_archive([path]) as archive:
+        assert read_all(archive) == [(head, said)]
