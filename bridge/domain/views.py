@@ -141,9 +141,15 @@ def thread_changed(facts: Facts, thread: Thread, side: Member, *, answered: bool
 
 
 def thread_view(
-    facts: Facts, policy: Policy, thread: Thread, side: Member, last: Message | None, segments: tuple[ThreadId, ...] = ()
+    facts: Facts,
+    policy: Policy,
+    thread: Thread,
+    side: Member,
+    theirs: Member | None,
+    last: Message | None,
+    segments: tuple[ThreadId, ...] = (),
 ) -> ThreadView:
-    """Show a thread to one of its members."""
+    """Show a thread to one of its members; ``theirs`` is the other side of a pair thread."""
     own = facts.account(side.account)
     base = ThreadView(
         id=thread.id,
@@ -163,13 +169,14 @@ def thread_view(
     )
     if thread.kind is not ThreadKind.PAIR:
         return base
-    return _with_other_side(facts, policy, thread, own, base)
+    return _with_other_side(facts, policy, thread, own, theirs, base)
 
 
-def _with_other_side(facts: Facts, policy: Policy, thread: Thread, own: Account, base: ThreadView) -> ThreadView:
+def _with_other_side(
+    facts: Facts, policy: Policy, thread: Thread, own: Account, theirs: Member | None, base: ThreadView
+) -> ThreadView:
     """Add what a pair thread shows of its other side, as far as the member may know."""
     other = facts.account(other_of(thread, own.id))
-    theirs = facts.find_member(thread.id, other.id)
     answered = theirs is not None and theirs.has_answered
     hears = answered and theirs is not None and may_learn(facts, policy, theirs, own.id)
     receipts = hears and other.shows_receipts

@@ -7,7 +7,7 @@ from bridge.domain.model import Account, Member, StoredRecord, Thread, Tie
 from bridge.domain.outcome import Outcome, Scene, other_of
 from bridge.domain.views import account_view, thread_changed, thread_view
 from bridge.errors import CannotMessageSelf, Invalid, NotAllowed, NotFound
-from bridge.ids import AccountId, thread_of_pair
+from bridge.ids import AccountId, Seq, thread_of_pair
 from bridge.wire.commands import Archive, OpenThread
 from bridge.wire.replies import Opened
 from bridge.wire.values import AccountState, Folder, Network
@@ -68,21 +68,21 @@ def _opened(scene: Scene, speaker: Account, other: Account, crosses: bool) -> Ou
     if thread is None:
         low, high = sorted((speaker.id, other.id))
         thread = Thread(id=name, members=(low, high), link=first_link(name))
-        records += [thread, Member(thread=name, account=other.id)]
-    side = scene.facts.find_member(name, speaker.id) or Member(thread=name, account=speaker.id)
+        side = Member(thread=name, account=speaker.id)
+        theirs = Member(thread=name, account=other.id)
+        records += [thread, theirs]
+    else:
+        side = scene.facts.find_member(name, speaker.id) or Member(thread=name, account=speaker.id)
+        theirs = scene.facts.find_member(name, other.id) or Member(thread=name, account=other.id)
     outcome = Outcome(records=records)
     if side.folder is Folder.NONE:
         side = replace(side, folder=Folder.INBOX, started=True)
         tie: Tie = scene.facts.tie(speaker.id, other.id)
         outcome.records += [side, replace(tie, confirmed=True)]
-    scene.facts.apply(records)  # the views below speak of them
-    theirs = scene.facts.find_member(name, other.id)
-    answered = theirs is not None and theirs.has_answered
-    if outcome.records:
-        change = thread_changed(scene.facts, thread, side, answered=answered, appears=True)
+        change = thread_changed(scene.facts, thread, side, answered=theirs.has_answered, appears=True)
         outcome.told.append((change, (speaker.id,)))
-    last = scene.facts.message(name, thread.tip) if thread.tip else None  # type: ignore[arg-type]
-    view = thread_view(scene.facts, scene.policy, thread, side, last)
+    last = scene.facts.message(name, Seq(thread.tip)) if thread.tip else None
+    view = thread_view(scene.facts, scene.policy, thread, side, theirs, last)
     outcome.reply = Opened(thread=view, other=account_view(other), crosses=crosses)
     return outcome
 
