@@ -140,7 +140,7 @@ def pack(extras: dict[str, Any]) -> bytes:
     if not extras:
         return b""
     try:
-        return orjson.dumps(extras)
+        return orjson.dumps(extras, option=orjson.OPT_SORT_KEYS)
     except TypeError as error:
         raise Malformed("", f"unknown keys that cannot be kept ({error})") from error
 
@@ -342,7 +342,7 @@ class RowReader:
             extras["type"] = said
         if raw.get("is_taken_down") is True and kind is not MessageKind.TAKEN_DOWN:
             extras["is_taken_down"] = True
-        return pack(dict(sorted(extras.items())))
+        return pack(extras)
 
     def _skip_part(self, place: str, reason: str) -> None:
         self._report.skipped_parts.add(f"{self._place} {self._row}{place}", reason)

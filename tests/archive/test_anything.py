@@ -100,7 +100,7 @@ FILES = {
 }
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kind=st.sampled_from(sorted(FILES)), said=ANYTHING, rows=ROWS)
 def test_whatever_a_file_says_the_rest_is_read_and_can_be_written(
     tmp_path: Path, kind: str, said: Any, rows: list[Any]
@@ -109,13 +109,13 @@ def test_whatever_a_file_says_the_rest_is_read_and_can_be_written(
     odd = [{**GOOD, **item} if isinstance(item, dict) else item for item in rows]
     for name in FILES[kind]:
         whole = {**(said if isinstance(said, dict) else {}), "messages": odd} if "messages" in name else said
-        make_folder(tmp_path / "in", {name: orjson.dumps(whole)})
-    make_folder(tmp_path / "in", {f"{root}/inbox/good_2/message_1.json": thread_file(row("good"))})
+        make_folder(tmp_path / kind, {name: orjson.dumps(whole)})
+    make_folder(tmp_path / kind, {f"{root}/inbox/good_2/message_1.json": thread_file(row("good"))})
     out = tmp_path / "out.zip"
     out.unlink(missing_ok=True)
     network = "messenger" if kind == "facebook" else "direct"
 
-    with open_archive([tmp_path / "in"], owner_name="Ana", network=network) as archive:
+    with open_archive([tmp_path / kind], owner_name="Ana", network=network) as archive:
         threads = read_all(archive)
         edges, links = list(archive.edges()), archive.links()
         archive.upgrade()

@@ -105,7 +105,7 @@ def write(path: Path, network: Network, *written: tuple[ThreadRecord, list[Messa
     return path
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     head=threads(), said=st.lists(messages(), max_size=6), network=st.sampled_from(["direct", "messenger"])
 )
