@@ -104,6 +104,20 @@ Key = tuple[type, object]
 """A record's kind and key (``(Tie, (owner, other))``), or ``(Question's class, the question)``."""
 
 
+_MOVES: dict[type, tuple[type[Question], ...]] = {
+    Tie: (Mutual, Tightened),
+    Member: (OwnThreads,),
+    Thread: (OwnThreads,),
+    Account: (OwnThreads,),
+    Message: (Arrivals,),
+    Verdict: (Arrivals,),
+}
+"""Which answers a record's successor makes doubtful; they are asked again after the commit.
+
+``OwnUpto`` counts below a seq that was said, and what was said stays. ``HandleOwner`` is learned with each account.
+"""
+
+
 class Missing(Exception):
     """A rule asked for what is not in memory.
 
@@ -147,7 +161,7 @@ class Facts:
     def __init__(self) -> None:
         """Know nothing yet."""
         self._tables: dict[type, dict[object, object]] = {}
-        self._answers: dict[Question, object] = {}
+        self._answers: dict[type, dict[Question, object]] = {}
         self._accounts = self._table(Account)
         self._ties = self._table(Tie)
         self._threads = self._table(Thread)
@@ -271,7 +285,7 @@ class Facts:
 
     def _ask(self, question: Question) -> object:
         try:
-            return self._answers[question]
+            return self._answers[type(question)][question]
         except KeyError:
             raise Missing((type(question), question)) from None
 
@@ -281,7 +295,7 @@ class Facts:
         """Take in what the store knows of a key: a record, None if there is none, or an answer."""
         kind, name = key
         if isinstance(name, Question):
-            self._answers[name] = value
+            self._answers.setdefault(kind, {})[name] = value
         else:
             self._table(kind)[name] = value
 
@@ -290,8 +304,11 @@ class Facts:
         for record in records:
             kind, name = key_of(record)
             self._table(kind)[name] = record
-            if kind is Account:
-                self._answers[HandleOwner(record.network, handle_key(record.handle))] = record.id  # type: ignore[union-attr]
+            if self._answers:
+                for question in _MOVES.get(kind, ()):
+                    self._answers.pop(question, None)
+            if isinstance(record, Account):
+                self.learn((HandleOwner, HandleOwner(record.network, handle_key(record.handle))), record.id)
 
     def forget(self, keys: Iterable[Key]) -> None:
         """Drop what may differ from the disk."""
