@@ -204,7 +204,7 @@ MOVES: Final = {
 }
 
 
-def moves(most: int = 25) -> SearchStrategy[list[Move]]:
+def moves(most: int = 40) -> SearchStrategy[list[Move]]:
     """Choose steps; speaking comes more often than the rest."""
     number = st.integers(0, 255)
     kinds = st.sampled_from([*MOVES, "say", "say", "say"])

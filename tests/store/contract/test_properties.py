@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Final
 
 import pytest
@@ -27,7 +28,7 @@ from bridge.domain.networks import handle_key
 from bridge.store.base import Store
 from tests.builders import ANA, PEOPLE, make_batch, make_people
 from tests.store.engines import ENGINES
-from tests.store.world import FAR, Move, World, batch_of, moves, picture_of, split
+from tests.store.world import FAR, MOVES, Move, World, batch_of, moves, picture_of, split
 
 EXAMPLES: Final = max(
     20, settings().max_examples // 4
@@ -128,6 +129,31 @@ async def test_engines_side_by_side_give_the_same_answers(
     assert [answer for answer, _ in heads] == [answer for _, answer in heads]
     one, other = [await picture_of(store, world) for store in stores]
     assert one == other
+    for store in stores:
+        await store.close()
+
+
+@pytest.mark.parametrize("name", sorted(set(ENGINES) - {"memory"}) or ["memory"])
+@pytest.mark.parametrize("seed", range(3))
+async def test_engines_agree_at_every_step_of_a_long_life(
+    name: str, tmp_path_factory: pytest.TempPathFactory, seed: int
+) -> None:
+    chance = Random(seed)
+    stores = await open_one("memory", tmp_path_factory), await open_one(name, tmp_path_factory)
+    world = World()
+    pending = [world.begin()]
+
+    for _ in range(40):
+        for _ in range(chance.randrange(9)):
+            kind = chance.choice([*MOVES, "say", "say", "say"])
+            pending.append(world.move(Move(kind, *(chance.randrange(256) for _ in range(3)))))
+        batch, pending = batch_of(pending), []
+        heads = [await store.commit(batch) for store in stores]
+        assert heads[0] == heads[1]
+        one, other = [await picture_of(store, world) for store in stores]
+        assert one == other
+
+    assert (await stores[1].audit()).problems == ()
     for store in stores:
         await store.close()
 

@@ -28,7 +28,7 @@ from tests.builders import (
     make_people,
     make_segment,
 )
-from tests.store.engines import Engine
+from tests.store.engines import ENGINES, Engine
 
 FAR = 2**53 - 1
 
@@ -309,9 +309,9 @@ async def test_a_new_store_begins_in_the_first_epoch(store: Store) -> None:
     assert store.epoch == 1
 
 
-async def test_what_was_committed_is_there_after_closing_and_opening(engine: Engine, tmp_path: Path) -> None:
-    if not engine.lasts:
-        return
+@pytest.mark.parametrize("name", [name for name, engine in ENGINES.items() if engine.lasts])
+async def test_what_was_committed_is_there_after_closing_and_opening(name: str, tmp_path: Path) -> None:
+    engine = ENGINES[name]
     store = await engine.open(tmp_path)
     pair = (await keep_talks(store))[0]
     before = await store.audit()
