@@ -97,8 +97,6 @@ def example(kind: type[msgspec.Struct]) -> dict[str, object]:
 def _value(info: inspect.Type, owner: str, name: str) -> object:
     """Choose a value for a field; of a union the first member, which is never the null."""
     match info:
-        case inspect.Metadata():
-            return _value(info.type, owner, name)
         case inspect.UnionType():
             return _value(info.types[0], owner, name)
         case inspect.StructType():

@@ -16,9 +16,15 @@ from bridge.wire.commands import Operation
 from bridge.wire.events import Event
 from bridge.wire.frames import ErrorBody, PushFrame
 from bridge.wire.schema import meanings, summary
-from bridge.wire.values import END, View
+from bridge.wire.values import END, NAME, NO_CONTROLS, View
 
 CLOSE: Final = re.compile(r"([A-Z_]+) = (\d+)  #: (.+)")  # a line of ``CloseCode``
+
+FORMS: Final = {
+    NAME: "one line, no marks that turn its direction",
+    NO_CONTROLS: "no control characters but newline and tab",
+}
+"""Patterns that say more in words."""
 
 HEAD: Final = {
     "operations": ("op", "what it does", "fields (`?`: may be absent)", "answer"),
@@ -70,8 +76,6 @@ def close_codes() -> list[tuple[int, str, str]]:
 def type_name(info: inspect.Type) -> str:
     """Say a field's type and bounds in the words of the page."""
     match info:
-        case inspect.Metadata():
-            return type_name(info.type)
         case inspect.UnionType():
             return type_name(info.types[0])
         case inspect.StructType() | inspect.EnumType():
@@ -81,8 +85,7 @@ def type_name(info: inspect.Type) -> str:
         case inspect.DictType():
             return f"map of text to {type_name(info.value_type)}{_bounds(None, info.max_length)}"
         case inspect.StrType():
-            form = f", `{info.pattern.removesuffix(END)}`" if info.pattern else ""
-            return f"text{_bounds(info.min_length, info.max_length)}{form}"
+            return f"text{_bounds(info.min_length, info.max_length)}{_form(info.pattern)}"
         case inspect.IntType():
             return f"whole number{_bounds(info.ge, info.le)}"
         case inspect.BoolType():
@@ -95,6 +98,12 @@ def _bounds(low: int | None, high: int | None) -> str:
     if low is None and high is None:
         return ""
     return f" ({'' if low is None else low}…{'' if high is None else _power(high)})"
+
+
+def _form(pattern: str | None) -> str:
+    if pattern is None:
+        return ""
+    return ", " + FORMS.get(pattern, f"`{pattern.removesuffix(END)}`")
 
 
 def _power(number: int) -> str:

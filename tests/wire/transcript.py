@@ -148,7 +148,7 @@ def read_pattern(text: str) -> Any:
 
 
 def fits(pattern: object, value: object, names: Names) -> dict[str, object] | None:
-    """Compare a frame with what a line says; give what its new names stand for, or nothing if it does not fit."""
+    """Compare a frame with a line; give what its new names stand for, or None if it does not fit."""
     found: dict[str, object] = {}
     return found if _fits(pattern, value, names, found) else None
 
