@@ -7,7 +7,7 @@
         ├── HostileArchive                         it would harm the machine that reads it
         │   └── ArchiveTooLarge
         ├── MemberUnreadable                       one file inside is broken; the reader counts it and goes on
-        └── TargetExists, BadRecord                an export cannot be written
+        └── TargetExists, Unwritable, BadRecord    an export cannot be written
 
 ``path`` is the file or folder given, ``member`` the file inside it.
 """
@@ -104,6 +104,13 @@ class TargetExists(ArchiveError):
 
     code = "archive_target_exists"
     default = "There is something here already; choose another place or remove it."
+
+
+class Unwritable(ArchiveError):
+    """The place of an export takes no files, or no more of them."""
+
+    code = "archive_unwritable"
+    default = "The export cannot be written here; check permissions and free space."
 
 
 class BadRecord(ArchiveError):

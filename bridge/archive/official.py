@@ -83,12 +83,14 @@ def message_form(message: MessageRecord, is_group: bool) -> dict[str, Any]:
     _add_kind(form, message, is_group)
     form["is_geoblocked_for_viewer"] = False
     if message.extras:
-        form.update(orjson.loads(message.extras))
+        form.update(_unpack(message.extras))
     return form
 
 
 def _add_parts(form: dict[str, Any], message: MessageRecord) -> None:
     for media in message.media:
+        if media.kind is MediaKind.STICKER and "sticker" in form:
+            raise BadRecord("A message holds one sticker.")
         if media.kind is MediaKind.STICKER:
             form["sticker"] = {**media_form(media), "ai_stickers": []}
         else:
@@ -126,13 +128,20 @@ def _add_kind(form: dict[str, Any], message: MessageRecord, is_group: bool) -> N
             form["type"] = "Generic"  # somebody typed what reads like a group's own line
 
 
+def _unpack(extras: bytes) -> dict[str, Any]:
+    try:
+        return dict(orjson.loads(extras))
+    except (TypeError, ValueError) as error:
+        raise BadRecord(f"Extras are a JSON object ({error}).") from error
+
+
 def media_form(media: Media) -> dict[str, Any]:
     """Give a media reference its official form."""
     form: dict[str, Any] = {"uri": media.uri}
     if media.at_s is not None:
         form["creation_timestamp"] = media.at_s
     if media.extras:
-        form.update(orjson.loads(media.extras))
+        form.update(_unpack(media.extras))
     return form
 
 
@@ -140,7 +149,7 @@ def _share_form(share: Share) -> dict[str, Any]:
     parts = {"link": share.link, "share_text": share.text, "original_content_owner": share.owner}
     form: dict[str, Any] = {key: value for key, value in parts.items() if value is not None}
     if share.extras:
-        form.update(orjson.loads(share.extras))
+        form.update(_unpack(share.extras))
     return form
 
 
@@ -162,7 +171,7 @@ def head_form(thread: ThreadRecord) -> dict[str, Any]:
     if thread.section is Section.REQUESTS:
         form["is_pending"] = True
     if thread.extras:
-        form.update(orjson.loads(thread.extras))
+        form.update(_unpack(thread.extras))
     return form
 
 

@@ -32,7 +32,7 @@ class Findings:
         """Count one, and name it while there is room."""
         self.count += 1
         if len(self.named) < NAMED:
-            self.named.append(Finding(path, reason))
+            self.named.append(Finding(path.encode("utf-8", "replace").decode(), reason))
 
     def as_dict(self) -> dict[str, Any]:
         """Give the plain form."""

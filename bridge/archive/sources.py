@@ -24,6 +24,7 @@ from bridge.archive.limits import Limits
 from bridge.archive.report import Findings
 
 ENCRYPTED = 0x1
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what the networks use
 LOCAL_HEADER = 30  # bytes before a member's name, at least
 
 
@@ -104,6 +105,8 @@ class ZipSource:
 
     def open(self, name: str) -> IO[bytes]:
         """Open a member for reading."""
+        if self._zip.getinfo(name).compress_type not in METHODS:
+            raise MemberUnreadable("It is packed by a method that no official archive uses.", member=name)
         return self._zip.open(name)
 
     def close(self) -> None:
@@ -145,7 +148,7 @@ class FolderSource:
             if (
                 fault is None
                 and entry.is_symlink()
-                and not Path(entry.path).resolve().is_relative_to(self._root)
+                and not Path(os.path.realpath(entry.path)).is_relative_to(self._root)
             ):
                 fault = "a link that leads out of the archive"
             if fault is not None:

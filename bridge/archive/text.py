@@ -15,6 +15,8 @@ from typing import Any
 
 import orjson
 
+from bridge.archive.errors import BadRecord
+
 BOM = b"\xef\xbb\xbf"
 _ASCII_ESCAPE = re.compile(rb"\0(?=[0-7])")
 _KEPT_ESCAPE = rb"\\\\u00"
@@ -120,9 +122,12 @@ def encode(value: Any) -> bytes:
     """Write a value as JSON with the bug in it.
 
     Raises:
-        TypeError: If a string holds a lone surrogate.
+        BadRecord: If it holds what JSON cannot say, a lone surrogate for one.
     """
-    data = orjson.dumps(value, option=orjson.OPT_INDENT_2)
+    try:
+        data = orjson.dumps(value, option=orjson.OPT_INDENT_2)
+    except TypeError as error:
+        raise BadRecord(f"JSON cannot say this ({error}).") from error
     if data.isascii():
         return data
     if b"\\x" in data:  # only an escaped backslash before an x; then the replacement below would be ambiguous

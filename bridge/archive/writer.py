@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Protocol, Self
 
-from bridge.archive.errors import BadRecord, TargetExists
+from bridge.archive.errors import BadRecord, TargetExists, Unwritable
 from bridge.archive.limits import MIB, Limits
 from bridge.archive.model import (
     FOLDERS,
@@ -111,17 +111,23 @@ class ArchiveWriter:
 
         Raises:
             TargetExists: If there is something at ``path`` already.
+            Unwritable: If nothing can be written there.
         """
         self.network = network
         self._path = path
         self._root = ROOTS[network]
         self._written: set[str] = set()
         self._is_zip = path.suffix.lower() == ".zip"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from error
         try:
             self._target: Target = ZipTarget(path) if self._is_zip else FolderTarget(path)
         except FileExistsError as error:
             raise TargetExists(path=str(path)) from error
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def owner(self, owner: ArchiveOwner) -> None:
         """Write whose archive it is."""
@@ -203,11 +209,25 @@ class ArchiveWriter:
         if fault is not None:
             raise BadRecord(f"It cannot be written: {fault}.", path=str(self._path), member=name)
         self._written.add(name)
-        self._target.write(name, data)
+        try:
+            self._target.write(name, data)
+        except OSError as error:
+            raise self._unwritable(error, name) from error
+
+    def _unwritable(self, error: OSError, member: str | None = None) -> Unwritable:
+        reason = error.strerror or str(error)
+        return Unwritable(f"{reason}; check permissions and free space.", path=str(self._path), member=member)
 
     def close(self) -> None:
-        """Finish the archive."""
-        self._target.close()
+        """Finish the archive.
+
+        Raises:
+            Unwritable: If the last bytes of it could not be written.
+        """
+        try:
+            self._target.close()
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def __enter__(self) -> Self:
         """Use it in a ``with`` statement."""
@@ -217,9 +237,13 @@ class ArchiveWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Finish the archive; half a ZIP is removed."""
-        self.close()
-        if error is not None and self._is_zip:
-            self._path.unlink(missing_ok=True)
+        is_whole = False
+        try:
+            self.close()
+            is_whole = error is None
+        finally:
+            if self._is_zip and not is_whole:
+                self._path.unlink(missing_ok=True)
 
 
 def _chunked(messages: Iterator[MessageRecord]) -> Iterator[list[MessageRecord]]:

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.archive import ArchiveWriter, open_archive
+from bridge.archive.model import Network
 from tests.archive.making import (
     FACEBOOK,
     FACEBOOK_PROFILE,
@@ -21,63 +22,13 @@ from tests.archive.making import (
 )
 
 LINKS = "personal_information/personal_information/linked_meta_accounts.json"
-KEYS = st.sampled_from(
-    [
-        "participants",
-        "messages",
-        "title",
-        "is_still_participant",
-        "thread_type",
-        "joinable_mode",
-        "image",
-        "is_pending",
-    ]
-    + [
-        "sender_name",
-        "timestamp_ms",
-        "content",
-        "reactions",
-        "photos",
-        "sticker",
-        "share",
-        "users",
-        "type",
-        "missed",
-    ]
-    + [
-        "call_duration",
-        "is_unsent",
-        "is_taken_down",
-        "uri",
-        "creation_timestamp",
-        "link",
-        "reaction",
-        "actor",
-        "name",
-    ]
-    + [
-        "threadName",
-        "senderName",
-        "timestamp",
-        "text",
-        "media",
-        "conversation",
-        "sender",
-        "created_at",
-        "likes",
-    ]
-    + [
-        "string_list_data",
-        "string_map_data",
-        "label_values",
-        "label",
-        "value",
-        "href",
-        "Username",
-        "profile_v2",
-        "é",
-    ]
-)
+WORDS = """
+participants messages title is_still_participant thread_type joinable_mode image is_pending sender_name
+timestamp_ms content reactions photos sticker share users type missed call_duration is_unsent is_taken_down
+uri creation_timestamp link reaction actor name threadName senderName timestamp text media conversation sender
+created_at likes string_list_data string_map_data label_values label value href Username profile_v2 é
+"""
+KEYS = st.sampled_from(WORDS.split())
 LEAVES = (
     st.none()
     | st.booleans()
@@ -92,30 +43,40 @@ ANYTHING: st.SearchStrategy[Any] = st.recursive(
 )
 ROWS = st.lists(st.dictionaries(KEYS, ANYTHING, max_size=6) | ANYTHING, max_size=4)
 GOOD = {"sender_name": "Ben", "timestamp_ms": 7}
-FILES = {
-    "facebook": [f"{FACEBOOK}/inbox/a_1/message_1.json", "messages/Ana_4.json", FACEBOOK_PROFILE]
-    + ["connections/friends/your_friends.json", f"{FACEBOOK}/your_cross-app_messaging_settings.json"],
-    "instagram": [f"{INSTAGRAM}/inbox/a_1/message_1.json", "messages.json", INSTAGRAM_PROFILE, LINKS]
-    + [f"{FOLLOWS}/following.json", "preferences/media_settings/use_cross-app_messaging.json"],
+FILES: dict[Network, tuple[str, ...]] = {
+    "messenger": (
+        f"{FACEBOOK}/inbox/a_1/message_1.json",
+        f"{FACEBOOK}/your_cross-app_messaging_settings.json",
+        "messages/Ana_4.json",
+        "connections/friends/your_friends.json",
+        FACEBOOK_PROFILE,
+    ),
+    "direct": (
+        f"{INSTAGRAM}/inbox/a_1/message_1.json",
+        "messages.json",
+        f"{FOLLOWS}/following.json",
+        "preferences/media_settings/use_cross-app_messaging.json",
+        INSTAGRAM_PROFILE,
+        LINKS,
+    ),
 }
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(kind=st.sampled_from(sorted(FILES)), said=ANYTHING, rows=ROWS)
+@given(network=st.sampled_from(sorted(FILES)), said=ANYTHING, rows=ROWS)
 def test_whatever_a_file_says_the_rest_is_read_and_can_be_written(
-    tmp_path: Path, kind: str, said: Any, rows: list[Any]
+    tmp_path: Path, network: Network, said: Any, rows: list[Any]
 ) -> None:
-    root = FACEBOOK if kind == "facebook" else INSTAGRAM
+    root = FACEBOOK if network == "messenger" else INSTAGRAM
     odd = [{**GOOD, **item} if isinstance(item, dict) else item for item in rows]
-    for name in FILES[kind]:
+    for name in FILES[network]:
         whole = {**(said if isinstance(said, dict) else {}), "messages": odd} if "messages" in name else said
-        make_folder(tmp_path / kind, {name: orjson.dumps(whole)})
-    make_folder(tmp_path / kind, {f"{root}/inbox/good_2/message_1.json": thread_file(row("good"))})
+        make_folder(tmp_path / network, {name: orjson.dumps(whole)})
+    make_folder(tmp_path / network, {f"{root}/inbox/good_2/message_1.json": thread_file(row("good"))})
     out = tmp_path / "out.zip"
     out.unlink(missing_ok=True)
-    network = "messenger" if kind == "facebook" else "direct"
 
-    with open_archive([tmp_path / kind], owner_name="Ana", network=network) as archive:
+    with open_archive([tmp_path / network], owner_name="Ana", network=network) as archive:
         threads = read_all(archive)
         edges, links = list(archive.edges()), archive.links()
         archive.upgrade()

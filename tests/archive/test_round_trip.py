@@ -1,5 +1,7 @@
 """What is written reads back equal."""
 
+import errno
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.archive import ArchiveWriter, open_archive
-from bridge.archive.errors import BadRecord, TargetExists
+from bridge.archive.errors import BadRecord, TargetExists, Unwritable
 from bridge.archive.model import (
     FOLDERS,
     ArchiveOwner,
@@ -227,6 +229,45 @@ def test_what_a_network_has_no_list_for_or_has_already_is_refused(tmp_path: Path
             target.owner(ArchiveOwner("direct", "Ana"))
         with pytest.raises(BadRecord):
             target.media("../../etc/passwd", b"")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        MessageRecord("Ben", 1, "\ud800"),
+        MessageRecord("Ben", 1, None, MessageKind.EMPTY, extras=b"[1]"),
+        MessageRecord("Ben", 1, None, MessageKind.EMPTY, extras=b"{"),
+        MessageRecord("Ben", 1, None, MessageKind.STICKER, (Media(MediaKind.STICKER, "a"),) * 2),
+    ],
+)
+def test_what_the_format_cannot_hold_is_refused_and_no_half_export_stays(
+    tmp_path: Path, message: MessageRecord
+) -> None:
+    head = ThreadRecord("inbox/ben_1", Section.INBOX, "Ben", ("Ben", "Ana"))
+
+    with pytest.raises(BadRecord):
+        write(tmp_path / "a.zip", "direct", (head, [message]))
+    assert not (tmp_path / "a.zip").exists()
+
+
+def test_a_place_that_takes_no_files_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+
+    for name in ("a.zip", "folder"):
+        with pytest.raises(Unwritable) as caught:
+            ArchiveWriter(tmp_path / "file" / name, "direct")
+        assert caught.value.path == str(tmp_path / "file" / name)
+
+
+@pytest.mark.parametrize("name", ["a.zip", "folder"])
+def test_a_disk_that_fills_up_is_told_by_type(tmp_path: Path, name: str) -> None:
+    class Full(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(Unwritable, match="No space left"), ArchiveWriter(tmp_path / name, "direct") as target:
+        target.media("photos/1.jpg", Full())
+    assert not (tmp_path / "a.zip").exists()
 
 
 def test_a_text_that_reads_like_a_groups_own_line_stays_a_text(tmp_path: Path) -> None:

@@ -142,10 +142,21 @@ def test_a_json_file_over_its_limit_is_reported_and_the_rest_is_read(tmp_path: P
     assert archive.report.broken_files.count == 1
 
 
+def test_a_file_packed_by_an_unusual_method_is_reported_and_the_rest_is_read(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "a.zip", GOOD)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_LZMA) as packed:
+        packed.writestr(f"{FACEBOOK}/inbox/cleo_2/message_1.json", "{}")
+
+    with open_archive([path]) as archive:
+        assert len(read_all(archive)) == 1
+        assert archive.report.broken_files.count == 1
+
+
 def test_links_that_leave_a_folder_are_refused(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("mine")
     folder = make_folder(tmp_path / "folder", GOOD)
     (folder / "inside.json").symlink_to(folder / "connections")
+    (folder / "loop.json").symlink_to(folder / "loop.json")
     with open_archive([folder]) as archive:
         assert len(read_all(archive)) == 1
 

@@ -6,36 +6,37 @@ from bridge.archive import open_archive
 from bridge.archive.model import Reaction, Section
 from tests.archive.making import make_zip, read_all
 
+HEARTS = [{"actor": "Me", "reaction": "❤"}]
+SECURE_ROWS = [
+    {
+        "senderName": "Ana",
+        "text": "zażółć",
+        "timestamp": 1,
+        "type": "text",
+        "isUnsent": False,
+        "media": [],
+    },
+    {
+        "senderName": "Me",
+        "timestamp": 2,
+        "type": "media",
+        "media": [{"uri": "./media/x.jpeg"}, {"uri": "y.mp4"}],
+    },
+    {
+        "senderName": "Me",
+        "text": "",
+        "timestamp": 3,
+        "type": "placeholder",
+        "isUnsent": True,
+        "reactions": [],
+    },
+    {"senderName": "Ana", "text": "https://x", "timestamp": 4, "type": "link", "reactions": HEARTS},
+]
+
 
 def test_secure_storage_is_read_oldest_first(tmp_path: Path) -> None:
-    hearts = [{"actor": "Me", "reaction": "❤"}]
-    rows = [
-        {
-            "senderName": "Ana",
-            "text": "zażółć",
-            "timestamp": 1,
-            "type": "text",
-            "isUnsent": False,
-            "media": [],
-        },
-        {
-            "senderName": "Me",
-            "timestamp": 2,
-            "type": "media",
-            "media": [{"uri": "./media/x.jpeg"}, {"uri": "y.mp4"}],
-        },
-        {
-            "senderName": "Me",
-            "text": "",
-            "timestamp": 3,
-            "type": "placeholder",
-            "isUnsent": True,
-            "reactions": [],
-        },
-        {"senderName": "Ana", "text": "https://x", "timestamp": 4, "type": "link", "reactions": hearts},
-    ]
-    file = {"participants": ["Me", "Ana"], "threadName": "Ana_40", "messages": rows}
-    for order in (rows, rows[::-1]):
+    file = {"participants": ["Me", "Ana"], "threadName": "Ana_40", "messages": SECURE_ROWS}
+    for order in (SECURE_ROWS, SECURE_ROWS[::-1]):
         path = make_zip(
             tmp_path / f"{order[0]['timestamp']}.zip",
             {"messages/Ana_40.json": {**file, "messages": order}, "messages/media/x.jpeg": b"jpeg"},
