@@ -18,6 +18,7 @@ from bridge.errors import CloseCode, SetupError
 from bridge.wire import describe
 from bridge.wire.asyncapi import asyncapi, examples
 from bridge.wire.codec import CODECS, EVENTS, JSON, MSGPACK, OPERATIONS
+from bridge.wire.commands import Operation
 from bridge.wire.describe import documents, main, with_tables, yaml
 from bridge.wire.examples import example
 from bridge.wire.schema import JOURNAL, json_schema
@@ -27,6 +28,7 @@ from tests.wire.transcript import steps
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 PAGE: Final = (DOCS / "protocol.md").read_text(encoding="utf-8")
+WORDS: Final = set(re.findall(r"`[^`\n]+`", PAGE))
 SCHEMA: Final = json_schema()
 DOCUMENT: Final = asyncapi()
 MESSAGES: Final = [
@@ -74,20 +76,22 @@ def test_the_documents_are_up_to_date(name: str) -> None:
     assert written == documents(PAGE)[name], "run: python -m bridge.wire.describe --write docs"
 
 
-@pytest.mark.parametrize(
-    "word",
-    [
-        *OPERATIONS,
-        *EVENTS,
-        *(error.code for error in error_classes()),
-        *CODECS,
-        *(field for kind in OPERATIONS.values() for field in kind.__struct_encode_fields__),
-        *(field for kind in OPERATIONS.values() for field in kind.reply.__struct_encode_fields__),
-        *(field for kind in EVENTS.values() for field in kind.__struct_encode_fields__),
-    ],
-)
-def test_the_page_names_every_word_of_the_wire(word: str) -> None:
-    assert f"`{word}`" in PAGE
+@pytest.mark.parametrize("kind", [*OPERATIONS.values(), *EVENTS.values()])
+def test_the_page_names_every_operation_and_event_with_its_fields(kind: type[msgspec.Struct]) -> None:
+    answer = kind.reply.__struct_encode_fields__ if issubclass(kind, Operation) else ()
+    name = kind.op if issubclass(kind, Operation) else kind.__struct_config__.tag
+
+    missing = {f"`{word}`" for word in (name, *kind.__struct_encode_fields__, *answer)} - WORDS
+
+    assert not missing
+
+
+def test_the_page_names_every_error_code_and_subprotocol() -> None:
+    codes = {f"`{error.code}`" for error in error_classes()}
+    temporary = {f"`{error.code}` | yes" for error in error_classes() if error.temporary}
+
+    assert codes | {f"`{name}`" for name in CODECS} <= WORDS
+    assert all(row in PAGE for row in temporary)
 
 
 def test_the_page_names_every_close_code_and_whether_to_come_back() -> None:
