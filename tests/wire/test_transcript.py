@@ -132,6 +132,8 @@ def test_only_transcripts_are_played() -> None:
         ('["$x", "$x"]', [1, 2], False),
         ('"$known"', 3, True),
         ('"$known"', 4, False),
+        ('"$.known"', "$.known", True),
+        ('"$.known"', "$.other", False),
     ],
 )
 def test_a_frame_fits_or_does_not(pattern: str, value: object, expected: bool) -> None:

@@ -25,6 +25,7 @@ STEP: Final = re.compile(r"(\w+) ([<>x])(?: (.+))?")
 PART: Final = re.compile(
     r'"(?:[^"\\]|\\.)*"|[…\[\]{}:,]'
 )  # a string or a mark; numbers and words are passed over
+NAME: Final = re.compile(r"\$([a-z]\w*)")  # a path such as "$.text" is no name
 REST: Final = "…"
 
 Names = Mapping[str, object]
@@ -157,10 +158,8 @@ def _fits(pattern: object, value: object, names: Names, found: dict[str, object]
     match pattern:
         case "…":
             return True
-        case str() if pattern.startswith("$"):
-            name = pattern[1:]
-            known = names.get(name, found.setdefault(name, value))
-            return known == value
+        case str() if name := NAME.fullmatch(pattern):
+            return bool(names.get(name[1], found.setdefault(name[1], value)) == value)
         case dict():
             keys = pattern.keys() - {REST}
             return (
@@ -186,10 +185,10 @@ def filled(frame: object, names: Names) -> object:
         TranscriptFailed: If a name stands for nothing yet.
     """
     match frame:
-        case str() if frame.startswith("$"):
-            if frame[1:] not in names:
+        case str() if name := NAME.fullmatch(frame):
+            if name[1] not in names:
                 raise TranscriptFailed(f"Nothing has been kept as {frame}.")
-            return names[frame[1:]]
+            return names[name[1]]
         case dict():
             return {key: filled(value, names) for key, value in frame.items()}
         case list():
