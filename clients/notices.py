@@ -1,0 +1,113 @@
+"""What the client itself has to tell, beside the hub's events: what became of connections and sends."""
+
+from dataclasses import dataclass
+
+from bridge.errors import BridgeError
+from bridge.ids import AccountId, Seq, ThreadId
+from bridge.wire.codec import EVENTS
+from bridge.wire.events import AnyEvent
+from bridge.wire.replies import SignedIn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """The base of what the client itself tells."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOpened(Notice):
+    """The client is signed in; the hub's events follow.
+
+    Attributes:
+        signed: The hub's answer to the sign-in.
+        reload: Accounts whose threads must be read again: what was missed cannot be told as events.
+        resumed: Whether nothing must be read again.
+    """
+
+    signed: SignedIn
+    reload: tuple[AccountId, ...]
+
+    @property
+    def resumed(self) -> bool:
+        """Say whether all that was missed follows as events."""
+        return not self.reload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected(SessionOpened):
+    """Signed in for the first time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconnected(SessionOpened):
+    """Signed in again after a lost connection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disconnected(Notice):
+    """The connection is gone; the client comes back in ``retry_in_s`` seconds."""
+
+    error: BridgeError
+    retry_in_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed(Notice):
+    """The client is closed for good; ``error`` says why, unless the caller closed it."""
+
+    error: BridgeError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendSettled(Notice):
+    """A message of the outbox was taken (``seq``) or refused (``error``).
+
+    Attributes:
+        token: The send's token.
+        thread: Where it was to go.
+        seq: Its place in the thread, if it was taken.
+        at: When it was committed, in milliseconds since 1970, if it was taken.
+        error: Why it was refused, if it was.
+    """
+
+    token: str
+    thread: ThreadId
+    seq: Seq | None = None
+    at: int | None = None
+    error: BridgeError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed(Notice):
+    """Something failed that no call can report: a handler raised, the hub broke the wire, a chain broke."""
+
+    error: Exception
+
+
+AnyNotice = Connected | Reconnected | Disconnected | Closed | SendSettled | Failed
+
+NAMES: dict[str, type[AnyEvent] | type[Notice]] = {
+    **EVENTS,
+    "connected": Connected,
+    "reconnected": Reconnected,
+    "disconnected": Disconnected,
+    "closed": Closed,
+    "send_settled": SendSettled,
+    "error": Failed,
+}
+"""What ``on`` may be asked for, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """Something happened.
+
+    Attributes:
+        event: What: an event of the hub, or a notice of the client.
+        account: In whose journal it stands, if it has a place in one.
+        at: Its position there.
+    """
+
+    event: AnyEvent | AnyNotice
+    account: AccountId | None = None
+    at: int | None = None

@@ -1,0 +1,201 @@
+"""Sends messages through the outbox: kept first, sent once or again under the same token, settled once."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from bridge.errors import BridgeError, Refusal
+from bridge.wire.commands import Send
+from bridge.wire.replies import Reply, Sent
+from clients.clock import Clock, Timer
+from clients.connection import Connection
+from clients.notices import SendSettled
+from clients.outbox import Entry, Outbox
+from clients.outbox_file import OutboxFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendOptions:
+    """How the outbox behaves.
+
+    Attributes:
+        limit: So many unsent messages may wait.
+        in_flight: So many may be on their way at once, at most one of each thread.
+        attempts: How often a message is tried while the hub refuses it with a temporary error.
+    """
+
+    limit: int = 1_000
+    in_flight: int = 32
+    attempts: int = 5
+
+
+class Sender:
+    """The outbox at work: on disk if it has a path, on the wire while there is a connection."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None,
+        options: SendOptions,
+        clock: Clock,
+        pause_s: Callable[[int, float | None], float],
+        settled: Callable[[SendSettled], None],
+    ) -> None:
+        """Draw pauses between attempts from ``pause_s``; report to ``settled``."""
+        self._path = path
+        self._options = options
+        self._clock = clock
+        self._pause_s = pause_s
+        self._settled = settled
+        self._outbox = Outbox(options.limit, options.in_flight)
+        self._waiters: dict[str, asyncio.Future[Sent]] = {}
+        self._timers: dict[str, Timer] = {}
+        self._idle: list[asyncio.Future[None]] = []
+        self._connection: Connection | None = None
+        self._file: OutboxFile | None = None
+        self._disk: ThreadPoolExecutor | None = None
+        self._ended: BridgeError | None = None
+
+    def __len__(self) -> int:
+        """Count the unsent messages."""
+        return len(self._outbox)
+
+    async def open(self) -> None:
+        """Open the outbox on disk, if there is one, and queue what an earlier client left in it.
+
+        Raises:
+            OutboxInUse: If another process has it open.
+            OutboxBroken: If the file is no outbox.
+        """
+        if self._path is None or self._file is not None:
+            return
+        self._disk = ThreadPoolExecutor(1, "isthmus-outbox")  # one thread: records stay in order
+        loop = asyncio.get_running_loop()
+        try:
+            self._file = await loop.run_in_executor(self._disk, OutboxFile, self._path)
+        except BaseException:
+            self._disk.shutdown(wait=False)
+            raise
+        for send in self._file.unsent():
+            self._outbox.add(send)
+
+    def fail(self, error: BridgeError) -> None:
+        """Fail those who wait; what is on disk stays there for the next client."""
+        self._connection = None
+        self._ended = error
+        for timer in self._timers.values():
+            timer.cancel()
+        waiting: list[asyncio.Future[Any]] = [*self._waiters.values(), *self._idle]
+        for future in waiting:
+            if not future.done():
+                future.set_exception(error)
+                future.exception()  # nobody may be waiting
+        self._waiters.clear()
+
+    async def close(self) -> None:
+        """Let go of the file; more often than once does no harm."""
+        if self._disk is not None and self._file is not None:
+            file, self._file = self._file, None
+            await asyncio.get_running_loop().run_in_executor(self._disk, file.close)
+            self._disk.shutdown(wait=False)
+
+    def post(self, send: Send) -> asyncio.Future[Sent]:
+        """Keep a message and send it when that is possible.
+
+        Returns:
+            A future that resolves once the hub has answered for it, however many connections later.
+
+        Raises:
+            OutboxFull: If too many wait already.
+            BridgeError: What ended the client.
+        """
+        if self._ended is not None:
+            raise self._ended
+        if send.token in self._waiters:
+            return self._waiters[send.token]
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Sent] = loop.create_future()
+        if send.token not in self._outbox:
+            entry = self._outbox.add(send)
+            if self._file is not None and self._disk is not None:
+                entry.waiting = True  # it may not go out before it is on disk
+                kept = loop.run_in_executor(self._disk, self._file.add, send)
+                kept.add_done_callback(partial(self._kept, entry))
+        self._waiters[send.token] = waiter
+        self._pump()
+        return waiter
+
+    def connected(self, connection: Connection) -> None:
+        """Begin to send over a new connection, oldest first."""
+        self._connection = connection
+        self._pump()
+
+    def disconnected(self) -> None:
+        """Keep everything until the next connection."""
+        self._connection = None
+
+    async def idle(self) -> None:
+        """Wait until nothing is unsent."""
+        if len(self._outbox):
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._idle.append(future)
+            await future
+
+    def _kept(self, entry: Entry, kept: asyncio.Future[None]) -> None:
+        entry.waiting = False
+        if not kept.cancelled() and (error := kept.exception()) is not None:
+            self._finish(entry, None, error)
+        self._pump()
+
+    def _pump(self) -> None:
+        connection = self._connection
+        if connection is None or connection.ended:
+            return
+        for entry in self._outbox.due():
+            connection.ask(entry.send).add_done_callback(partial(self._answered, entry))
+
+    def _answered(self, entry: Entry, answer: asyncio.Future[Reply]) -> None:
+        error = answer.exception()
+        if error is None:
+            reply = answer.result()
+            assert isinstance(reply, Sent)
+            self._finish(entry, reply, None)
+        elif not isinstance(error, Refusal):
+            self._outbox.back(entry)  # unanswered: again under the same token on the next connection
+        elif error.temporary and entry.attempts + 1 < self._options.attempts:
+            self._outbox.back(entry, waiting=True)
+            entry.attempts += 1
+            pause_s = self._pause_s(entry.attempts, error.retry_after_s)
+            self._timers[entry.send.token] = self._clock.call_later(pause_s, partial(self._again, entry))
+        else:
+            self._finish(entry, None, error)
+        self._pump()
+
+    def _again(self, entry: Entry) -> None:
+        self._timers.pop(entry.send.token, None)
+        entry.waiting = False
+        self._pump()
+
+    def _finish(self, entry: Entry, reply: Sent | None, error: BaseException | None) -> None:
+        send = entry.send
+        self._outbox.settle(entry)
+        if self._file is not None and self._disk is not None:
+            asyncio.get_running_loop().run_in_executor(self._disk, self._file.done, send.token)
+        waiter = self._waiters.pop(send.token, None)
+        if waiter is not None and not waiter.done():
+            if reply is not None:
+                waiter.set_result(reply)
+            elif error is not None:
+                waiter.set_exception(error)
+                waiter.exception()  # nobody may be waiting any more
+        refusal = error if isinstance(error, BridgeError) else None
+        seq, at = (None, None) if reply is None else (reply.seq, reply.at)
+        self._settled(SendSettled(token=send.token, thread=send.thread, seq=seq, at=at, error=refusal))
+        if not len(self._outbox):
+            idle, self._idle = self._idle, []
+            for future in idle:
+                if not future.done():
+                    future.set_result(None)
