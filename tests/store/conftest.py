@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bridge.store.base import Store
-from tests.store.engines import ENGINES, Engine
+from tests.store.engines import ENGINES, Clockwork, Engine
 
 
 @pytest.fixture(params=sorted(ENGINES))
@@ -15,7 +15,12 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 @pytest.fixture
-async def store(engine: Engine, tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await engine.open(tmp_path)
+def clock() -> Clockwork:
+    return Clockwork()
+
+
+@pytest.fixture
+async def store(engine: Engine, clock: Clockwork, tmp_path: Path) -> AsyncIterator[Store]:
+    opened = await engine.open(tmp_path, clock)
     yield opened
     await opened.close()

@@ -1,37 +1,54 @@
 """The table of engines: how to open each in an empty folder, and how to open what it backed up."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from bridge.store.base import Store
 from bridge.store.memory import MemoryStore
 
+Clock = Callable[[], int]
+"""Milliseconds since 1970."""
 
-@dataclass(frozen=True, slots=True)
-class Engine:
+FILE: Final = "isthmus.sqlite3"
+
+
+class Clockwork:
+    """A clock that stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.now = 1_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+class Engine(Protocol):
     """One way to keep things.
 
     Attributes:
-        open: Opens a store in a folder; what was kept there before is there again, if the engine lasts.
-        restored: Opens a backup (its file, then an empty folder to restore it into).
         lasts: Whether what was committed survives ``close``.
     """
 
-    open: Callable[[Path], Awaitable[Store]]
-    restored: Callable[[Path, Path], Awaitable[Store]]
     lasts: bool
 
+    async def open(self, folder: Path, clock: Clock) -> Store:
+        """Open a store in a folder; what was kept there before is there again, if the engine lasts."""
 
-async def _open_memory(folder: Path) -> Store:
-    return await MemoryStore.open()
-
-
-async def _restored_memory(backup: Path, folder: Path) -> Store:
-    return await MemoryStore.restored(str(backup))
+    async def restored(self, backup: Path, folder: Path) -> Store:
+        """Open a backup, restored into an empty folder."""
 
 
-ENGINES: Final[Mapping[str, Engine]] = {
-    "memory": Engine(open=_open_memory, restored=_restored_memory, lasts=False),
-}
+class Memory:
+    """In memory: a folder means nothing to it."""
+
+    lasts = False
+
+    async def open(self, folder: Path, clock: Clock) -> Store:
+        return await MemoryStore.open(clock=clock)
+
+    async def restored(self, backup: Path, folder: Path) -> Store:
+        return await MemoryStore.restored(str(backup))
+
+
+ENGINES: Final[Mapping[str, Engine]] = {"memory": Memory()}

@@ -1,4 +1,4 @@
-"""What is the memory store's own: it checks what a batch read, and a clock of the caller's dates journals."""
+"""What is the memory store's own: it is a shared store, which checks what a batch read."""
 
 from pathlib import Path
 
@@ -8,22 +8,9 @@ from msgspec.structs import replace
 from bridge.domain.facts import HandleOwner, Key, Question
 from bridge.domain.model import Account, Thread
 from bridge.errors import Stale
-from bridge.ids import Position
-from bridge.store.base import Head
 from bridge.store.memory import MemoryStore
-from bridge.wire.events import LinkAttempted
 from bridge.wire.values import Network
 from tests.builders import ANA, BEN, keep, keep_told, make_account, make_batch, make_pair_thread
-
-
-class Clock:
-    """A clock that stands still until it is set."""
-
-    def __init__(self) -> None:
-        self.now = 0
-
-    def __call__(self) -> int:
-        return self.now
 
 
 async def test_a_fact_that_moved_keeps_the_batch_out_and_is_named() -> None:
@@ -53,16 +40,6 @@ async def test_a_fact_that_came_to_be_keeps_the_batch_out() -> None:
         await store.commit(make_batch(talk.records, (), {(Thread, talk.id): None}))
 
     assert stale.value.keys == ((Thread, talk.id),)
-
-
-async def test_a_journal_is_trimmed_up_to_a_time() -> None:
-    clock = Clock()
-    store = await MemoryStore.open(clock=clock)
-    for clock.now in (10, 20, 30, 40):
-        await keep(store, told=[(LinkAttempted(leg=ANA), (ANA,))])
-
-    assert await store.trim(30, 9) == 2
-    assert await store.heads([ANA]) == {ANA: Head(Position(4), Position(3))}
 
 
 async def test_an_audit_finds_messages_without_their_thread() -> None:

@@ -27,7 +27,7 @@ from bridge.domain.model import (
 from bridge.domain.networks import handle_key
 from bridge.store.base import Store
 from tests.builders import ANA, PEOPLE, make_batch, make_people
-from tests.store.engines import ENGINES
+from tests.store.engines import ENGINES, Clockwork
 from tests.store.world import FAR, MOVES, Move, World, batch_of, moves, picture_of, split
 
 EXAMPLES: Final = max(
@@ -54,7 +54,7 @@ cuts = st.lists(st.integers(0, 99), max_size=6)
 
 
 async def open_one(name: str, folders: pytest.TempPathFactory) -> Store:
-    return await ENGINES[name].open(folders.mktemp(name))
+    return await ENGINES[name].open(folders.mktemp(name), Clockwork())
 
 
 @each_engine

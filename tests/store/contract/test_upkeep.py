@@ -28,7 +28,7 @@ from tests.builders import (
     make_people,
     make_segment,
 )
-from tests.store.engines import ENGINES, Engine
+from tests.store.engines import ENGINES, Clockwork, Engine
 
 FAR = 2**53 - 1
 
@@ -154,11 +154,12 @@ async def test_trimming_keeps_the_newest_of_each_journal_and_all_positions(store
     assert (await store.audit()).problems == ()
 
 
-async def test_trimming_takes_nothing_that_is_younger(store: Store) -> None:
-    await keep(store, told=[(event(number), (ANA,)) for number in range(1, 5)])
+async def test_trimming_takes_nothing_that_is_younger(store: Store, clock: Clockwork) -> None:
+    for clock.now in (10, 20, 30, 40):
+        await keep(store, told=[(event(clock.now), (ANA,)), (event(clock.now), (BEN,))])
 
-    assert await store.trim(0, 99) == 0
-    assert len(await store.replay(ANA, Position(0), 9)) == 4
+    assert [await store.trim(before, 99) for before in (0, 10, 11, 30)] == [0, 0, 2, 2]
+    assert await store.heads([ANA, BEN]) == dict.fromkeys((ANA, BEN), Head(Position(4), Position(3)))
 
 
 async def test_trimming_goes_on_in_pieces_until_nothing_is_left(store: Store) -> None:
@@ -312,12 +313,12 @@ async def test_a_new_store_begins_in_the_first_epoch(store: Store) -> None:
 @pytest.mark.parametrize("name", [name for name, engine in ENGINES.items() if engine.lasts])
 async def test_what_was_committed_is_there_after_closing_and_opening(name: str, tmp_path: Path) -> None:
     engine = ENGINES[name]
-    store = await engine.open(tmp_path)
+    store = await engine.open(tmp_path, Clockwork())
     pair = (await keep_talks(store))[0]
     before = await store.audit()
     await store.close()
 
-    again = await engine.open(tmp_path)
+    again = await engine.open(tmp_path, Clockwork())
 
     assert again.epoch == 1
     assert await again.audit() == before
