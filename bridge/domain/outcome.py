@@ -14,6 +14,10 @@ from bridge.wire.events import JournalEvent, Typed
 from bridge.wire.replies import Done, Reply
 
 
+Told = Message | JournalEvent
+"""What a journal entry refers to: a message, which is kept once in its thread, or an event, which is kept once."""
+
+
 class Outcome(Struct):
     """What one command came to: all of it is kept, or nothing.
 
@@ -31,7 +35,7 @@ class Outcome(Struct):
     reply: Reply | BridgeError = field(default_factory=Done)
     records: list[StoredRecord] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
-    told: list[tuple[Message | JournalEvent, tuple[AccountId, ...]]] = field(default_factory=list)
+    told: list[tuple[Told, tuple[AccountId, ...]]] = field(default_factory=list)
     passing: list[tuple[Typed, tuple[AccountId, ...]]] = field(default_factory=list)
     audit: list[AuditLine] = field(default_factory=list)
 

@@ -11,13 +11,9 @@ from msgspec import Struct
 
 from bridge.domain.facts import Key
 from bridge.domain.model import Account, AuditLine, Device, Member, Message, Record, StoredRecord, Thread, Tie, Verdict
+from bridge.domain.outcome import Told
 from bridge.ids import AccountId, Position, ThreadId
-from bridge.wire.events import JournalEvent
 from bridge.wire.values import Folder, TieKind
-
-Told = Message | JournalEvent
-"""What a journal entry refers to: a message, which is kept once in its thread, or an event, which is kept once."""
-
 
 class Batch(Struct):
     """What one commit keeps: all of it or nothing.

@@ -1,0 +1,237 @@
+"""Puts the parts together: the only place that names real engines."""
+
+import asyncio
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from bridge.bus.local import LocalBus
+from bridge.config import Config, PolicySettings
+from bridge.domain.policy import Policy
+from bridge.errors import ConfigInvalid
+from bridge.hub.auth import Passwords
+from bridge.hub.authority import Authority
+from bridge.hub.counters import Counters
+from bridge.hub.journal import Cursors
+from bridge.hub.pipeline import Pipeline
+from bridge.hub.server import Server
+from bridge.hub.services import Services, now_ms
+from bridge.hub.sessions import Sessions
+from bridge.store.base import Store
+from bridge.store.memory import MemoryStore
+from bridge.wire.values import Network
+
+log = logging.getLogger("bridge.hub")
+
+
+class Keys(Struct, frozen=True, kw_only=True):
+    """The hub's secrets, kept in a file beside the database and never in it.
+
+    Attributes:
+        cursors: Authenticates cursors.
+        phones: Hashes phone numbers; losing it loses who has whose number.
+    """
+
+    cursors: bytes
+    phones: bytes
+
+
+class Hub(Struct):
+    """A hub that runs.
+
+    Attributes:
+        port: Where it listens.
+        pipeline: Takes commands.
+        store: Where things are kept.
+        sessions: Who is here.
+        counters: What has happened.
+        passwords: Hashes passwords.
+        server: The sockets.
+        config: What it was started with.
+        stopped: Done when the hub can go on no longer; holds the reason.
+    """
+
+    port: int
+    pipeline: Pipeline
+    store: Store
+    sessions: Sessions
+    counters: Counters
+    passwords: Passwords
+    server: Server
+    config: Config
+    stopped: asyncio.Future[None]
+
+    @property
+    def url(self) -> str:
+        """Where clients connect."""
+        scheme = "wss" if self.config.listen.tls_cert else "ws"
+        return f"{scheme}://{self.config.listen.host}:{self.port}"
+
+
+@asynccontextmanager
+async def running_hub(config: Config, store: Store | None = None) -> AsyncIterator[Hub]:
+    """Run a hub: from here on it takes connections; at the end it drains, finishes what waits, and lets go.
+
+    Args:
+        config: All settings.
+        store: An open store to use; else the one that the settings name is opened, and closed at the end.
+
+    Raises:
+        SetupError: If it cannot start like this; nothing was changed.
+    """
+    opened = store or await open_store(config)
+    try:
+        async with _assembled(config, opened) as hub:
+            yield hub
+    finally:
+        if store is None:
+            await opened.close()
+
+
+@asynccontextmanager
+async def offline(config: Config) -> AsyncIterator[tuple[Pipeline, Store]]:
+    """Run the pipeline on the store without a hub around it: for command lines while no hub runs.
+
+    Raises:
+        StoreLocked: If a hub runs; ask it instead.
+    """
+    store = await open_store(config)
+    try:
+        pipeline = new_pipeline(config, store, LocalBus(), Counters(), read_keys(config))
+        work = asyncio.get_running_loop().create_task(pipeline.run())
+        try:
+            yield pipeline, store
+        finally:
+            pipeline.stop()
+            await work
+    finally:
+        await store.close()
+
+
+async def open_store(config: Config) -> Store:
+    """Open the store that the settings name."""
+    if not config.store.path:
+        return await MemoryStore.open()
+    from bridge.store.sqlite import SqliteStore  # noqa: PLC0415  # engines are loaded when they are used
+
+    return await SqliteStore.open(Path(config.store.path))
+
+
+def new_pipeline(config: Config, store: Store, bus: LocalBus, counters: Counters, keys: Keys) -> Pipeline:
+    """Put a pipeline together."""
+    return Pipeline(
+        store,
+        bus,
+        policy_of(config.policy),
+        counters,
+        clock=now_ms,
+        chance=os.urandom,
+        phone_key=keys.phones,
+        batch=config.hub.batch,
+        most_waiting=config.limits.waiting_commands,
+        most_records=config.store.cache_records,
+        gather_s=config.hub.gather_ms / 1000,
+    )
+
+
+@asynccontextmanager
+async def _assembled(config: Config, store: Store) -> AsyncIterator[Hub]:
+    keys = read_keys(config)
+    counters, bus = Counters(), LocalBus()
+    pipeline = new_pipeline(config, store, bus, counters, keys)
+    cursors = Cursors(keys.cursors, store.epoch)
+    sessions = Sessions(pipeline.facts, cursors, counters)
+    bus.subscribe(sessions.hear)
+    passwords = Passwords(config.limits.passwords_waiting)
+    auth = Authority(
+        pipeline=pipeline, store=store, sessions=sessions, cursors=cursors, passwords=passwords, limits=config.limits,
+        may_register=config.policy.register, region=config.policy.region, heartbeat_s=config.hub.heartbeat_s,
+        clock=now_ms,
+    )  # fmt: skip
+    services = Services(
+        pipeline=pipeline, store=store, sessions=sessions, cursors=cursors, counters=counters, limits=config.limits,
+        auth=auth,
+    )  # fmt: skip
+    server = Server(config, services)
+    loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[None] = loop.create_future()
+    work = loop.create_task(pipeline.run(), name="pipeline")
+    work.add_done_callback(lambda done: _stop(stopped, done))
+    port = await server.start()
+    time_keeper = loop.create_task(server.keep_time(), name="heartbeats")
+    try:
+        yield Hub(
+            port=port, pipeline=pipeline, store=store, sessions=sessions, counters=counters, passwords=passwords,
+            server=server, config=config, stopped=stopped,
+        )  # fmt: skip
+    finally:
+        time_keeper.cancel()
+        pipeline.stop()
+        with suppress(Exception):  # a failed commit was reported through ``stopped``
+            await work
+        await server.drain()
+        passwords.close()
+        await bus.close()
+        if stopped.done() and not stopped.cancelled():
+            stopped.exception()  # whoever watches has read it
+
+
+def _stop(stopped: "asyncio.Future[None]", work: "asyncio.Task[None]") -> None:
+    if stopped.done() or work.cancelled():
+        return
+    if (cause := work.exception()) is not None:
+        log.critical("the hub stops: %s", cause)
+        stopped.set_exception(cause)
+    else:
+        stopped.set_result(None)
+
+
+def policy_of(settings: PolicySettings) -> Policy:
+    """Read the operator's settings as the rules see them.
+
+    Raises:
+        ConfigInvalid: If a network is unknown.
+    """
+    try:
+        link_from = None if settings.link_from == "either" else Network(settings.link_from)
+        shut = frozenset(Network(name) for name in settings.shut_networks)
+    except ValueError as wrong:
+        raise ConfigInvalid(f"{wrong}: the networks are direct and messenger.", path="$.policy") from wrong
+    regions = None if "*" in settings.upgrade_regions else frozenset(settings.upgrade_regions)
+    return Policy(
+        link_from=link_from,
+        upgrade_regions=regions,
+        shut_networks=shut,
+        crossing_shut=settings.crossing_shut,
+        protect_minors=settings.protect_minors,
+    )
+
+
+def read_keys(config: Config) -> Keys:
+    """Read the hub's secrets, or make them; a store in memory has its own each time.
+
+    Raises:
+        ConfigInvalid: If the file is not one of ours.
+    """
+    fresh = Keys(cursors=secrets.token_bytes(32), phones=secrets.token_bytes(32))
+    if not config.store.path:
+        return fresh
+    path = Path(config.store.path + ".keys")
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        try:
+            return msgspec.msgpack.decode(path.read_bytes(), type=Keys)
+        except msgspec.DecodeError as wrong:
+            raise ConfigInvalid(f"{path} is not a key file of isthmus; put the right one back.") from wrong
+    with os.fdopen(handle, "wb") as file:
+        file.write(msgspec.msgpack.encode(fresh))
+        file.flush()
+        os.fsync(file.fileno())
+    return fresh

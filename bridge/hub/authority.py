@@ -1,0 +1,288 @@
+"""Signing in and out, devices and passwords: who a socket speaks for."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from bridge import __version__
+from bridge.config import Limits
+from bridge.domain.deeds import CreateAccount, PutDevice, SetPassword
+from bridge.domain.model import Credential, Device
+from bridge.domain.outcome import Scene
+from bridge.domain.views import own_account_view
+from bridge.errors import CloseCode, Invalid, NotFound, ProofFailed, QuotaExceeded, RegistrationClosed, SignInFailed
+from bridge.hub.auth import Passwords, new_device, token_hash
+from bridge.hub.journal import Cursors, Place
+from bridge.hub.limits import Rate
+from bridge.hub.pipeline import Pipeline
+from bridge.hub.sessions import Leg, Listening, Sessions
+from bridge.ids import AccountId, DeviceId, PersonId, Position
+from bridge.store.base import Head, Store
+from bridge.wire.commands import (
+    ChangePassword,
+    DeleteAccount,
+    Link,
+    ListDevices,
+    Operation,
+    Register,
+    RevokeDevice,
+    SignIn,
+    SignOut,
+    UndoUnlink,
+)
+from bridge.wire.replies import Devices, Done, Reply, SignedIn
+from bridge.wire.values import AccountState, DeviceView, LegHead, LegState, Network, OwnAccountView
+
+
+class Client(Listening, Protocol):
+    """A connection, as far as signing in goes."""
+
+    device: DeviceId
+    address: str
+
+    def close(self, code: int, reason: str) -> None:
+        """End the session."""
+
+
+class Authority:
+    """Signs clients in."""
+
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        store: Store,
+        sessions: Sessions,
+        cursors: Cursors,
+        passwords: Passwords,
+        limits: Limits,
+        may_register: bool,
+        region: str,
+        heartbeat_s: float,
+        clock: Callable[[], int],
+    ) -> None:
+        """Take the parts."""
+        rate = limits.sign_ins_per_minute
+        self._tries = Rate(rate / 60, rate, asyncio.get_running_loop().time)
+        self._pipeline = pipeline
+        self._store = store
+        self._sessions = sessions
+        self._cursors = cursors
+        self._passwords = passwords
+        self._limits = limits
+        self._may_register = may_register
+        self._region = region
+        self._heartbeat_s = heartbeat_s
+        self._clock = clock
+
+    # --- signing in
+
+    async def sign_in(self, client: Client, call: SignIn | Register) -> SignedIn:
+        """Open a session: afterwards the client hears its journals, from where its cursors left them.
+
+        Raises:
+            SignInFailed: If the credentials are not accepted; every cause reads the same.
+            RateLimited: If this address or account tried too often.
+            QuotaExceeded: If the person has too many connections.
+        """
+        token = None
+        if isinstance(call, Register):
+            device, token = await self._register(client, call)
+        elif call.token is not None:
+            device = await self._device(client, call.token)
+        elif call.network is not None and call.handle is not None and call.password is not None:
+            account = await self._by_password(client, call.network, call.handle, call.password)
+            device, token = await self._new_device(account, call.device)
+        else:
+            raise Invalid("Give a token, or network, handle and password.", path="$.token")
+        cursors = call.cursors if isinstance(call, SignIn) else ()
+        return await self._open(client, device, token, cursors)
+
+    async def _open(
+        self, client: Client, device: Device, token: str | None, cursors: tuple[str, ...]
+    ) -> SignedIn:
+        person, own = await self._pipeline.consult(device.account, _own_accounts)
+        accounts = [view.id for view, _ in own]
+        if self._sessions.count(accounts) >= self._limits.connections_per_person:
+            client.close(CloseCode.TOO_MANY, "too many connections of this person")
+            raise QuotaExceeded("This person has too many connections.")
+        client.account, client.device = device.account, device.id
+        self._sessions.add(client)
+        for view, epoch in own:
+            client.legs[view.id] = Leg(epoch, 0)
+            if self._sessions.join(client, view.id):
+                self._sessions.show_presence(view.id, online=True)
+        heads = await self._store.heads(accounts)
+        places = {place.account: place for cursor in cursors if (place := self._cursors.read(cursor)) is not None}
+        legs = [
+            self._leg(client, view.id, heads[view.id], places.get(view.id)) for view, _ in own if view.id in client.legs
+        ]
+        return SignedIn(
+            person=person,
+            device=device.id,
+            token=token,
+            accounts=tuple(view for view, _ in own),
+            legs=tuple(legs),
+            removed=tuple(account for account in places if account not in accounts),
+            heartbeat_s=self._heartbeat_s,
+            max_frame=self._limits.frame_bytes,
+            hub=__version__,
+        )
+
+    def _leg(self, client: Client, account: AccountId, kept: Head, place: Place | None) -> LegHead:
+        """Decide how a journal goes on: after the client's cursor if that can be had whole, else from now."""
+        leg = client.legs[account]
+        head = self._sessions.note_head(account, kept.newest)
+        resumes = (
+            place is not None
+            and self._cursors.is_current(place, leg.epoch)
+            and kept.oldest - 1 <= place.position <= head
+        )
+        leg.sent = place.position if place is not None and resumes else head
+        return LegHead(
+            account=account,
+            state=LegState.RESUMED if resumes else LegState.SNAPSHOT,
+            head=Position(head),
+            cursor=self._cursors.cursor(account, leg.epoch, leg.sent),
+        )
+
+    async def _register(self, client: Client, call: Register) -> tuple[Device, str]:
+        if not self._may_register:
+            raise RegistrationClosed
+        self._tries.take(f"address {client.address}")
+        password = await self._passwords.hash(call.password)
+        deed = CreateAccount(
+            network=call.network, handle=call.handle, name=call.name, password=password, region=self._region
+        )
+        reply = await self._pipeline.do(AccountId(""), deed)
+        account: OwnAccountView = reply.account  # type: ignore[attr-defined]  # a Profile, by the rule
+        return await self._new_device(account.id, call.device)
+
+    async def _device(self, client: Client, token: str) -> Device:
+        device = await self._store.device_by_token(token_hash(token))
+        if device is None or device.revoked or not await self._may_enter(device.account):
+            self._tries.take(f"address {client.address}")
+            raise SignInFailed
+        return device
+
+    async def _by_password(self, client: Client, network: Network, handle: str, password: str) -> AccountId:
+        self._tries.take(f"address {client.address}")
+        account = await self._find(network, handle)
+        if not await self._is_proven(account, password, f"{network} {handle}"):
+            raise SignInFailed
+        assert account is not None, "only an account has a password"
+        if not await self._may_enter(account):
+            raise SignInFailed
+        return account
+
+    async def _find(self, network: Network, handle: str) -> AccountId | None:
+        return await self._pipeline.consult(AccountId(""), lambda scene: scene.facts.handle_owner(network, handle))
+
+    async def _is_proven(self, account: AccountId | None, password: str, name: str) -> bool:
+        """Check a password; tries are limited by account, whether or not there is one."""
+        self._tries.take(f"account {account or name}")
+        stored = ""
+        if account is not None:
+            key = (Credential, account)
+            credential = (await self._store.load([key]))[key]
+            stored = credential.password if isinstance(credential, Credential) else ""
+        return await self._passwords.verify(stored, password)
+
+    async def _may_enter(self, account: AccountId) -> bool:
+        """Say whether an account may sign in: an active one, or a deleted one that can still be restored."""
+
+        def state(scene: Scene) -> bool:
+            found = scene.facts.find_account(account)
+            return found is not None and (
+                found.state is AccountState.ACTIVE
+                or (found.state is AccountState.DEACTIVATED and found.erase_at > scene.now)
+            )
+
+        return await self._pipeline.consult(AccountId(""), state)
+
+    async def _new_device(self, account: AccountId, name: str) -> tuple[Device, str]:
+        device, token = new_device(account, name, self._clock())
+        await self._pipeline.do(account, PutDevice(device=device))
+        return device, token
+
+    # --- calls that need a proof
+
+    async def prove_and_do(self, client: Client, call: Link | UndoUnlink | DeleteAccount) -> Reply:
+        """Check the password that a command carries, then put it on its way with what was proven."""
+        if isinstance(call, DeleteAccount):
+            account: AccountId | None = call.as_
+            name = call.as_
+        else:
+            account = await self._find(call.network, call.handle)
+            name = AccountId(f"{call.network} {call.handle}")
+        proven = frozenset({account}) if await self._is_proven(account, call.password, name) else frozenset()
+        return await self._pipeline.do(client.account, call, proven=proven)  # type: ignore[arg-type]
+
+    # --- devices
+
+    async def session_call(self, client: Client, call: Operation) -> Reply:
+        """Do what concerns the sign-in itself."""
+        match call:
+            case ListDevices():
+                return await self._list(client)
+            case RevokeDevice():
+                return await self._revoke(client, call.device)
+            case SignOut():
+                return await self._revoke(client, client.device)
+            case ChangePassword():
+                return await self._change_password(client, call)
+            case _:
+                raise AssertionError("a session call without an answer")
+
+    async def _devices(self, client: Client) -> dict[DeviceId, Device]:
+        own = await self._pipeline.consult(client.account, lambda scene: scene.legs)
+        return {device.id: device for device in await self._store.devices(own)}
+
+    async def _list(self, client: Client) -> Devices:
+        devices = await self._devices(client)
+        return Devices(
+            devices=tuple(
+                DeviceView(
+                    id=device.id,
+                    name=device.name,
+                    created_at=device.created_at,
+                    seen_at=device.seen_at,
+                    here=device.id == client.device,
+                    accounts=(device.account,),
+                )
+                for device in devices.values()
+            )
+        )
+
+    async def _revoke(self, client: Client, name: DeviceId) -> Done:
+        device = (await self._devices(client)).get(name)
+        if device is None:
+            raise NotFound("There is no such device.", path="$.device")
+        gone = Device(
+            id=device.id,
+            account=device.account,
+            name=device.name,
+            token=device.token,
+            created_at=device.created_at,
+            seen_at=device.seen_at,
+            revoked=True,
+        )
+        await self._pipeline.do(client.account, PutDevice(device=gone))
+        return Done()
+
+    async def _change_password(self, client: Client, call: ChangePassword) -> Done:
+        own = (await self._pipeline.consult(client.account, lambda scene: scene.own(call.as_))).id
+        if not await self._is_proven(own, call.old, own):
+            raise ProofFailed(path="$.old")
+        devices = tuple(await self._store.devices([own]))
+        deed = SetPassword(
+            account=own, password=await self._passwords.hash(call.new), devices=devices, keep=client.device
+        )
+        await self._pipeline.do(client.account, deed)
+        return Done()
+
+
+def _own_accounts(scene: Scene) -> tuple[PersonId, list[tuple[OwnAccountView, int]]]:
+    person = scene.facts.person_of(scene.account)
+    accounts = [scene.facts.account(leg) for leg in scene.legs]
+    return person.id, [(own_account_view(account, person), account.epoch) for account in accounts]

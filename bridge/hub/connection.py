@@ -1,0 +1,352 @@
+"""One client's session: its frames become work, its answers and news become frames."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+
+from bridge.domain.facts import Missing
+from bridge.domain.outcome import Scene
+from bridge.domain.views import own_account_view
+from bridge.errors import BridgeError, CloseCode, Fault, Internal, NotSignedIn, ProtocolError, Refusal, SignInFailed
+from bridge.hub.pipeline import Work
+from bridge.hub.services import Services
+from bridge.hub.sessions import Bodies, Leg
+from bridge.hub.sockets import Socket
+from bridge.ids import AccountId, DeviceId, Position
+from bridge.wire.codec import JSON, Codec, Malformed
+from bridge.wire.commands import (
+    AnyCall,
+    AskLink,
+    ChangePassword,
+    DeleteAccount,
+    FindAccount,
+    Link,
+    ListDevices,
+    OpenThread,
+    Register,
+    RevokeDevice,
+    SignIn,
+    SignOut,
+    UndoUnlink,
+)
+from bridge.wire.commands import Operation as AnyOperation
+from bridge.wire.events import Heartbeat, LegAdded, LegRemoved
+from bridge.wire.replies import Reply
+from bridge.wire.values import LegHead, LegState, OwnAccountView
+
+log = logging.getLogger("bridge.wire")
+
+_PAGE = 500  # journal entries read at once while catching up
+_LOOK_UPS = (FindAccount, OpenThread, AskLink)
+_PROVEN = (Link, UndoUnlink, DeleteAccount)
+_SESSION = (SignIn, Register, SignOut, ListDevices, RevokeDevice, ChangePassword)
+
+
+class Connection:
+    """A client on its socket. Signed in or not yet; one account's device, one or more legs.
+
+    Attributes:
+        account: The account that the device signed in to; empty before the sign-in.
+        device: The device.
+        codec: How this client's frames are written.
+        legs: Where it stands in each own journal.
+    """
+
+    def __init__(self, services: Services, socket: Socket) -> None:
+        """Wait for the handshake."""
+        self.account = AccountId("")
+        self.device = DeviceId("")
+        self.codec: Codec = JSON
+        self.legs: dict[AccountId, Leg] = {}
+        self.address = ""
+        self.is_looking = False
+        self._services = services
+        self._socket = socket
+        self._in_flight = 0
+        self._reading = True
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._catching: set[AccountId] = set()
+        self._signing_in = False
+        self._deadline: asyncio.TimerHandle | None = None
+
+    # --- what the socket reports
+
+    def on_open(self, codec: Codec, bearer: str | None) -> None:
+        """Begin: a sign-in must come in time, unless the handshake brought a token."""
+        self.codec = codec
+        self.address = self._socket.address
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.call_later(self._services.limits.sign_in_s, self._too_late)
+        if bearer is not None and 0 < len(bearer) <= 200:
+            self._services.bearers[self] = bearer
+
+    def on_frame(self, data: bytes | str) -> None:
+        """Read a call and put it on its way."""
+        try:
+            call, operation = self.codec.read_call(data)
+        except Malformed as malformed:
+            self._refuse(malformed.call, malformed.error)
+            return
+        except ProtocolError as wrong:
+            log.info("closing %s: %s", self.device or "an unknown client", wrong.code)
+            self._socket.close(wrong.close_code, wrong.text[:100])
+            return
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("< %s %s #%d", self.device, operation.op, call)
+        self._services.counters.calls_total += 1
+        try:
+            self._dispatch(call, operation)
+        except BridgeError as refusal:
+            self._refuse(call, refusal)
+
+    def on_closed(self) -> None:
+        """Forget everything about this client; its journal waits for it."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        for task in self._tasks:
+            task.cancel()
+        self._services.bearers.pop(self, None)
+        if self.account:
+            self._services.sessions.remove(self)
+            log.info("session of device %s closed", self.device)
+
+    # --- calls
+
+    def _dispatch(self, call: int, operation: AnyCall) -> None:
+        if isinstance(operation, _SESSION):
+            if not self.account and not isinstance(operation, SignIn | Register):
+                raise NotSignedIn
+            self._start(self._session_call(call, operation))
+            return
+        if not self.account:
+            raise NotSignedIn
+        services = self._services
+        services.calls.take(self.account)
+        if isinstance(operation, _LOOK_UPS):
+            services.look_ups.take(self.account)
+        self._in_flight += 1
+        if self._in_flight > services.limits.calls_in_flight and self._reading:
+            self._reading = False
+            self._socket.pause_reading()
+        try:
+            if isinstance(operation, _PROVEN):
+                self._start(self._proven(call, operation))
+            elif operation.op in services.queries_by_op:
+                self._start(self._query(call, operation))
+            else:
+                services.pipeline.submit(Work(lane=self, call=call, account=self.account, command=operation))  # type: ignore[arg-type]
+        except BridgeError as refusal:
+            self.answered(call, refusal)
+
+    def answered(self, call: int, reply: Reply | BridgeError) -> None:
+        """Hear from the pipeline what became of a call."""
+        self._in_flight -= 1
+        if not self._reading and self._in_flight <= self._services.limits.calls_in_flight // 2:
+            self._reading = True
+            self._socket.resume_reading()
+        if isinstance(reply, BridgeError):
+            self._refuse(call, reply)
+        else:
+            self._socket.send(self.codec.reply(call, self.codec.body(reply)))
+
+    async def _query(self, call: int, operation: AnyOperation) -> None:
+        await self._answer(call, self._services.queries.answer(self, operation))  # type: ignore[arg-type]
+
+    async def _proven(self, call: int, operation: Link | UndoUnlink | DeleteAccount) -> None:
+        await self._answer(call, self._services.auth.prove_and_do(self, operation))
+
+    async def _answer(self, call: int, work: Coroutine[object, object, Reply]) -> None:
+        """Answer a call that takes more than one step."""
+        try:
+            reply: Reply | BridgeError = await work
+        except BridgeError as refusal:
+            reply = refusal
+        self.answered(call, reply)
+
+    async def _session_call(self, call: int, operation: AnyOperation) -> None:
+        try:
+            match operation:
+                case SignIn() | Register():
+                    await self._sign_in(call, operation)
+                case _:
+                    reply = await self._services.auth.session_call(self, operation)
+                    self._socket.send(self.codec.reply(call, self.codec.body(reply)))
+                    if isinstance(operation, SignOut):
+                        self._socket.close(CloseCode.REVOKED, "signed out")
+        except SignInFailed as failed:
+            self._refuse(call, failed)
+            self._socket.close(CloseCode.SIGN_IN_FAILED, "sign-in failed")
+        except BridgeError as refusal:
+            self._refuse(call, refusal)
+
+    async def _sign_in(self, call: int, operation: SignIn | Register) -> None:
+        """Open the session: register for news first, then see what was missed, then catch up."""
+        if self.account or self._signing_in:
+            raise Refusal("This socket is signed in already.")
+        self._signing_in = True
+        try:
+            signed_in = await self._services.auth.sign_in(self, operation)
+        finally:
+            self._signing_in = False
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._socket.send(self.codec.reply(call, self.codec.body(signed_in)))
+        log.info("session of device %s opened", self.device)
+        for account in list(self.legs):
+            self.fell_behind(account)
+
+    # --- news
+
+    def push(self, frame: bytes) -> None:
+        """Hand a frame to the socket."""
+        self._socket.send(frame)
+
+    def fell_behind(self, account: AccountId) -> None:
+        """Catch up from the journal; what is live already at its head just goes on."""
+        leg = self.legs.get(account)
+        if leg is None or account in self._catching:
+            return
+        if leg.sent >= self._services.sessions.heads.get(account, 0):
+            leg.live = True
+            return
+        leg.live = False
+        self._catching.add(account)
+        self._start(self._catch_up(account))
+
+    async def _catch_up(self, account: AccountId) -> None:
+        """Read the journal until it meets the news, without a seam.
+
+        Whether there is more is asked and answered within one turn of the loop; so
+        nothing can come in between.
+        """
+        services = self._services
+        try:
+            while (leg := self.legs.get(account)) is not None:
+                if leg.sent >= services.sessions.heads.get(account, 0):
+                    leg.live = True
+                    return
+                await services.room(self._socket)
+                entries = await services.store.replay(account, Position(leg.sent), _PAGE)
+                bodies = await services.pipeline.consult(
+                    self.account,
+                    lambda scene, entries=entries: [  # type: ignore[misc]
+                        Bodies(scene.facts, entry.told).body(self.codec, account) for entry in entries
+                    ],
+                )
+                if self.legs.get(account) is not leg:
+                    return
+                for entry, body in zip(entries, bodies, strict=True):
+                    if entry.position != leg.sent + 1:
+                        raise Fault(f"journal of {account} jumps from {leg.sent} to {entry.position}")
+                    cursor = services.cursors.cursor(account, leg.epoch, entry.position)
+                    self._socket.send(self.codec.push(body, account, entry.position, cursor))
+                    leg.sent = entry.position
+                services.counters.replayed_total += len(entries)
+                if not entries:
+                    raise Fault(f"journal of {account} ends at {leg.sent}, before its head")
+        except BridgeError as fault:
+            log.exception("could not catch up")
+            self._socket.close(CloseCode.FAULT, fault.code)
+        finally:
+            self._catching.discard(account)
+
+    def heartbeat(self, at: int) -> None:
+        """Tell where each own journal stands."""
+        services = self._services
+        heads = tuple(
+            LegHead(
+                account=account,
+                head=Position(head),
+                cursor=services.cursors.cursor(account, leg.epoch, leg.sent),
+            )
+            for account, leg in self.legs.items()
+            if (head := services.sessions.heads.get(account, leg.sent)) is not None
+        )
+        self._socket.send(self.codec.passing(self.codec.body(Heartbeat(legs=heads, at=at))))
+
+    # --- which accounts
+
+    def look_again(self) -> None:
+        """Find out anew which accounts the session may use, before anything else is told."""
+        try:
+            allowed, revoked = self._allowed(self._services.pipeline.scene_of(self.account))
+        except Missing:
+            self._start(self._look_again_later())
+            return
+        self._apply(allowed, revoked)
+
+    async def _look_again_later(self) -> None:
+        allowed, revoked = await self._services.pipeline.consult(self.account, self._allowed)
+        self._apply(allowed, revoked)
+
+    def _allowed(self, scene: Scene) -> tuple[dict[AccountId, tuple[OwnAccountView, int]], bool]:
+        accounts = {
+            leg: (own_account_view(scene.facts.account(leg), scene.facts.person_of(leg)), scene.facts.account(leg).epoch)
+            for leg in scene.legs
+        }
+        return accounts, scene.facts.is_revoked(self.device)
+
+    def _apply(self, allowed: dict[AccountId, tuple[OwnAccountView, int]], revoked: bool) -> None:
+        if revoked:
+            self._socket.close(CloseCode.REVOKED, "this device was signed out")
+            return
+        for account in list(self.legs):
+            self._services.sessions.unwatch(account)
+            if account not in allowed:
+                self._services.sessions.leave(self, account)
+                self.push(self.codec.passing(self.codec.body(LegRemoved(account=account))))
+        for account, (view, epoch) in allowed.items():
+            if account not in self.legs:
+                self._start(self._add_leg(account, view, epoch))
+
+    async def _add_leg(self, account: AccountId, view: OwnAccountView, epoch: int) -> None:
+        """Let the session hear another account, from its journal's head on."""
+        services = self._services
+        leg = self.legs[account] = Leg(epoch, 0)
+        if services.sessions.join(self, account):
+            services.sessions.show_presence(account, online=True)
+        heads = await services.store.heads([account])
+        if self.legs.get(account) is not leg:
+            return
+        leg.sent = services.sessions.note_head(account, heads[account].newest)
+        head = LegHead(
+            account=account,
+            state=LegState.SNAPSHOT,
+            head=Position(leg.sent),
+            cursor=services.cursors.cursor(account, epoch, leg.sent),
+        )
+        self.push(self.codec.passing(self.codec.body(LegAdded(account=view, leg=head))))
+        leg.live = True
+
+    # --- ends
+
+    def close(self, code: int, reason: str) -> None:
+        """End the session."""
+        self._socket.close(code, reason)
+
+    @property
+    def heard_at(self) -> float:
+        """When the peer was heard last, on the loop's clock."""
+        return self._socket.heard_at
+
+    def ping(self) -> None:
+        """Ask whether the peer is still there."""
+        self._socket.ping()
+
+    def _too_late(self) -> None:
+        if not self.account:
+            self._socket.close(CloseCode.SIGN_IN_TIMEOUT, "sign in sooner")
+
+    def _refuse(self, call: int, error: BridgeError) -> None:
+        self._socket.send(self.codec.refusal(call, Internal() if isinstance(error, Fault) else error))
+
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a session's work failed", exc_info=error)
+            self._socket.close(CloseCode.FAULT, "the hub failed")

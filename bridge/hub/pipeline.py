@@ -1,0 +1,383 @@
+"""The one road of a message: decide what waits, commit it in one transaction, then answer and tell.
+
+While a batch commits, the next one gathers; so the batch grows with the load.
+Nobody hears anything of a batch before it is on disk.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
+from typing import Protocol, TypeVar
+
+from msgspec import Struct
+
+from bridge.bus.base import Bus, News
+from bridge.domain.decide import decide
+from bridge.domain.deeds import Deed
+from bridge.domain.facts import Facts, Key, Missing, key_of
+from bridge.domain.model import Account, Controls, Device, Message, Person, StoredRecord, Tie
+from bridge.domain.outcome import Outcome, Scene, Told
+from bridge.domain.policy import Policy
+from bridge.errors import BridgeError, Busy, Internal, Refusal, Stale, StorageFull, Unavailable
+from bridge.hub.counters import Counters
+from bridge.ids import AccountId, Position
+from bridge.store.base import Batch, Store
+from bridge.wire.commands import Command, LeaveHybrid, Send, Unlink
+from bridge.wire.replies import Reply
+
+log = logging.getLogger("bridge.hub")
+
+T = TypeVar("T")
+
+_MOST_TRIES = 50
+
+
+class Lane(Protocol):
+    """Whoever submits work, and hears its answers; the works of one lane keep their order."""
+
+    def answered(self, call: int, reply: Reply | BridgeError) -> None:
+        """Hear the answer: what it says is on disk."""
+
+
+class Work(Struct, eq=False):
+    """One command on its way.
+
+    Attributes:
+        lane: Who submitted it.
+        call: The lane's name for it.
+        account: The account that the lane's device signed in to; empty for the operator.
+        command: What to decide; or None, and
+        run: what to compute from the facts, after all that was decided before it.
+        proven: Accounts whose password was proven for this.
+    """
+
+    lane: Lane
+    call: int
+    account: AccountId
+    command: Command | Deed | None = None
+    run: Callable[[Scene], Outcome] | None = None
+    proven: frozenset[AccountId] = frozenset()
+
+
+class _Ticket:
+    """A lane of one work, whose answer is awaited."""
+
+    def __init__(self) -> None:
+        self.reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+    def answered(self, call: int, reply: Reply | BridgeError) -> None:
+        if self.reply.done():
+            return  # whoever waited has gone
+        if isinstance(reply, BridgeError):
+            self.reply.set_exception(reply)
+        else:
+            self.reply.set_result(reply)
+
+
+class Decided(Struct):
+    """A batch that was decided and is not committed yet."""
+
+    batch: Batch
+    done: list[tuple[Work, Outcome | BridgeError]]
+
+
+class Pipeline:
+    """Runs works through the rules and the store, batch by batch.
+
+    Attributes:
+        facts: What is in memory; between batches it equals the disk, as far as it goes.
+        failed: The reason why the pipeline stopped for good, once it did.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        policy: Policy,
+        counters: Counters,
+        *,
+        clock: Callable[[], int],
+        chance: Callable[[int], bytes],
+        phone_key: bytes = b"",
+        batch: int = 512,
+        most_waiting: int = 50_000,
+        most_records: int = 200_000,
+        gather_s: float = 0.0,
+    ) -> None:
+        """Put the parts together; ``run`` must be running for anything to happen."""
+        self.facts = Facts()
+        self.failed: BaseException | None = None
+        self._store = store
+        self._bus = bus
+        self._counters = counters
+        self._scene = Scene(
+            facts=self.facts, policy=policy, account=AccountId(""), now=0, chance=chance, phone_key=phone_key
+        )
+        self._clock = clock
+        self._most = batch
+        self._most_waiting = most_waiting
+        self._most_records = most_records
+        self._gather_s = gather_s
+        self._waiting: deque[Work] = deque()
+        self._wake: asyncio.Future[None] | None = None
+        self._stopping = False
+
+    def submit(self, work: Work) -> None:
+        """Put a work behind those that wait.
+
+        Raises:
+            Busy: If too many wait.
+            Unavailable: If the pipeline stopped.
+        """
+        if self._stopping or self.failed is not None:
+            raise Unavailable
+        if len(self._waiting) >= self._most_waiting:
+            raise Busy(retry_after_s=1.0)
+        self._waiting.append(work)
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    async def do(
+        self, account: AccountId, command: Command | Deed, *, proven: frozenset[AccountId] = frozenset()
+    ) -> Reply:
+        """Do one command and wait until it is on disk.
+
+        Raises:
+            BridgeError: If it was refused.
+        """
+        ticket = _Ticket()
+        self.submit(Work(lane=ticket, call=0, account=account, command=command, proven=proven))
+        return await ticket.reply
+
+    async def consult(self, account: AccountId, ask: Callable[[Scene], T]) -> T:
+        """Compute something from the facts, after everything that was decided before.
+
+        Raises:
+            BridgeError: If it was refused.
+        """
+        found: list[T] = []
+
+        def run(scene: Scene) -> Outcome:
+            found.append(ask(scene))
+            return Outcome()
+
+        ticket = _Ticket()
+        self.submit(Work(lane=ticket, call=0, account=account, run=run))
+        await ticket.reply
+        return found[-1]
+
+    def scene_of(self, account: AccountId) -> Scene:
+        """Give the facts as they are in memory, for a look that decides nothing."""
+        own = self._scene
+        return Scene(facts=own.facts, policy=own.policy, account=account, now=self._clock(), chance=own.chance)
+
+    async def run(self) -> None:
+        """Work until ``stop``; what waits then is still done.
+
+        Raises:
+            CommitFailed: If it is not known what is on disk; nothing is acknowledged after that.
+        """
+        try:
+            while await self._has_work():
+                await self._next_batch()
+        except BaseException as cause:
+            self.failed = cause
+            self._refuse_all()
+            raise
+
+    def stop(self) -> None:
+        """Take nothing new; finish what waits."""
+        self._stopping = True
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    async def _has_work(self) -> bool:
+        while not self._waiting:
+            if self._stopping:
+                return False
+            self._wake = asyncio.get_running_loop().create_future()
+            await self._wake
+            self._wake = None
+        if self._gather_s and len(self._waiting) < self._most:
+            await asyncio.sleep(self._gather_s)
+        return True
+
+    async def _next_batch(self) -> None:
+        works = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+        for _ in range(_MOST_TRIES):
+            try:
+                missing, parked = await self._attempt(works)
+                break
+            except Stale as stale:
+                self._counters.stale_total += 1
+                await self._load(stale.keys)  # type: ignore[arg-type]  # a store names facts by their keys
+        else:
+            missing, parked = set(), []
+            for work in works:
+                work.lane.answered(work.call, Unavailable())
+        # Everything that was decided is on disk now: loading cannot see half of a batch.
+        self.facts.forget_answers()
+        self.facts.shrink(self._most_records)
+        if missing:
+            await self._load(missing)
+        self._waiting.extendleft(reversed(parked))
+
+    async def _attempt(self, works: Sequence[Work]) -> tuple[set[Key], list[Work]]:
+        """Decide, commit, answer and tell; give back what must be loaded first for whom."""
+        begun = perf_counter()
+        decided, missing, parked = self._decide(works)
+        self._counters.decide_seconds_total += perf_counter() - begun
+        heads: Mapping[AccountId, Position] = {}
+        if decided.batch.records or decided.batch.messages or decided.batch.told or decided.batch.audit:
+            try:
+                heads = await self._commit(decided)
+            except StorageFull as full:
+                self._forget(decided.batch)
+                self._answer_full(decided, full)
+                return missing, parked
+            except Stale:
+                self._forget(decided.batch)
+                raise
+        self._tell(decided, heads)
+        return missing, parked
+
+    def _decide(self, works: Sequence[Work]) -> tuple[Decided, set[Key], list[Work]]:
+        batch = Batch(records={}, messages=[], told=[], audit=[], versions={})
+        decided = Decided(batch, [])
+        missing: set[Key] = set()
+        parked: list[Work] = []
+        blocked: set[Lane] = set()
+        self._scene.now = self._clock()
+        for work in works:
+            if work.lane in blocked:
+                parked.append(work)
+                continue
+            try:
+                outcome = self._outcome(work)
+            except Missing as lacking:
+                missing.update(lacking.keys)
+                parked.append(work)
+                blocked.add(work.lane)
+            except Refusal as refusal:
+                decided.done.append((work, refusal))
+            except Exception:
+                log.exception("a rule failed on %s", type(work.command or work.run).__name__)
+                decided.done.append((work, Internal()))
+            else:
+                self._take(batch, outcome)
+                decided.done.append((work, outcome))
+        return decided, missing, parked
+
+    def _outcome(self, work: Work) -> Outcome:
+        scene = self._scene
+        scene.account = work.account
+        scene.proven = work.proven
+        command = work.command
+        if command is None:
+            assert work.run is not None, "a work has a command or something to run"
+            return work.run(scene)
+        if isinstance(command, Unlink | LeaveHybrid):
+            scene.in_flight = self._sends_of(work.account)
+        return decide(scene, command)
+
+    def _sends_of(self, account: AccountId) -> int:
+        accounts = self.facts.person_of(account).accounts
+        return sum(1 for work in self._waiting if isinstance(work.command, Send) and work.account in accounts)
+
+    def _take(self, batch: Batch, outcome: Outcome) -> None:
+        """Move the facts, so that the next work is decided on top of this one."""
+        if outcome.records:
+            self.facts.apply(outcome.records)
+            for record in outcome.records:
+                batch.records[key_of(record)] = record
+        if outcome.messages:
+            self.facts.apply(outcome.messages)
+            batch.messages += outcome.messages
+        batch.told += outcome.told
+        batch.audit += outcome.audit
+
+    async def _commit(self, decided: Decided) -> Mapping[AccountId, Position]:
+        begun = perf_counter()
+        heads = await self._store.commit(decided.batch)
+        spent = perf_counter() - begun
+        counters = self._counters
+        counters.commits_total += 1
+        counters.commit_seconds_total += spent
+        counters.commit_seconds_max = max(counters.commit_seconds_max, spent)
+        counters.batched_total += len(decided.done)
+        counters.batch_max = max(counters.batch_max, len(decided.done))
+        return heads
+
+    def _tell(self, decided: Decided, heads: Mapping[AccountId, Position]) -> None:
+        """Answer and publish, work by work, in the order in which they were decided."""
+        entries: dict[AccountId, int] = {}
+        for _, accounts in decided.batch.told:
+            for account in accounts:
+                entries[account] = entries.get(account, 0) + 1
+        following = {account: head - entries[account] for account, head in heads.items()}
+        for work, result in decided.done:
+            if isinstance(result, BridgeError):
+                self._counters.refusals_total[result.code] += 1
+                work.lane.answered(work.call, result)
+                continue
+            if isinstance(result.reply, BridgeError):
+                self._counters.refusals_total[result.reply.code] += 1
+            work.lane.answered(work.call, result.reply)
+            if result.told or result.passing or result.records:
+                self._publish(result, following)
+
+    def _publish(self, outcome: Outcome, following: dict[AccountId, int]) -> None:
+        told: list[tuple[Told, tuple[tuple[AccountId, Position], ...]]] = []
+        for event, accounts in outcome.told:
+            places = []
+            for account in accounts:
+                position = following[account] = following[account] + 1
+                places.append((account, Position(position)))
+            told.append((event, tuple(places)))
+        for message in outcome.messages:
+            if message.decision is not None:
+                self._counters.messages_total[message.decision.outcome] += 1
+        self._bus.publish(News(told, outcome.passing, _moved(outcome.records)))
+
+    def _answer_full(self, decided: Decided, full: StorageFull) -> None:
+        log.warning("the disk is full: %d commands refused", len(decided.done))
+        for work, result in decided.done:
+            if isinstance(result, Outcome) and result.changes:
+                self._counters.refusals_total[full.code] += 1
+                work.lane.answered(work.call, StorageFull())
+            else:
+                work.lane.answered(work.call, result if isinstance(result, BridgeError) else result.reply)
+
+    def _forget(self, batch: Batch) -> None:
+        self.facts.forget(batch.records)
+        self.facts.forget((Message, (message.thread, message.seq)) for message in batch.messages)
+        self.facts.forget_answers()
+
+    async def _load(self, keys: Sequence[Key] | set[Key]) -> None:
+        for key, value in (await self._store.load(tuple(keys))).items():
+            self.facts.learn(key, value)
+
+    def _refuse_all(self) -> None:
+        for work in self._waiting:
+            work.lane.answered(work.call, Unavailable())
+        self._waiting.clear()
+
+
+def _moved(records: Sequence[StoredRecord]) -> frozenset[AccountId]:
+    """Name the accounts whose sessions must look again at what they may use, and who may see them."""
+    moved: set[AccountId] = set()
+    for record in records:
+        if isinstance(record, Person):
+            moved.update(record.accounts)
+        elif isinstance(record, Account):
+            moved.add(record.id)
+        elif isinstance(record, Device) and record.revoked:
+            moved.add(record.account)
+        elif isinstance(record, Tie):
+            moved.add(record.owner)
+        elif isinstance(record, Controls):
+            moved.add(record.account)
+    return frozenset(moved)
+

@@ -1,0 +1,167 @@
+"""Queries that list: read a page from the store, then show it through the rules' eyes."""
+
+from collections.abc import Sequence
+
+from bridge.domain.answers import FactQuery, answer, is_present_for
+from bridge.domain.model import Member, Message, Thread, ThreadKind
+from bridge.domain.outcome import Scene, other_of
+from bridge.domain.views import account_view, message_view, thread_view
+from bridge.errors import Invalid
+from bridge.hub.pipeline import Pipeline
+from bridge.hub.sessions import Listening, Sessions
+from bridge.ids import AccountId, Seq, ThreadId
+from bridge.store.base import Page, Store
+from bridge.wire import replies
+from bridge.wire.commands import CountUnread, GetThread, History, ListThreads, ListTies, Query, Search, WhoIsHere
+from bridge.wire.values import MessageView, ThreadView, TieKind, TieState, TieView
+
+
+class Queries:
+    """Answers what clients ask without changing anything."""
+
+    def __init__(self, pipeline: Pipeline, store: Store, sessions: Sessions) -> None:
+        """Take what there is to read."""
+        self._pipeline = pipeline
+        self._store = store
+        self._sessions = sessions
+
+    async def answer(self, session: Listening, query: Query) -> replies.Reply:
+        """Answer one query.
+
+        Raises:
+            BridgeError: If it is malformed or not allowed.
+        """
+        account = session.account
+        match query:
+            case ListThreads():
+                return await self._threads(account, query)
+            case GetThread():
+                return await self._thread(account, query)
+            case History():
+                return await self._history(account, query)
+            case Search():
+                return await self._search(account, query)
+            case ListTies():
+                return await self._ties(account, query)
+            case CountUnread():
+                legs = await self._pipeline.consult(account, lambda scene: scene.legs)
+                tally = await self._store.tally(legs)
+                return replies.Unread(threads=tally.threads, messages=tally.messages, requests=tally.requests)
+            case WhoIsHere():
+                return await self._who_is_here(session, query)
+            case _:
+                fact_query: FactQuery = query
+                return await self._pipeline.consult(account, lambda scene: answer(scene, fact_query))
+
+    async def _threads(self, account: AccountId, query: ListThreads) -> replies.Threads:
+        legs = await self._pipeline.consult(
+            account, lambda scene: scene.legs if query.as_ is None else (scene.own(query.as_).id,)
+        )
+        after = _page(query.before)
+        rows = await self._store.threads(legs, query.folder, after=after, limit=query.limit + 1)
+        shown = rows[: query.limit]
+        segments = {thread.id: tuple(await self._store.segments(thread.id)) for thread, _ in shown}
+
+        def show(scene: Scene) -> replies.Threads:
+            views = tuple(_thread_view(scene, thread, side, segments[thread.id]) for thread, side in shown)
+            last = shown[-1][0] if len(rows) > query.limit else None
+            return replies.Threads(threads=views, next=f"{last.last_at}/{last.id}" if last else None)
+
+        return await self._pipeline.consult(account, show)
+
+    async def _thread(self, account: AccountId, query: GetThread) -> replies.OneThread:
+        segments = tuple(await self._store.segments(query.thread))
+
+        def show(scene: Scene) -> replies.OneThread:
+            thread, side = scene.seat(query.thread)
+            return replies.OneThread(thread=_thread_view(scene, thread, side, segments))
+
+        return await self._pipeline.consult(account, show)
+
+    async def _history(self, account: AccountId, query: History) -> replies.Messages:
+        if query.before is not None and query.after is not None:
+            raise Invalid("Ask before or after a seq, not both.", path="$.after")
+        await self._pipeline.consult(account, lambda scene: scene.seat(query.thread))
+        rows = await self._store.history(
+            query.thread, before=query.before, after=query.after, limit=query.limit + 1
+        )
+        views = await self._views(account, rows[: query.limit])
+        return replies.Messages(messages=views, more=len(rows) > query.limit)
+
+    async def _search(self, account: AccountId, query: Search) -> replies.SearchHits:
+        legs = await self._pipeline.consult(account, lambda scene: scene.legs)
+        if query.before is not None and not (query.before.isdecimal() and len(query.before) < 17):
+            raise Invalid("Take the cursor from the page before.", path="$.before")
+        if query.thread is not None:
+            thread = query.thread
+            await self._pipeline.consult(account, lambda scene: scene.seat(thread))
+        before = int(query.before) if query.before is not None else None
+        rows = await self._store.search(
+            legs, query.text, thread=query.thread, before=before, limit=query.limit + 1
+        )
+        shown = rows[: query.limit]
+        views = await self._views(account, [message for _, message in shown])
+        return replies.SearchHits(
+            messages=views, next=str(shown[-1][0]) if len(rows) > query.limit else None
+        )
+
+    async def _ties(self, account: AccountId, query: ListTies) -> replies.Ties:
+        own = await self._pipeline.consult(account, lambda scene: scene.own(query.as_).id)
+        rows = await self._store.ties(own, query.tie, after=query.before, limit=query.limit + 1)
+        shown = rows[: query.limit]
+
+        def show(scene: Scene) -> replies.Ties:
+            views = []
+            for tie, incoming in shown:
+                other = scene.facts.account(tie.owner if incoming else tie.other)
+                asked = (query.tie is TieKind.FOLLOW and tie.follow_asked) or (
+                    query.tie is TieKind.FRIEND and tie.friend_asked
+                )
+                state = TieState.ASKED if asked else TieState.ON
+                views.append(TieView(account=account_view(other), tie=query.tie, state=state, incoming=incoming))
+            more = None
+            if len(rows) > query.limit:
+                tie, incoming = shown[-1]
+                more = f"{tie.owner if incoming else tie.other}/{int(incoming)}"
+            return replies.Ties(ties=tuple(views), next=more)
+
+        return await self._pipeline.consult(account, show)
+
+    async def _who_is_here(self, session: Listening, query: WhoIsHere) -> replies.Present:
+        def seen(scene: Scene) -> tuple[AccountId, ...]:
+            return tuple(account for account in query.accounts if is_present_for(scene, account))
+
+        allowed = await self._pipeline.consult(session.account, seen)
+        self._sessions.watch(session, allowed)
+        return replies.Present(online=tuple(account for account in allowed if self._sessions.is_online(account)))
+
+    async def _views(self, account: AccountId, messages: Sequence[Message]) -> tuple[MessageView, ...]:
+        """Show messages of threads in which the session has a seat."""
+
+        def show(scene: Scene) -> tuple[MessageView, ...]:
+            views = []
+            for message in messages:
+                _, side = scene.seat(message.thread)
+                views.append(message_view(scene.facts, message, scene.facts.account(side.account)))
+            return tuple(views)
+
+        return await self._pipeline.consult(account, show)
+
+
+def _thread_view(scene: Scene, thread: Thread, side: Member, segments: tuple[ThreadId, ...]) -> ThreadView:
+    theirs = None
+    if thread.kind is ThreadKind.PAIR:
+        theirs = scene.facts.find_member(thread.id, other_of(thread, side.account))
+    last = scene.facts.message(thread.id, Seq(thread.tip)) if thread.tip else None
+    return thread_view(scene.facts, scene.policy, thread, side, theirs, last, segments)
+
+
+def _page(cursor: str | None) -> Page | None:
+    if cursor is None:
+        return None
+    last_at, slash, thread = cursor.partition("/")
+    if not slash or not last_at.isdecimal() or len(last_at) > 16:
+        raise Invalid("Take the cursor from the page before.", path="$.before")
+    return Page(int(last_at), thread)
+
+

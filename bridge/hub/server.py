@@ -1,0 +1,165 @@
+"""The listening side: accepts sockets, joins their writes, keeps time for all of them, and drains."""
+
+import asyncio
+import logging
+import ssl
+from collections import Counter
+from http import HTTPStatus
+
+from bridge.config import Config, Listen
+from bridge.errors import CloseCode, ConfigInvalid
+from bridge.hub.connection import Connection
+from bridge.hub.counters import Counters
+from bridge.hub.metrics import exposition
+from bridge.hub.services import Services, now_ms
+from bridge.hub.sockets import Socket
+
+log = logging.getLogger("bridge.hub")
+
+_SILENCE = 3  # heartbeats without a sign of life after which a peer counts as gone
+_BACKLOG = 4096
+
+
+class Server:
+    """All sockets of this process."""
+
+    def __init__(self, config: Config, services: Services) -> None:
+        """Listen to nothing yet."""
+        self.counters: Counters = services.counters
+        self.origins = config.listen.origins
+        self.frame_bytes = config.limits.frame_bytes
+        self.send_queue_bytes = config.limits.send_queue_bytes
+        self.ready = False
+        self._config = config
+        self._services = services
+        self._loop = asyncio.get_running_loop()
+        self._server: asyncio.Server | None = None
+        self._sockets: dict[Socket, Connection] = {}
+        self._by_address: Counter[str] = Counter()
+        self._dirty: dict[Socket, None] = {}
+        self._draining = False
+
+    async def start(self) -> int:
+        """Listen; return the port.
+
+        Raises:
+            ConfigInvalid: If the address may not be bound like this, or cannot be.
+        """
+        listen = self._config.listen
+        context = tls_context(listen)
+        try:
+            self._server = await self._loop.create_server(
+                self._accept, listen.host, listen.port, ssl=context, backlog=_BACKLOG
+            )
+        except OSError as wrong:
+            raise ConfigInvalid(
+                f"Can't listen on {listen.host} port {listen.port}: {wrong.strerror}. Choose another with --port."
+            ) from wrong
+        self.ready = True
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def keep_time(self) -> None:
+        """Tell heartbeats and end silent connections, for ever: one timer for all sockets."""
+        every = self._config.hub.heartbeat_s
+        while True:
+            await asyncio.sleep(every)
+            now, at = self._loop.time(), now_ms()
+            for connection in list(self._sockets.values()):
+                silent = now - connection.heard_at
+                if silent > every * _SILENCE:
+                    connection.close(CloseCode.HEARTBEAT_LOST, "no sign of life")
+                elif connection.account:
+                    if silent > every / 2:
+                        connection.ping()
+                    connection.heartbeat(at)
+
+    async def drain(self) -> None:
+        """Take no new connections, send everyone elsewhere, and wait for them to go."""
+        self.ready = False
+        self._draining = True
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._sockets.values()):
+            connection.close(CloseCode.DRAINING, "the hub is being replaced: come back")
+        deadline = self._loop.time() + self._config.hub.drain_s
+        while self._sockets and self._loop.time() < deadline:
+            await asyncio.sleep(0.01)
+        for socket in list(self._sockets):
+            socket.abort()
+        await asyncio.sleep(0)
+
+    def _accept(self) -> Socket:
+        def listener(socket: Socket) -> Connection:
+            connection = Connection(self._services, socket)
+            self._sockets[socket] = connection
+            return connection
+
+        return Socket(self, listener)
+
+    # --- what sockets ask
+
+    def accepts(self, address: str) -> bool:
+        """Say whether one more connection of this address is taken."""
+        limits = self._config.limits
+        if self._draining or len(self._sockets) > limits.connections:
+            return False
+        if not self._config.listen.behind_proxy and self._by_address[address] >= limits.connections_per_address:
+            return False
+        self._by_address[address] += 1
+        return True
+
+    def page(self, path: str) -> tuple[HTTPStatus, str] | None:
+        """Answer a plain GET: health, readiness, metrics, or how to speak to this port."""
+        match path:
+            case "/healthz":
+                return HTTPStatus.OK, "ok\n"
+            case "/readyz":
+                failed = self._services.pipeline.failed is not None
+                ok = self.ready and not failed
+                return (HTTPStatus.OK, "ready\n") if ok else (HTTPStatus.SERVICE_UNAVAILABLE, "not ready\n")
+            case "/metrics":
+                return HTTPStatus.OK, exposition(self.counters)
+            case _:
+                return HTTPStatus.UPGRADE_REQUIRED, "This is an Isthmus hub: connect with a WebSocket client.\n"
+
+    def flush_soon(self, socket: Socket) -> None:
+        """Have a socket's output written at the end of this turn, together with the others'."""
+        if not self._dirty:
+            self._loop.call_soon(self._flush)
+        self._dirty[socket] = None
+
+    def gone(self, socket: Socket) -> None:
+        """Forget a socket."""
+        self._dirty.pop(socket, None)
+        if self._sockets.pop(socket, None) is not None and self._by_address[socket.address] > 0:
+            self._by_address[socket.address] -= 1
+            if not self._by_address[socket.address]:
+                del self._by_address[socket.address]
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, {}
+        for socket in dirty:
+            socket.flush()
+
+
+def tls_context(listen: Listen) -> ssl.SSLContext | None:
+    """Read the certificate, if there is one; refuse to be reachable from elsewhere without one or a proxy.
+
+    Raises:
+        ConfigInvalid: If the address needs TLS, or the certificate cannot be used.
+    """
+    if listen.tls_cert is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(listen.tls_cert, listen.tls_key)
+        except (OSError, ssl.SSLError) as wrong:
+            raise ConfigInvalid(f"The certificate {listen.tls_cert} can't be used: {wrong}") from wrong
+        return context
+    is_loopback = listen.host in ("localhost", "::1") or listen.host.startswith("127.")
+    if not is_loopback and not listen.behind_proxy:
+        raise ConfigInvalid(
+            f"{listen.host} is reachable from elsewhere: give --tls-cert and --tls-key, or --behind-proxy.",
+            path="$.listen.host",
+        )
+    return None

@@ -1,0 +1,57 @@
+"""What every connection needs of the hub, put together once."""
+
+import asyncio
+from time import time
+
+from bridge.config import Limits
+from bridge.hub.authority import Authority
+from bridge.hub.counters import Counters
+from bridge.hub.journal import Cursors
+from bridge.hub.limits import Rate
+from bridge.hub.pipeline import Pipeline
+from bridge.hub.queries import Queries
+from bridge.hub.sessions import Sessions
+from bridge.hub.sockets import Socket
+from bridge.store.base import Store
+from bridge.wire.codec import OPERATIONS
+from bridge.wire.commands import Query
+
+
+class Services:
+    """The hub's parts, as its connections see them."""
+
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        store: Store,
+        sessions: Sessions,
+        cursors: Cursors,
+        counters: Counters,
+        limits: Limits,
+        auth: Authority,
+    ) -> None:
+        """Take the parts."""
+        loop = asyncio.get_running_loop()
+        self.pipeline = pipeline
+        self.store = store
+        self.sessions = sessions
+        self.cursors = cursors
+        self.counters = counters
+        self.limits = limits
+        self.auth = auth
+        self.queries = Queries(pipeline, store, sessions)
+        self.queries_by_op = frozenset(op for op, kind in OPERATIONS.items() if kind in Query.__args__)
+        self.calls = Rate(limits.calls_per_second, limits.calls_burst, loop.time)
+        self.look_ups = Rate(limits.look_ups_per_minute / 60, limits.look_ups_per_minute, loop.time)
+        self.bearers: dict[object, str] = {}
+
+    async def room(self, socket: Socket) -> None:
+        """Wait until a socket has room for another page: a long resume must not count as slow reading."""
+        while socket.is_crowded:
+            await socket.drained()
+
+
+def now_ms() -> int:
+    """Give the time in milliseconds since 1970."""
+    return int(time() * 1000)

@@ -1,0 +1,244 @@
+"""Who is here: sessions by account, and what each of them is told.
+
+An event is encoded once per codec and account, whatever the number of devices.
+A session is handed positions without a gap: what it cannot take live, because it
+is still catching up or because news was lost, it reads from the journal.
+"""
+
+import logging
+from collections.abc import Iterable
+from typing import Protocol
+
+from msgspec import Struct
+
+from bridge.bus.base import News
+from bridge.domain.facts import Facts, Missing
+from bridge.domain.model import Message
+from bridge.domain.outcome import Told
+from bridge.domain.translate import shows_as_said
+from bridge.domain.views import message_view
+from bridge.hub.counters import Counters
+from bridge.hub.journal import Cursors
+from bridge.ids import AccountId, Position
+from bridge.wire.codec import Codec
+from bridge.wire.events import AnyEvent, JournalEvent, MessageSent, PresenceChanged
+
+log = logging.getLogger("bridge.hub")
+
+
+class Leg(Struct):
+    """Where a session stands in one account's journal.
+
+    Attributes:
+        epoch: The journal's epoch.
+        sent: The newest position that was handed to the socket.
+        live: Whether it takes news as they come; else it is catching up.
+    """
+
+    epoch: int
+    sent: int
+    live: bool = False
+
+
+class Listening(Protocol):
+    """A signed-in session, as far as telling it things goes."""
+
+    account: AccountId
+    codec: Codec
+    legs: dict[AccountId, Leg]
+
+    def push(self, frame: bytes) -> None:
+        """Hand a frame to the socket."""
+
+    def fell_behind(self, account: AccountId) -> None:
+        """Begin to catch up from the journal."""
+
+    def look_again(self) -> None:
+        """Find out anew which accounts the session may use."""
+
+
+class Bodies:
+    """The encodings of one event: one per codec and way of seeing it."""
+
+    def __init__(self, facts: Facts, told: Told) -> None:
+        """Encode nothing yet."""
+        self._facts = facts
+        self._told = told
+        self._event: JournalEvent | None = None if isinstance(told, Message) else told
+        self._made: dict[tuple[Codec, int], bytes] = {}
+        self._kept: list[JournalEvent] = []
+
+    def body(self, codec: Codec, viewer: AccountId) -> bytes:
+        """Encode the event as the account sees it."""
+        event = self._seen_by(viewer)
+        made = self._made.get((codec, id(event)))
+        if made is None:
+            made = self._made[codec, id(event)] = codec.body(event)
+        return made
+
+    def _seen_by(self, viewer: AccountId) -> JournalEvent:
+        told = self._told
+        if not isinstance(told, Message):
+            assert self._event is not None
+            return self._event
+        if self._event is None:
+            self._event = MessageSent(message=message_view(self._facts, told, self._facts.account(told.sender)))
+        if viewer == told.sender:
+            return self._event
+        said = self._event.message  # type: ignore[union-attr]
+        reader = self._facts.account(viewer)
+        if shows_as_said(said.text, said.reply_to is not None, reader.network, reader.hybrid):
+            return self._event
+        event = MessageSent(message=message_view(self._facts, told, reader))
+        self._kept.append(event)  # an id names an object only while it lives
+        return event
+
+
+class Sessions:
+    """All signed-in sessions of this node."""
+
+    def __init__(self, facts: Facts, cursors: Cursors, counters: Counters) -> None:
+        """Begin with nobody here."""
+        self.heads: dict[AccountId, int] = {}
+        self._facts = facts
+        self._cursors = cursors
+        self._counters = counters
+        self._by_leg: dict[AccountId, dict[Listening, None]] = {}
+        self._by_device: dict[AccountId, dict[Listening, None]] = {}
+        self._watchers: dict[AccountId, dict[Listening, None]] = {}
+
+    # --- coming and going
+
+    def add(self, session: Listening) -> None:
+        """Note a session that signed in."""
+        self._by_device.setdefault(session.account, {})[session] = None
+        self._counters.sessions += 1
+
+    def remove(self, session: Listening) -> None:
+        """Forget a session that ended."""
+        if self._by_device.get(session.account, {}).pop(session, _ABSENT) is _ABSENT:
+            return
+        if not self._by_device[session.account]:
+            del self._by_device[session.account]
+        self._counters.sessions -= 1
+        for account in list(session.legs):
+            self.leave(session, account)
+        for watchers in self._watchers.values():
+            watchers.pop(session, None)
+
+    def join(self, session: Listening, account: AccountId) -> bool:
+        """Let a session hear an account's journal; say whether the account came online with it."""
+        listeners = self._by_leg.setdefault(account, {})
+        listeners[session] = None
+        self.heads.setdefault(account, 0)
+        return len(listeners) == 1
+
+    def leave(self, session: Listening, account: AccountId) -> None:
+        """End that a session hears an account's journal."""
+        session.legs.pop(account, None)
+        listeners = self._by_leg.get(account)
+        if listeners is None:
+            return
+        listeners.pop(session, None)
+        if not listeners:
+            del self._by_leg[account]
+            self.heads.pop(account, None)
+            self.show_presence(account, online=False)
+
+    def of_device(self, account: AccountId) -> list[Listening]:
+        """Give the sessions of devices that signed in to this account."""
+        return list(self._by_device.get(account, ()))
+
+    def everyone(self) -> list[Listening]:
+        """Give all sessions."""
+        return [session for sessions in self._by_device.values() for session in sessions]
+
+    def count(self, accounts: Iterable[AccountId]) -> int:
+        """Count the sessions of devices that signed in to any of these accounts."""
+        return sum(len(self._by_device.get(account, ())) for account in accounts)
+
+    def note_head(self, account: AccountId, head: Position) -> int:
+        """Take in where a journal stands on disk; give where it stands by all that is known here."""
+        self.heads[account] = max(self.heads.get(account, 0), head)
+        return self.heads[account]
+
+    # --- presence
+
+    def is_online(self, account: AccountId) -> bool:
+        """Say whether any session hears this account's journal."""
+        return account in self._by_leg
+
+    def watch(self, session: Listening, accounts: Iterable[AccountId]) -> None:
+        """Tell a session when these accounts come and go; who may be watched was decided before."""
+        for account in accounts:
+            self._watchers.setdefault(account, {})[session] = None
+
+    def show_presence(self, account: AccountId, *, online: bool) -> None:
+        """Tell who watches an account that it came or went."""
+        watchers = self._watchers.get(account)
+        if not watchers:
+            return
+        event = PresenceChanged(account=account, online=online)
+        for session in watchers:
+            session.push(session.codec.passing(session.codec.body(event)))
+
+    def unwatch(self, account: AccountId) -> None:
+        """Let nobody watch an account any more: who may must be decided again."""
+        self._watchers.pop(account, None)
+
+    # --- telling
+
+    def hear(self, news: News) -> None:
+        """Tell the sessions of this node what was committed, in order."""
+        for told, places in news.told:
+            bodies: Bodies | None = None
+            for account, position in places:
+                listeners = self._by_leg.get(account)
+                if listeners is None:
+                    continue
+                self.heads[account] = position
+                bodies = bodies or Bodies(self._facts, told)
+                self._tell(bodies, account, position, listeners)
+        for event, accounts in news.passing:
+            self._pass(event, accounts)
+        for account in news.moved:
+            self.unwatch(account)
+            for session in self.of_device(account):
+                session.look_again()
+
+    def _tell(
+        self, bodies: Bodies, account: AccountId, position: Position, listeners: dict[Listening, None]
+    ) -> None:
+        frames: dict[Codec, bytes] = {}
+        for session in list(listeners):
+            leg = session.legs.get(account)
+            if leg is None or not leg.live or position <= leg.sent:
+                continue
+            if position > leg.sent + 1:
+                session.fell_behind(account)
+                continue
+            codec = session.codec
+            frame = frames.get(codec)
+            if frame is None:
+                try:
+                    body = bodies.body(codec, account)
+                except Missing:  # the quoted message left the memory: the journal's way loads it
+                    session.fell_behind(account)
+                    continue
+                cursor = self._cursors.cursor(account, leg.epoch, position)
+                frame = frames[codec] = codec.push(body, account, position, cursor)
+            leg.sent = position
+            self._counters.pushes_total += 1
+            session.push(frame)
+
+    def _pass(self, event: AnyEvent, accounts: Iterable[AccountId]) -> None:
+        frames: dict[Codec, bytes] = {}
+        for account in accounts:
+            for session in self._by_leg.get(account, ()):
+                codec = session.codec
+                frame = frames.get(codec) or frames.setdefault(codec, codec.passing(codec.body(event)))
+                session.push(frame)
+
+
+_ABSENT = object()
+
