@@ -11,6 +11,7 @@ from msgspec import Meta, Struct, field
 
 from bridge.wire import replies
 from bridge.wire.values import (
+    MAX_INT,
     AccountRef,
     Category,
     Cursor,
@@ -31,6 +32,7 @@ from bridge.wire.values import (
     ThreadRef,
     TieKind,
     Url,
+    Words,
 )
 
 Threads_ = Annotated[tuple[ThreadRef, ...], Meta(min_length=1, max_length=100)]
@@ -295,7 +297,7 @@ class SetControls(Operation, frozen=True, kw_only=True):
     reply = replies.ControlsChanged
 
     as_: AccountRef = field(name="as")
-    if_version: Annotated[int, Meta(ge=0)]
+    if_version: Annotated[int, Meta(ge=0, le=MAX_INT)]
     controls: Annotated[dict[Category, OutcomeWord], Meta(max_length=20)] = field(default_factory=dict)
     keep_connected: bool | None = None
 
@@ -554,7 +556,7 @@ class History(Operation, frozen=True, kw_only=True):
 
     thread: ThreadRef
     before: SeqNumber | None = None
-    after: Annotated[int, Meta(ge=0)] | None = None
+    after: Annotated[int, Meta(ge=0, le=MAX_INT)] | None = None
     limit: PageSize = 50
 
 
@@ -564,7 +566,7 @@ class Search(Operation, frozen=True, kw_only=True):
     op = "search"
     reply = replies.SearchHits
 
-    text: Annotated[str, Meta(min_length=1, max_length=200)]
+    text: Words
     thread: ThreadRef | None = None
     before: Cursor | None = None
     limit: PageSize = 50

@@ -11,25 +11,28 @@ END = r"(?![\s\S])"  # the end of the text in every regex dialect; `$` forgives 
 NO_CONTROLS = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*" + END  # newline and tab are text
 NAME = r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*" + END  # nor bidi overrides: they forge names
 
+REF = r"^[!-~]{1,64}" + END  # ids are compared, logged and looked up: printable, whatever they are
+
 MAX_INT = 2**53 - 1  # what every JSON reader can hold
 
-AccountRef = Annotated[AccountId, Meta(min_length=1, max_length=64)]
-ThreadRef = Annotated[ThreadId, Meta(min_length=1, max_length=64)]
-DeviceRef = Annotated[DeviceId, Meta(min_length=1, max_length=64)]
+AccountRef = Annotated[AccountId, Meta(pattern=REF)]
+ThreadRef = Annotated[ThreadId, Meta(pattern=REF)]
+DeviceRef = Annotated[DeviceId, Meta(pattern=REF)]
 SeqNumber = Annotated[Seq, Meta(ge=1, le=MAX_INT)]
 Text = Annotated[str, Meta(min_length=1, max_length=60_000, pattern=NO_CONTROLS)]
 Handle = Annotated[str, Meta(min_length=1, max_length=64, pattern=NAME)]
 DisplayName = Annotated[str, Meta(min_length=1, max_length=100, pattern=NAME)]
 DeviceName = Annotated[str, Meta(min_length=1, max_length=100, pattern=NAME)]
 Password = Annotated[str, Meta(min_length=8, max_length=200)]
-SendToken = Annotated[str, Meta(pattern=r"^[!-~]{1,64}" + END)]
+SendToken = Annotated[str, Meta(pattern=REF)]
 Secret = Annotated[str, Meta(pattern=r"^[!-~]{1,200}" + END)]
 Cursor = Annotated[str, Meta(pattern=r"^[!-~]{1,200}" + END)]
 Phone = Annotated[str, Meta(pattern=r"^\+[1-9][0-9]{5,14}" + END)]  # E.164
 Url = Annotated[str, Meta(max_length=2_000, pattern=r"^https?://[!-~]+" + END)]
 PageSize = Annotated[int, Meta(ge=1, le=200)]
-OutcomeWord = Annotated[str, Meta(min_length=1, max_length=32)]
-Category = Annotated[str, Meta(min_length=1, max_length=64)]
+OutcomeWord = Annotated[str, Meta(pattern=r"^[a-z_]{1,32}" + END)]
+Category = Annotated[str, Meta(pattern=r"^[a-z_]{1,64}" + END)]
+Words = Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_CONTROLS)]
 
 
 class Network(StrEnum):
