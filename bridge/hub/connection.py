@@ -59,7 +59,6 @@ class Connection:
         self.codec: Codec = JSON
         self.legs: dict[AccountId, Leg] = {}
         self.address = ""
-        self.is_looking = False
         self._services = services
         self._socket = socket
         self._in_flight = 0
@@ -67,6 +66,7 @@ class Connection:
         self._tasks: set[asyncio.Task[None]] = set()
         self._catching: set[AccountId] = set()
         self._signing_in = False
+        self._signing_out = False
         self._deadline: asyncio.TimerHandle | None = None
 
     # --- what the socket reports
@@ -169,9 +169,10 @@ class Connection:
                 case SignIn() | Register():
                     await self._sign_in(call, operation)
                 case _:
+                    self._signing_out = isinstance(operation, SignOut)
                     reply = await self._services.auth.session_call(self, operation)
                     self._socket.send(self.codec.reply(call, self.codec.body(reply)))
-                    if isinstance(operation, SignOut):
+                    if self._signing_out:
                         self._socket.close(CloseCode.REVOKED, "signed out")
         except SignInFailed as failed:
             self._refuse(call, failed)
@@ -288,6 +289,8 @@ class Connection:
 
     def _apply(self, allowed: dict[AccountId, tuple[OwnAccountView, int]], revoked: bool) -> None:
         if revoked:
+            if self._signing_out:
+                return  # the answer comes first, then the close
             self._socket.close(CloseCode.REVOKED, "this device was signed out")
             return
         for account in list(self.legs):

@@ -339,7 +339,10 @@ class Pipeline:
         for message in outcome.messages:
             if message.decision is not None:
                 self._counters.messages_total[message.decision.outcome] += 1
-        self._bus.publish(News(told, outcome.passing, _moved(outcome.records)))
+        try:
+            self._bus.publish(News(told, outcome.passing, _moved(outcome.records)))
+        except Exception:  # what is committed stays; whoever missed it sees the gap and reads the journal
+            log.exception("telling failed")
 
     def _answer_full(self, decided: Decided, full: StorageFull) -> None:
         log.warning("the disk is full: %d commands refused", len(decided.done))
