@@ -1,0 +1,44 @@
+"""A hub, a clock and the pipes between them and a client."""
+
+from bridge.wire.codec import CODECS
+from clients import (
+    CannotConnect,
+    Client,
+    Options,
+)
+from tests.clients.fake_hub import FakeHub
+from tests.clients.fake_sockets import Pipe
+from tests.clients.fake_time import FakeClock
+
+
+class Bench:
+    """A hub, a clock and the pipes between them and one client."""
+
+    def __init__(self) -> None:
+        self.hub = FakeHub()
+        self.clock = FakeClock()
+        self.pipes: list[Pipe] = []
+        self.unreachable: list[CannotConnect] = []
+        self.clients: list[Client] = []
+
+    def client(self, options: Options | None = None, token: str = "token-ana", codec: str = "json") -> Client:
+        async def dial() -> Pipe:
+            if self.unreachable:
+                raise self.unreachable.pop(0)
+            self.pipes.append(Pipe(self.hub, CODECS[f"isthmus.v1.{codec}"]))
+            return self.pipes[-1]
+
+        client = Client(
+            "ws://hub", token=token, codec=codec, dial=dial, clock=self.clock, chance=lambda: 0.5,
+            options=options or Options(acknowledge=False),
+        )  # fmt: skip
+        self.clients.append(client)
+        return client
+
+    async def connected(self, options: Options | None = None, codec: str = "json") -> Client:
+        client = self.client(options, codec=codec)
+        await client.connect()
+        return client
+
+    def cut(self, code: int = 1006) -> None:
+        self.pipes[-1].cut(code)
