@@ -1,12 +1,12 @@
 """Queries that facts alone answer: look-ups, previews and explanations. They change nothing."""
 
-from bridge.domain.model import Member, Message
+from bridge.domain.model import Member, Message, ThreadKind
 from bridge.domain.outcome import Scene, other_of
 from bridge.domain.routing import decide_route, may_learn, route, shown_to_receiver
 from bridge.domain.rules.controls import get_controls, preview_controls
 from bridge.domain.rules.hybrid import preview_leave_hybrid
-from bridge.domain.rules.links import preview_unlink
 from bridge.domain.rules.threads import find_other
+from bridge.domain.rules.unlink import preview_unlink
 from bridge.domain.translate import translate
 from bridge.domain.views import account_view, text_of
 from bridge.errors import Invalid, NotFound
@@ -59,8 +59,11 @@ def is_present_for(scene: Scene, account: AccountId) -> bool:
     if found is None or not found.shows_presence:
         return False
     for leg in scene.legs:
-        side = scene.facts.find_member(thread_of_pair(leg, account), account)
-        if side is not None and may_learn(scene.facts, scene.policy, side, leg):
+        thread = thread_of_pair(leg, account)
+        own, side = scene.facts.find_member(thread, leg), scene.facts.find_member(thread, account)
+        if own is None or side is None or not own.has_accepted:
+            continue  # nothing crosses before a request is accepted
+        if may_learn(scene.facts, scene.policy, side, leg):
             return True
     return False
 
@@ -97,7 +100,7 @@ def _received(scene: Scene, own: AccountId, query: Explain) -> Message:
 
 def _preview_send(scene: Scene, query: PreviewSend) -> replies.SendPreview:
     thread, side = scene.seat(query.thread)
-    if len(thread.members) != 2:
+    if thread.kind is not ThreadKind.PAIR:
         raise NotFound(path="$.thread")
     other = scene.facts.account(other_of(thread, side.account))
     quoted = None if query.reply_to is None else text_of(scene.facts, thread.id, Seq(query.reply_to))

@@ -38,7 +38,9 @@ class Content(NamedTuple):
 
 def pack(content: Content) -> bytes:
     """Write a content: the bytes that are kept, and that the digest is of."""
-    return bytes(msgpack.packb((content.text, content.origin, content.reply_to, content.kind, content.extras)))
+    return bytes(
+        msgpack.packb((content.text, content.origin, content.reply_to, content.kind, content.extras))
+    )
 
 
 def unpack(packed: bytes) -> Content:
@@ -59,4 +61,6 @@ def first_link(thread: ThreadId) -> bytes:
 
 def next_link(link: bytes, thread: ThreadId, seq: int, sender: AccountId, digest: bytes) -> bytes:
     """Add a message to a thread's chain."""
-    return sha256(b"%b%b%b/%d%b%b" % (link, seq.to_bytes(8), thread.encode(), seq, sender.encode(), digest)).digest()
+    return sha256(
+        b"%b%b%b/%d%b%b" % (link, seq.to_bytes(8), thread.encode(), seq, sender.encode(), digest)
+    ).digest()

@@ -11,10 +11,10 @@ from typing import Final
 from msgspec import Struct
 
 from bridge.domain.facts import Facts
-from bridge.domain.model import Account, Controls
+from bridge.domain.model import Account, Controls, Tie
 from bridge.errors import InvalidControl, NeedsLink
 from bridge.ids import AccountId, thread_of_pair
-from bridge.wire.values import ControlView, Network, OutcomeOf
+from bridge.wire.values import ControlView, Hybrid, Network, OutcomeOf
 
 
 class Sides(Struct, frozen=True):
@@ -24,7 +24,7 @@ class Sides(Struct, frozen=True):
         facts: What is known.
         sender: The account that speaks.
         receiver: The account that is written to.
-        twins: The receiver's other accounts.
+        twins: The receiver's accounts on other networks.
     """
 
     facts: Facts
@@ -33,7 +33,7 @@ class Sides(Struct, frozen=True):
     twins: tuple[Account, ...]
 
 
-class Category(Struct, frozen=True, kw_only=True):
+class Category(Struct, frozen=True):
     """One row of an account's message controls.
 
     Attributes:
@@ -43,7 +43,7 @@ class Category(Struct, frozen=True, kw_only=True):
         default: What it is until it is set.
         needs_link: Whether it applies only to linked accounts.
         fact: The word for what put a sender in it; ``sender:`` before it if only the sender owns that fact.
-        holds: Whether a sender is in it.
+        holds: Whether a sender is in it; None: whoever is in none before it.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Category(Struct, frozen=True, kw_only=True):
     default: str
     needs_link: bool
     fact: str
-    holds: Callable[[Sides], bool]
+    holds: Callable[[Sides], bool] | None
 
 
 def _has_chatted(facts: Facts, owner: AccountId, other: AccountId) -> bool:
@@ -62,24 +62,24 @@ def _has_chatted(facts: Facts, owner: AccountId, other: AccountId) -> bool:
 
 def _friend_of_a_twin(sides: Sides) -> bool:
     return any(
-        sides.facts.tie(twin.id, sides.sender.id).friend or _has_chatted(sides.facts, twin.id, sides.sender.id)
-        for twin in sides.twins
-        if twin.network is sides.sender.network
+        [
+            _tie(sides, twin).friend | _has_chatted(sides.facts, twin.id, sides.sender.id)
+            for twin in sides.twins
+        ]
     )
 
 
 def _followed_by_a_twin(sides: Sides) -> bool:
     return any(
-        sides.facts.tie(twin.id, sides.sender.id).follows or _has_chatted(sides.facts, twin.id, sides.sender.id)
-        for twin in sides.twins
-        if twin.network is sides.sender.network
+        [
+            _tie(sides, twin).follows | _has_chatted(sides.facts, twin.id, sides.sender.id)
+            for twin in sides.twins
+        ]
     )
 
 
 def _follows_a_twin(sides: Sides) -> bool:
-    return any(
-        sides.facts.tie(sides.sender.id, twin.id).follows for twin in sides.twins if twin.network is sides.sender.network
-    )
+    return any(sides.facts.tie(sides.sender.id, twin.id).follows for twin in sides.twins)
 
 
 def _follows(sides: Sides) -> bool:
@@ -87,7 +87,8 @@ def _follows(sides: Sides) -> bool:
 
 
 def _has_the_number(sides: Sides) -> bool:
-    return bool(sides.receiver.phone) and sides.receiver.phone in sides.facts.contacts(sides.sender.id).phones
+    phones = sides.facts.contacts(sides.sender.id).phones
+    return bool(sides.receiver.phone) and sides.receiver.phone in phones
 
 
 def _friend_of_a_friend(sides: Sides) -> bool:
@@ -95,15 +96,11 @@ def _friend_of_a_friend(sides: Sides) -> bool:
 
 
 def _friend_of_a_friend_of_a_twin(sides: Sides) -> bool:
-    return any(
-        sides.facts.have_mutual_friend(twin.id, sides.sender.id)
-        for twin in sides.twins
-        if twin.network is sides.sender.network
-    )
+    return any([sides.facts.have_mutual_friend(twin.id, sides.sender.id) for twin in sides.twins])
 
 
-def _anyone(sides: Sides) -> bool:
-    return True
+def _tie(sides: Sides, twin: Account) -> Tie:
+    return sides.facts.tie(twin.id, sides.sender.id)
 
 
 _STRANGER: Final = ("requests", "none")
@@ -111,27 +108,26 @@ _KNOWN: Final = ("inbox", "requests", "none")
 _DIRECT, _MESSENGER = Network.DIRECT, Network.MESSENGER
 
 CATEGORIES: Final[dict[Network, tuple[Category, ...]]] = {
-    network: tuple(
-        Category(name=name, senders=senders, options=options, default=default, needs_link=link, fact=fact, holds=holds)
-        for name, senders, options, default, link, fact, holds in rows
-    )
+    network: tuple(Category(*row) for row in rows)
     for network, rows in {
         _DIRECT: (
-            ("messenger_friends", _MESSENGER, _KNOWN, "inbox", True, "friend_or_chatted_there", _friend_of_a_twin),
+            ("messenger_friends", None, _KNOWN, "inbox", True, "friend_or_chatted_there", _friend_of_a_twin),
             ("followers", _DIRECT, _STRANGER, "requests", False, "follower", _follows),
             ("phone_contacts", None, _STRANGER, "requests", True, "sender:has_number", _has_the_number),
             ("messenger_friends_of_friends", _MESSENGER, _STRANGER, "requests", True, "mutual_friend",
              _friend_of_a_friend_of_a_twin),
-            ("others_on_direct", _DIRECT, _STRANGER, "requests", False, "anyone", _anyone),
-            ("others_on_messenger", _MESSENGER, _STRANGER, "requests", False, "anyone", _anyone),
+            ("others_on_direct", _DIRECT, _STRANGER, "requests", False, "anyone", None),
+            ("others_on_messenger", _MESSENGER, _STRANGER, "requests", False, "anyone", None),
         ),
         _MESSENGER: (
-            ("direct_following", _DIRECT, _KNOWN, "inbox", True, "followed_or_chatted_there", _followed_by_a_twin),
+            ("direct_following", None, _KNOWN, "inbox", True, "followed_or_chatted_there",
+             _followed_by_a_twin),
             ("phone_contacts", None, _KNOWN, "requests", False, "sender:has_number", _has_the_number),
-            ("friends_of_friends", _MESSENGER, _KNOWN, "requests", False, "mutual_friend", _friend_of_a_friend),
+            ("friends_of_friends", _MESSENGER, _KNOWN, "requests", False, "mutual_friend",
+             _friend_of_a_friend),
             ("direct_followers", _DIRECT, _KNOWN, "requests", True, "follower_there", _follows_a_twin),
-            ("others_on_messenger", _MESSENGER, _STRANGER, "requests", False, "anyone", _anyone),
-            ("others_on_direct", _DIRECT, _STRANGER, "requests", False, "anyone", _anyone),
+            ("others_on_messenger", _MESSENGER, _STRANGER, "requests", False, "anyone", None),
+            ("others_on_direct", _DIRECT, _STRANGER, "requests", False, "anyone", None),
         ),
     }.items()
 }  # fmt: skip
@@ -146,14 +142,26 @@ GROUP_OPTIONS: Final[dict[Network, tuple[str, ...]]] = {
 
 
 def category_of(sides: Sides) -> Category:
-    """Find the most specific category that a sender is in."""
-    linked = bool(sides.twins)
-    for category in CATEGORIES[sides.receiver.network]:
-        if category.senders not in (None, sides.sender.network) or (category.needs_link and not linked):
-            continue
-        if category.holds(sides):
-            return category
-    raise AssertionError("the last categories of a network hold for anyone")
+    """Find the most specific category that a sender is in.
+
+    All that might hold are looked at before the first is taken, so that the
+    time to an answer tells a sender nothing of the receiver's friends. An
+    account that never upgraded takes all crossings through its last control.
+    """
+    crosses = sides.sender.network is not sides.receiver.network
+    only_strangers = crosses and sides.receiver.hybrid is Hybrid.NEVER
+    held = [
+        category
+        for category in CATEGORIES[sides.receiver.network]
+        if category.senders in (None, sides.sender.network)
+        and (category.holds is None or (not only_strangers and _holds(category, sides)))
+    ]
+    return held[0]
+
+
+def _holds(category: Category, sides: Sides) -> bool:
+    assert category.holds is not None, "the last categories hold for anyone"
+    return (not category.needs_link or bool(sides.twins)) and category.holds(sides)
 
 
 def outcome_for(controls: Controls, category: Category) -> OutcomeOf:
@@ -161,13 +169,9 @@ def outcome_for(controls: Controls, category: Category) -> OutcomeOf:
     return OutcomeOf(controls.outcomes.get(category.name, category.default))
 
 
-def may_refuse(controls: Controls, network: Network, senders: Network) -> bool:
-    """Say whether any category for senders of a network is ``none``: if not, no category need be found."""
-    return any(
-        controls.outcomes.get(category.name, category.default) == "none"
-        for category in CATEGORIES[network]
-        if category.senders in (None, senders)
-    )
+def may_refuse(controls: Controls) -> bool:
+    """Say whether any category is ``none``, which is nobody's default: if not, no category need be found."""
+    return "none" in controls.outcomes.values()
 
 
 def rows_of(account: Account, controls: Controls, linked: bool) -> Iterator[ControlView]:
@@ -180,7 +184,9 @@ def rows_of(account: Account, controls: Controls, linked: bool) -> Iterator[Cont
             available=linked or not category.needs_link,
         )
     options = GROUP_OPTIONS[account.network]
-    yield ControlView(category=GROUP_ADDS, outcome=controls.outcomes.get(GROUP_ADDS, options[0]), options=options)
+    yield ControlView(
+        category=GROUP_ADDS, outcome=controls.outcomes.get(GROUP_ADDS, options[0]), options=options
+    )
 
 
 def check(account: Account, linked: bool, wanted: Mapping[str, str]) -> None:

@@ -4,7 +4,18 @@ from typing import assert_never
 
 from bridge.domain.deeds import ChangeAccount, CreateAccount, Deed, EraseAccount, PutDevice, SetPassword
 from bridge.domain.outcome import Outcome, Scene
-from bridge.domain.rules import accounts, controls, graph, hybrid, links, messages, receipts, requests, threads
+from bridge.domain.rules import (
+    accounts,
+    controls,
+    graph,
+    hybrid,
+    links,
+    messages,
+    receipts,
+    requests,
+    threads,
+    unlink,
+)
 from bridge.wire.commands import (
     Accept,
     AnswerLink,
@@ -33,7 +44,7 @@ from bridge.wire.commands import (
 )
 
 
-def decide(scene: Scene, command: Command | Deed) -> Outcome:  # noqa: C901, PLR0911, PLR0912  # one case per command
+def decide(scene: Scene, command: Command | Deed) -> Outcome:
     """Apply the rules to one command.
 
     Raises:
@@ -72,9 +83,9 @@ def decide(scene: Scene, command: Command | Deed) -> Outcome:  # noqa: C901, PLR
         case AnswerLink():
             return links.answer_link(scene, command)
         case UndoUnlink():
-            return links.undo_unlink(scene, command)
+            return unlink.undo_unlink(scene, command)
         case Unlink():
-            return links.unlink(scene, command)
+            return unlink.unlink(scene, command)
         case SetLinkOptions():
             return links.set_link_options(scene, command)
         case Upgrade():

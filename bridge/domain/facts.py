@@ -5,8 +5,9 @@ pipeline loads it and runs the rule again, which is safe since rules are pure.
 So a rule never lists what it needs, and nothing is loaded that no rule asked for.
 """
 
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -15,6 +16,7 @@ from bridge.domain.model import (
     ContactList,
     Controls,
     Credential,
+    Device,
     LinkAsk,
     Member,
     Message,
@@ -26,7 +28,7 @@ from bridge.domain.model import (
     Verdict,
 )
 from bridge.domain.networks import handle_key
-from bridge.ids import AccountId, PersonId, Seq, ThreadId
+from bridge.ids import AccountId, DeviceId, PersonId, Seq, ThreadId
 from bridge.wire.values import Network, OutcomeOf
 
 
@@ -63,7 +65,7 @@ class Tightened(Question, frozen=True, gc=False):
 
 
 class OwnThreads(Question, frozen=True, gc=False):
-    """What does the account's list of threads come to, by the other side's network? Answer: ``ThreadCounts``."""
+    """What does the account's list of threads come to? Answer: ``ThreadCounts``."""
 
     account: AccountId
 
@@ -114,8 +116,13 @@ _MOVES: dict[type, tuple[type[Question], ...]] = {
 }
 """Which answers a record's successor makes doubtful; they are asked again after the commit.
 
-``OwnUpto`` counts below a seq that was said, and what was said stays. ``HandleOwner`` is learned with each account.
+``OwnUpto`` counts below a seq that was said, and what was said stays. ``HandleOwner`` is
+learned with each account.
 """
+
+
+_WEIGHTS: dict[type, int] = {Message: 50, ContactList: 500, Verdict: 4}
+"""How much heavier than others a record of a kind is, or how much less likely to be asked for again."""
 
 
 class Missing(Exception):
@@ -134,25 +141,27 @@ class Missing(Exception):
 R = TypeVar("R")
 
 
+_NAMES: dict[type, Callable[[Any], object]] = {
+    Account: attrgetter("id"),
+    Person: attrgetter("id"),
+    Thread: attrgetter("id"),
+    Device: attrgetter("id"),
+    Tie: attrgetter("owner", "other"),
+    Member: attrgetter("thread", "account"),
+    Message: attrgetter("thread", "seq"),
+    Verdict: attrgetter("account", "token"),
+    LinkAsk: attrgetter("asker", "other"),
+    Controls: attrgetter("account"),
+    ContactList: attrgetter("account"),
+    Unlinking: attrgetter("account"),
+    Credential: attrgetter("account"),
+}
+
+
 def key_of(record: StoredRecord | Message) -> Key:
     """Give the key under which facts and stores keep a record."""
-    match record:
-        case Account() | Person() | Thread():
-            return type(record), record.id
-        case Tie():
-            return Tie, (record.owner, record.other)
-        case Member():
-            return Member, (record.thread, record.account)
-        case Message():
-            return Message, (record.thread, record.seq)
-        case Verdict():
-            return Verdict, (record.account, record.token)
-        case Controls() | ContactList() | Unlinking() | Credential():
-            return type(record), record.account
-        case LinkAsk():
-            return LinkAsk, (record.asker, record.other)
-        case _:
-            return type(record), getattr(record, "id", record)
+    kind = type(record)
+    return kind, _NAMES[kind](record)
 
 
 class Facts:
@@ -160,29 +169,31 @@ class Facts:
 
     def __init__(self) -> None:
         """Know nothing yet."""
-        self._tables: dict[type, dict[object, object]] = {}
+        self._tables: dict[type, dict[Any, Any]] = {}
         self._answers: dict[type, dict[Question, object]] = {}
-        self._accounts = self._table(Account)
-        self._ties = self._table(Tie)
-        self._threads = self._table(Thread)
-        self._members = self._table(Member)
-        self._verdicts = self._table(Verdict)
+        self._accounts: dict[AccountId, Account | None] = self._table(Account)
+        self._persons: dict[PersonId, Person | None] = self._table(Person)
+        self._ties: dict[tuple[AccountId, AccountId], Tie | None] = self._table(Tie)
+        self._threads: dict[ThreadId, Thread | None] = self._table(Thread)
+        self._members: dict[tuple[ThreadId, AccountId], Member | None] = self._table(Member)
+        self._verdicts: dict[tuple[AccountId, str], Verdict | None] = self._table(Verdict)
 
-    def _table(self, kind: type) -> dict[object, object]:
+    def _table(self, kind: type) -> dict[Any, Any]:
         return self._tables.setdefault(kind, {})
 
     # --- asking
 
     def _get(self, kind: type[R], key: object) -> R | None:
         try:
-            return self._tables[kind][key]  # type: ignore[return-value]  # a table holds its own kind
+            found: R | None = self._tables[kind][key]
         except KeyError:
             raise Missing((kind, key)) from None
+        return found
 
     def find_account(self, account: AccountId) -> Account | None:
         """Give the account, or None if there is none by this id."""
         try:
-            return self._accounts[account]  # type: ignore[return-value]
+            return self._accounts[account]
         except KeyError:
             raise Missing((Account, account)) from None
 
@@ -194,13 +205,16 @@ class Facts:
 
     def person_of(self, account: AccountId) -> Person:
         """Give the person to whom an existing account belongs."""
-        found = self._get(Person, self.account(account).person)
+        found = self.find_person(self.account(account).person)
         assert found is not None, "every account belongs to exactly one person"
         return found
 
     def find_person(self, person: PersonId) -> Person | None:
         """Give the person by id, or None."""
-        return self._get(Person, person)
+        try:
+            return self._persons[person]
+        except KeyError:
+            raise Missing((Person, person)) from None
 
     def controls(self, account: AccountId) -> Controls:
         """Give the account's controls; version 0 with all defaults if it never set any."""
@@ -210,9 +224,26 @@ class Facts:
         """Give what the owner has to do with the other; all false if nothing."""
         key = (owner, other)
         try:
-            return self._ties[key] or Tie(owner=owner, other=other)  # type: ignore[return-value]
+            return self._ties[key] or Tie(owner=owner, other=other)
         except KeyError:
             raise Missing((Tie, key), (Tie, (other, owner))) from None
+
+    def ties_between(self, owners: tuple[AccountId, ...], others: tuple[AccountId, ...]) -> list[Tie]:
+        """Give what any of the owners has to do with any of the others, as far as it is anything."""
+        found: list[Tie] = []
+        missing: list[Key] = []
+        for owner in owners:
+            for other in others:
+                try:
+                    tie = self._ties[owner, other]
+                except KeyError:
+                    missing += [(Tie, (owner, other)), (Tie, (other, owner))]
+                else:
+                    if tie is not None:
+                        found.append(tie)
+        if missing:
+            raise Missing(*missing)
+        return found
 
     def contacts(self, account: AccountId) -> ContactList:
         """Give the account's uploaded contacts."""
@@ -221,7 +252,7 @@ class Facts:
     def find_thread(self, thread: ThreadId) -> Thread | None:
         """Give the thread, or None."""
         try:
-            return self._threads[thread]  # type: ignore[return-value]
+            return self._threads[thread]
         except KeyError:
             raise Missing((Thread, thread)) from None
 
@@ -229,7 +260,7 @@ class Facts:
         """Give the account's side of the thread, or None if it is not in it."""
         key = (thread, account)
         try:
-            return self._members[key]  # type: ignore[return-value]
+            return self._members[key]
         except KeyError:
             raise Missing((Member, key)) from None
 
@@ -244,7 +275,7 @@ class Facts:
         finds out, and raises ``Stale``. Tokens are nearly always new, and a
         look-up per message would cost as much as the whole decision.
         """
-        return self._verdicts.get((account, token))  # type: ignore[return-value]
+        return self._verdicts.get((account, token))
 
     def link_ask(self, asker: AccountId, other: AccountId) -> LinkAsk | None:
         """Give the link that the asker waits for, or None."""
@@ -258,6 +289,11 @@ class Facts:
         """Say whether anyone can sign in to the account with a password."""
         found = self._get(Credential, account)
         return found is not None and found.password != ""
+
+    def is_revoked(self, device: DeviceId) -> bool:
+        """Say whether a device was signed out, or never was."""
+        found = self._get(Device, device)
+        return found is None or found.revoked
 
     def handle_owner(self, network: Network, handle: str) -> AccountId | None:
         """Give the account with this handle, however it is written."""
@@ -302,13 +338,18 @@ class Facts:
     def apply(self, records: Iterable[StoredRecord | Message]) -> None:
         """Move the facts by what a decision made: the only way in which facts move."""
         for record in records:
-            kind, name = key_of(record)
-            self._table(kind)[name] = record
-            if self._answers:
-                for question in _MOVES.get(kind, ()):
-                    self._answers.pop(question, None)
-            if isinstance(record, Account):
-                self.learn((HandleOwner, HandleOwner(record.network, handle_key(record.handle))), record.id)
+            self.put(key_of(record), record)
+
+    def put(self, key: Key, record: StoredRecord | Message) -> None:
+        """Move one fact, whose key is at hand."""
+        kind, name = key
+        self._tables[kind][name] = record
+        if self._answers:
+            for question in _MOVES.get(kind, ()):
+                self._answers.pop(question, None)
+        if kind is Account:
+            assert isinstance(record, Account)
+            self.learn((HandleOwner, HandleOwner(record.network, handle_key(record.handle))), record.id)
 
     def forget(self, keys: Iterable[Key]) -> None:
         """Drop what may differ from the disk."""
@@ -320,7 +361,9 @@ class Facts:
         self._answers.clear()
 
     def shrink(self, most: int) -> None:
-        """Keep at most this many records of each kind, the newest; only between batches."""
-        for table in self._tables.values():
-            for key in list(table)[: max(0, len(table) - most)]:
-                del table[key]
+        """Keep about this many of each light kind, the newest, and fewer of heavy kinds; between batches."""
+        for kind, table in self._tables.items():
+            limit = most // _WEIGHTS.get(kind, 1)
+            if len(table) > limit:
+                for key in list(table)[: len(table) - limit * 9 // 10]:
+                    del table[key]

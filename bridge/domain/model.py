@@ -115,7 +115,7 @@ class Tie(Record, frozen=True, kw_only=True, gc=False):
         restricts: The owner restricts the other.
         hides: The owner declined the other's request and chose to hide what follows.
         confirmed: The owner chose knowingly to speak to the other as this account.
-        claimed: An archive of the owner's says so of the other's side (``follows`` or ``friend``), unconfirmed.
+        claimed: What only an archive of the owner's says of the other's side (``follows`` or ``friend``).
     """
 
     owner: AccountId
@@ -187,14 +187,17 @@ class Member(Record, frozen=True, kw_only=True, gc=False):
     Attributes:
         thread: Which.
         account: Whose side.
-        folder: Where the account finds the thread; ``none`` until something was delivered or the account opened it.
+        folder: Where the account finds the thread; ``none`` until a message came or the account opened it.
         consent: What it answered, where the thread is or was a request.
         started: It opened the thread itself.
         sent: How many messages it posted.
         read: How far it has read.
         read_sent: How many of its own messages lie at or before ``read``.
         delivered: How far its devices have got.
-        displaced: The folder to which the thread returns when a restriction is lifted, or ``none``.
+        displaced: Where the thread returns when a restriction is lifted, or after a declined, hidden request.
+        unseen: It accepted while it restricted the other side, who learns of it when that is lifted.
+        shown_read: How far the other side was told that it has read.
+        shown_delivered: How far the other side was told that its devices have got.
     """
 
     thread: ThreadId
@@ -207,6 +210,9 @@ class Member(Record, frozen=True, kw_only=True, gc=False):
     read_sent: int = 0
     delivered: int = 0
     displaced: Folder = Folder.NONE
+    unseen: bool = False
+    shown_read: int = 0
+    shown_delivered: int = 0
 
     @property
     def has_accepted(self) -> bool:
@@ -216,7 +222,7 @@ class Member(Record, frozen=True, kw_only=True, gc=False):
     @property
     def has_answered(self) -> bool:
         """Say whether the other side can see that this member took the thread up."""
-        return self.sent > 0 or self.consent is Consent.ACCEPTED
+        return self.sent > 0 or (self.consent is Consent.ACCEPTED and not self.unseen)
 
     def unread(self, tip: int) -> int:
         """Count the others' messages after the receipt, in a thread that has come to ``tip``."""
@@ -230,7 +236,7 @@ class Decision(Record, frozen=True, kw_only=True, gc=False):
         outcome: Where it landed.
         rule: Which rule decided.
         category: The receiver's control category for the sender, if one decided; else empty.
-        facts: The facts that the rule rested on, as words; those that only the sender owns begin with ``sender:``.
+        facts: What the rule rested on, as words; what only the sender may know begins with ``sender:``.
         version: The version of the receiver's controls.
     """
 
@@ -392,4 +398,4 @@ StoredRecord = (
     | Device
     | AuditLine
 )
-"""Everything that a commit may put, besides messages and events. AuditLine is appended, the others replace by key."""
+"""All that a commit may put, besides messages and events: an AuditLine is appended, the others replace."""

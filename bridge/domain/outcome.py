@@ -13,9 +13,11 @@ from bridge.ids import AccountId, ThreadId
 from bridge.wire.events import JournalEvent, Typed
 from bridge.wire.replies import Done, Reply
 
-
 Told = Message | JournalEvent
-"""What a journal entry refers to: a message, which is kept once in its thread, or an event, which is kept once."""
+"""What a journal entry refers to: a message, kept once in its thread, or an event, kept once."""
+
+Notice = tuple[Told, tuple[AccountId, ...]]
+"""Something that happened, and exactly who hears of it."""
 
 
 class Outcome(Struct):
@@ -35,7 +37,7 @@ class Outcome(Struct):
     reply: Reply | BridgeError = field(default_factory=Done)
     records: list[StoredRecord] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
-    told: list[tuple[Told, tuple[AccountId, ...]]] = field(default_factory=list)
+    told: list[Notice] = field(default_factory=list)
     passing: list[tuple[Typed, tuple[AccountId, ...]]] = field(default_factory=list)
     audit: list[AuditLine] = field(default_factory=list)
 

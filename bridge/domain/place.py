@@ -7,39 +7,58 @@ from msgspec.structs import replace
 from bridge.domain.model import Member
 from bridge.wire.values import Consent, Folder, OutcomeOf
 
-_UNANSWERED: Final = {OutcomeOf.REQUESTS: Folder.REQUESTS, OutcomeOf.HIDDEN: Folder.HIDDEN}
+_FOLDERS: Final = {
+    OutcomeOf.INBOX: Folder.INBOX,
+    OutcomeOf.REQUESTS: Folder.REQUESTS,
+    OutcomeOf.HIDDEN: Folder.HIDDEN,
+}
 
 
 def place(side: Member, outcome: OutcomeOf) -> Member:
     """Move a member's side of a thread by where a new message landed.
 
-    An unaccepted inbox thread falls to requests at the next message that is
-    decided so; an accepted one only moves while a restriction lasts, and keeps
-    where it came from; an archived one rises to the inbox with a message for
-    the inbox; a hidden one rises only by its owner.
+    The thread goes to the folder of the outcome, out of the archive too; a
+    hidden one rises only by its owner. What was accepted stays accepted, and
+    returns to the inbox when the restriction that moved it is lifted; what was
+    not is a request again, unless it came to the inbox unasked.
     """
-    assert outcome is not OutcomeOf.NONE, "a refused message has no place"
-    if outcome is OutcomeOf.INBOX:
-        if side.folder in (Folder.INBOX, Folder.HIDDEN):
-            return side
-        consent = side.consent if side.consent is Consent.ACCEPTED else Consent.NONE
-        return replace(side, folder=Folder.INBOX, consent=consent, displaced=Folder.NONE)
+    folder = Folder.HIDDEN if _is_hidden(side) else _FOLDERS[outcome]
     if side.has_accepted:
-        return displace(side)
-    if side.folder is Folder.HIDDEN:
+        consent = side.consent
+        displaced = Folder.INBOX if folder is Folder.REQUESTS else Folder.NONE
+    else:
+        consent = Consent.NONE if folder is Folder.INBOX else Consent.PENDING
+        displaced = Folder.NONE
+    if folder is side.folder and consent is side.consent and displaced is side.displaced:
         return side
-    return replace(side, folder=_UNANSWERED[outcome], consent=Consent.PENDING)
+    return replace(side, folder=folder, consent=consent, displaced=displaced)
 
 
-def displace(side: Member) -> Member:
-    """Move an accepted thread to requests while its other member is restricted."""
-    if side.folder not in (Folder.INBOX, Folder.ARCHIVED):
-        return side
-    return replace(side, folder=Folder.REQUESTS, displaced=side.folder)
+def put_back(side: Member, restricts: bool) -> Member:
+    """Bring a thread to its owner's inbox, which a restriction of the other member covers while it lasts."""
+    if restricts:
+        return replace(side, folder=Folder.REQUESTS, displaced=Folder.INBOX)
+    return replace(side, folder=Folder.INBOX, displaced=Folder.NONE)
 
 
-def restore(side: Member) -> Member:
-    """Put a displaced thread back where it was, when the restriction is lifted."""
-    if side.displaced is Folder.NONE:
-        return side
-    return replace(side, folder=side.displaced, displaced=Folder.NONE)
+def cover(side: Member) -> Member:
+    """Move a thread out of the inbox when its owner begins to restrict the other member."""
+    return put_back(side, True) if side.folder is Folder.INBOX else side
+
+
+def uncover(side: Member) -> Member:
+    """Put a covered thread back, and let an acceptance be seen, when the restriction is lifted."""
+    after = (
+        put_back(side, False) if side.folder is Folder.REQUESTS and side.displaced is Folder.INBOX else side
+    )
+    return replace(after, unseen=False) if after.unseen else after
+
+
+def turn_away(side: Member, consent: Consent) -> Member:
+    """Take a request that ended out of every list; one that was hidden remembers it."""
+    displaced = Folder.HIDDEN if _is_hidden(side) else Folder.NONE
+    return replace(side, folder=Folder.NONE, consent=consent, displaced=displaced)
+
+
+def _is_hidden(side: Member) -> bool:
+    return side.folder is Folder.HIDDEN or side.displaced is Folder.HIDDEN

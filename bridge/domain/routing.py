@@ -4,7 +4,7 @@ The rules stand in one table, in the order in which they decide; the first that
 applies does. Each is one function that answers with its decision or passes.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from msgspec import Struct
@@ -12,14 +12,17 @@ from msgspec.structs import replace
 
 from bridge.domain.controls import Sides, category_of, may_refuse, outcome_for
 from bridge.domain.facts import Facts
-from bridge.domain.model import Account, Decision, Member
-from bridge.domain.networks import NETWORKS
+from bridge.domain.model import Account, Decision, Member, Tie
 from bridge.domain.policy import Policy
 from bridge.ids import AccountId
 from bridge.wire.values import AccountState, Consent, DecisionView, Hybrid, OutcomeOf
 
 SELF_RULE: Final = "self"
 NOT_DELIVERED: Final = "not_delivered"
+
+_RESTRICTED: Final = Decision(outcome=OutcomeOf.REQUESTS, rule="restricted", facts=("you_restrict",))
+_ACCEPTED: Final = Decision(outcome=OutcomeOf.INBOX, rule="accepted", facts=("you_accepted",))
+_HIDDEN: Final = Decision(outcome=OutcomeOf.HIDDEN, rule="hidden_after_decline", facts=("you_declined",))
 
 
 class Route(Struct, frozen=True, kw_only=True):
@@ -32,6 +35,8 @@ class Route(Struct, frozen=True, kw_only=True):
         receiver: The account that is written to.
         senders: All accounts of the sender's person.
         receivers: All accounts of the receiver's person.
+        theirs: What the receiver's accounts have to do with the sender's.
+        ours: What the sender's accounts have to do with the receiver's.
         side: The receiver's side of the standing thread, if there is one.
     """
 
@@ -41,6 +46,8 @@ class Route(Struct, frozen=True, kw_only=True):
     receiver: Account
     senders: tuple[AccountId, ...]
     receivers: tuple[AccountId, ...]
+    theirs: list[Tie]
+    ours: list[Tie]
     side: Member | None
 
     @property
@@ -49,21 +56,34 @@ class Route(Struct, frozen=True, kw_only=True):
         return self.sender.network is not self.receiver.network
 
     @property
+    def tie(self) -> Tie | None:
+        """What the receiving account itself has to do with the speaking one."""
+        for tie in self.theirs:
+            if tie.owner == self.receiver.id and tie.other == self.sender.id:
+                return tie
+        return None
+
+    @property
     def sides(self) -> Sides:
         """Give what the control categories are computed from."""
-        twins = tuple(self.facts.account(other) for other in self.receivers if other != self.receiver.id)
+        others = [self.facts.account(other) for other in self.receivers if other != self.receiver.id]
+        twins = tuple(twin for twin in others if twin.network is not self.receiver.network)
         return Sides(self.facts, self.sender, self.receiver, twins)
 
 
 def route(facts: Facts, policy: Policy, sender: AccountId, receiver: AccountId, side: Member | None) -> Route:
     """Gather what a decision looks at."""
+    speaking, reading = facts.account(sender), facts.account(receiver)
+    senders, receivers = facts.person_of(sender).accounts, facts.person_of(receiver).accounts
     return Route(
         facts=facts,
         policy=policy,
-        sender=facts.account(sender),
-        receiver=facts.account(receiver),
-        senders=facts.person_of(sender).accounts,
-        receivers=facts.person_of(receiver).accounts,
+        sender=speaking,
+        receiver=reading,
+        senders=senders,
+        receivers=receivers,
+        theirs=facts.ties_between(receivers, senders) if speaking.person != reading.person else [],
+        ours=facts.ties_between(senders, receivers) if speaking.person != reading.person else [],
         side=side,
     )
 
@@ -81,17 +101,20 @@ def _is_not_active(way: Route) -> Decision | None:
 
 
 def _is_blocked(way: Route) -> Decision | None:
-    tie = way.facts.tie
-    if any(tie(own, other).blocks for own in way.receivers for other in way.senders):
-        return _none("blocked", "you_block")
-    if any(tie(other, own).blocks for own in way.receivers for other in way.senders):
-        return _none("blocked", "sender:blocks")
+    for tie in way.theirs:
+        if tie.blocks:
+            return _none("blocked", "you_block")
+    for tie in way.ours:
+        if tie.blocks:
+            return _none("blocked", "sender:blocks")
     return None
 
 
 def _is_under_the_floor(way: Route) -> Decision | None:
     shut = way.policy.shut_networks
-    if way.sender.network in shut or way.receiver.network in shut or (way.crosses and way.policy.crossing_shut):
+    if shut and (way.sender.network in shut or way.receiver.network in shut):
+        return _none("floor", "shut_down")
+    if way.crosses and way.policy.crossing_shut:
         return _none("floor", "shut_down")
     if way.policy.protect_minors and way.receiver.minor and not way.sender.minor and not _is_known(way):
         return _none("floor", "age")
@@ -114,7 +137,7 @@ def _is_closed(way: Route) -> Decision | None:
     if not way.crosses:
         return None
     controls = way.facts.controls(way.receiver.id)
-    if controls.keep_connected or not may_refuse(controls, way.receiver.network, way.sender.network):
+    if controls.keep_connected or not may_refuse(controls):
         return None
     category = category_of(way.sides)
     if outcome_for(controls, category) is not OutcomeOf.NONE:
@@ -123,25 +146,29 @@ def _is_closed(way: Route) -> Decision | None:
 
 
 def _is_restricted(way: Route) -> Decision | None:
-    if restricts(way.facts, way.receivers, way.senders):
-        return Decision(outcome=OutcomeOf.REQUESTS, rule="restricted", facts=("you_restrict",))
+    for tie in way.theirs:
+        if tie.restricts:
+            return _RESTRICTED
     return None
 
 
 def _is_accepted(way: Route) -> Decision | None:
     if way.side is not None and way.side.has_accepted:
-        return Decision(outcome=OutcomeOf.INBOX, rule="accepted", facts=("you_accepted",))
+        return _ACCEPTED
     return None
 
 
 def _is_hidden_after_decline(way: Route) -> Decision | None:
-    if any(way.facts.tie(own, other).hides for own in way.receivers for other in way.senders):
-        return Decision(outcome=OutcomeOf.HIDDEN, rule="hidden_after_decline", facts=("you_declined",))
+    for tie in way.theirs:
+        if tie.hides:
+            return _HIDDEN
     return None
 
 
 def _is_in_the_graph(way: Route) -> Decision | None:
-    tie = way.facts.tie(way.receiver.id, way.sender.id)
+    tie = way.tie
+    if tie is None:
+        return None
     if tie.follows:
         return Decision(outcome=OutcomeOf.INBOX, rule="follows", facts=("you_follow",))
     if tie.friend:
@@ -187,26 +214,41 @@ ORDER: Final[tuple[Callable[[Route], Decision | None], ...]] = (
 
 def decide_route(way: Route, order: tuple[Callable[[Route], Decision | None], ...] = ORDER) -> Decision:
     """Decide where a message of the sender lands."""
-    decision = next(found for rule in order if (found := rule(way)) is not None)
-    if decision.outcome is OutcomeOf.REQUESTS and way.sender.suspected and not _is_known(way):
+    for rule in order:
+        decision = rule(way)
+        if decision is not None:
+            break
+    else:
+        raise AssertionError("the last rule decides for anyone")
+    if decision.outcome is OutcomeOf.REQUESTS and way.sender.suspected and not _is_friend(way):
         return replace(decision, outcome=OutcomeOf.HIDDEN, facts=(*decision.facts, "spam"))
     return decision
 
 
-def restricts(facts: Facts, owners: tuple[AccountId, ...], others: tuple[AccountId, ...]) -> bool:
-    """Say whether one person restricts another, by whichever accounts."""
-    return any(facts.tie(own, other).restricts for own in owners for other in others)
+def restricts(facts: Facts, owner: AccountId, other: AccountId) -> bool:
+    """Say whether the person of one account restricts that of another, by whichever accounts."""
+    owners, others = facts.person_of(owner).accounts, facts.person_of(other).accounts
+    return any(tie.restricts for tie in facts.ties_between(owners, others))
 
 
-def may_learn(facts: Facts, policy: Policy, side: Member, other: AccountId) -> bool:
+def may_learn(facts: Facts, policy: Policy, side: Member, other: AccountId, *, lifting: bool = False) -> bool:
     """Say whether the other member may hear what this one reads, types and when it is online.
 
-    Only where this one has accepted or written, does not restrict the other, and
-    the other could write to it now.
+    Only where this one has visibly accepted or written, does not restrict the
+    other, and the other could write to it now.
+
+    Args:
+        facts: What is known.
+        policy: What the operator decided.
+        side: The side of the one that may be heard.
+        other: Who may hear.
+        lifting: Whether a restriction that still stands is being lifted.
     """
-    if not side.has_accepted:
+    if not side.has_answered:
         return False
     way = route(facts, policy, other, side.account, side)
+    if lifting:
+        way = replace(way, theirs=[replace(tie, restricts=False) for tie in way.theirs])
     return decide_route(way).outcome is OutcomeOf.INBOX
 
 
@@ -223,24 +265,23 @@ def shown_to_receiver(decision: Decision) -> DecisionView:
     )
 
 
-def closed_reason(own: Account, other: Account, linked: bool) -> str | None:
-    """Say why an account cannot write to another, if the cause is its own: others' causes are never told."""
-    if own.network is other.network:
-        return None
-    if own.hybrid is Hybrid.OFF:
-        return "left_hybrid" if linked or not NETWORKS[own.network].upgrade else "unlinked"
+def closed_reason(own: Account, other: Account, linked: bool, policy: Policy) -> str | None:
+    """Say why an account cannot write to another; others' causes are never told."""
+    crosses = own.network is not other.network
+    if policy.shut_networks & {own.network, other.network} or (crosses and policy.crossing_shut):
+        return "network_shut_down"
+    if crosses and own.hybrid is Hybrid.OFF:
+        return "left_hybrid" if linked else "unlinked"
     return None
 
 
-def rule_names() -> Iterator[str]:
-    """Yield the names of all rules, without categories: for documentation and tests."""
-    yield from (SELF_RULE, "not_active", "blocked", "floor", "left_hybrid", "closed", "restricted", "accepted")
-    yield from ("hidden_after_decline", "follows", "friends", "control")
-
-
 def _is_known(way: Route) -> bool:
-    tie = way.facts.tie(way.receiver.id, way.sender.id)
-    return tie.follows or tie.friend
+    tie = way.tie
+    return tie is not None and (tie.follows or tie.friend)
+
+
+def _is_friend(way: Route) -> bool:
+    return any(tie.friend for tie in way.theirs if tie.other == way.sender.id)
 
 
 def _none(rule: str, fact: str = "", *, category: str = "", version: int = 0) -> Decision:

@@ -18,7 +18,7 @@ QUOTE_LENGTH: Final = 80  #: user-perceived characters of the quoted message tha
 _GRAPHEME: Final = regex.compile(r"\X")  # extended grapheme clusters, Unicode Standard Annex #29
 _CUTS: Final = (
     regex.compile(r"\n{2,}"),  # between paragraphs
-    regex.compile(r"(?<=[.!?…。！？])\s+|\n"),  # noqa: RUF001  # between sentences, CJK stops too
+    regex.compile(r"(?<=[.!?…。！？])\s+|\n"),  # between sentences, CJK stops too
     regex.compile(r"\s+"),  # between words
 )
 
@@ -84,7 +84,7 @@ def translate(text: str | None, quoted: str | None, network: Network, hybrid: Hy
 
 
 def cut(text: str, limit: int) -> Iterator[str]:
-    """Cut a text into parts of at most ``limit`` user-perceived characters, losing only the white space at the cuts.
+    """Cut a text into parts of at most ``limit`` user-perceived characters; only white space at cuts is lost.
 
     Cuts between paragraphs where it can, else sentences, else words, else characters.
     """

@@ -8,11 +8,11 @@ from bridge.domain.model import Account, Member, Message, Person, Thread, Thread
 from bridge.domain.networks import carried
 from bridge.domain.outcome import other_of
 from bridge.domain.policy import Policy
-from bridge.domain.routing import closed_reason, may_learn
+from bridge.domain.routing import closed_reason
 from bridge.domain.translate import shows_as_said, translate
-from bridge.ids import AccountId, Seq, ThreadId
+from bridge.ids import Seq, ThreadId
 from bridge.wire.events import ThreadChanged
-from bridge.wire.values import AccountState, AccountView, Consent, Folder, MessageView, OwnAccountView, ThreadView
+from bridge.wire.values import AccountState, AccountView, MessageView, OwnAccountView, ThreadView
 
 
 def account_view(account: Account) -> AccountView:
@@ -111,18 +111,14 @@ def text_of(facts: Facts, thread: ThreadId, seq: Seq) -> str:
     return unpack(message.content).text or ""
 
 
-def is_shown_as_said(message: Message, viewer: Account) -> bool:
-    """Say whether the viewer sees the message as its sender does, so that one encoding serves both."""
-    if message.content is None or viewer.id == message.sender:
-        return True
-    content = unpack(message.content)
-    return shows_as_said(content.text, content.reply_to is not None, viewer.network, viewer.hybrid)
-
-
-def thread_changed(facts: Facts, thread: Thread, side: Member, *, answered: bool, appears: bool) -> ThreadChanged:
+def thread_changed(
+    facts: Facts, policy: Policy, thread: Thread, side: Member, *, answered: bool, appears: bool
+) -> ThreadChanged:
     """Tell an account of its thread's state; who is in it and what it carries only when it appears."""
     if thread.kind is not ThreadKind.PAIR:
-        others = tuple(account_view(facts.account(other)) for other in thread.members if other != side.account)
+        others = tuple(
+            account_view(facts.account(other)) for other in thread.members if other != side.account
+        )
         return ThreadChanged(
             thread=thread.id, leg=side.account, others=others if appears else (), folder=side.folder,
             consent=side.consent,
@@ -135,7 +131,7 @@ def thread_changed(facts: Facts, thread: Thread, side: Member, *, answered: bool
         folder=side.folder,
         consent=side.consent,
         answered=answered,
-        closed=closed_reason(own, other, _is_linked(facts, own)),
+        closed=closed_reason(own, other, _is_linked(facts, own), policy),
         capabilities=carried(own.network, own.hybrid, other.network, other.hybrid) if appears else None,
     )
 
@@ -177,33 +173,15 @@ def _with_other_side(
 ) -> ThreadView:
     """Add what a pair thread shows of its other side, as far as the member may know."""
     other = facts.account(other_of(thread, own.id))
-    answered = theirs is not None and theirs.has_answered
-    hears = answered and theirs is not None and may_learn(facts, policy, theirs, own.id)
-    receipts = hears and other.shows_receipts
     return replace(
         base,
-        closed=closed_reason(own, other, _is_linked(facts, own)),
-        answered=answered,
-        others_read=theirs.read if theirs and receipts else 0,
-        others_delivered=theirs.delivered if theirs and hears else 0,
+        closed=closed_reason(own, other, _is_linked(facts, own), policy),
+        answered=theirs is not None and theirs.has_answered,
+        others_read=theirs.shown_read if theirs else 0,
+        others_delivered=theirs.shown_delivered if theirs else 0,
         capabilities=carried(own.network, own.hybrid, other.network, other.hybrid),
     )
 
 
 def _is_linked(facts: Facts, account: Account) -> bool:
     return len(facts.person_of(account.id).accounts) > 1
-
-
-def shows(side: Member) -> bool:
-    """Say whether a member finds the thread in any folder."""
-    return side.folder is not Folder.NONE
-
-
-def is_request(side: Member) -> bool:
-    """Say whether the thread waits for the member's answer."""
-    return side.consent is Consent.PENDING
-
-
-def other_account(facts: Facts, thread: Thread, account: AccountId) -> Account:
-    """Give the other member's account of a pair thread."""
-    return facts.account(other_of(thread, account))

@@ -101,7 +101,11 @@ def change_account(scene: Scene, deed: ChangeAccount) -> Outcome:
         raise NotFound("There is no such account.", path="$.account")
     wanted = {
         "region": deed.region,
-        "phone": None if deed.phone is None else phone_hash(scene.phone_key, deed.phone) if deed.phone else b"",
+        "phone": None
+        if deed.phone is None
+        else phone_hash(scene.phone_key, deed.phone)
+        if deed.phone
+        else b"",
         "professional": deed.professional,
         "minor": deed.minor,
         "suspected": deed.suspected,

@@ -30,7 +30,7 @@ def set_controls(scene: Scene, command: SetControls) -> Outcome:
         audit=[scene.note("set_controls", account.id, told_as(before, after))],
     )
     effects = replies.Effects()
-    if leaves(account, before, after):
+    if leaves(account, after):
         left = leave(scene, account)
         outcome.records += left.records
         outcome.told += left.told
@@ -60,7 +60,7 @@ def preview_controls(scene: Scene, query: PreviewControls) -> replies.ControlsPr
     check(account, is_linked(scene, account), query.controls)
     after = changed(before, query.controls, query.keep_connected)
     effects = replies.Effects()
-    if leaves(account, before, after):
+    if leaves(account, after):
         left = leave(scene, account).reply
         assert isinstance(left, replies.Effects)
         effects = left
@@ -88,12 +88,12 @@ def changed(before: Controls, outcomes: Mapping[str, str], keep_connected: bool 
     )
 
 
-def leaves(account: Account, before: Controls, after: Controls) -> bool:
-    """Say whether a change leaves hybrid messaging: refusing the other network's strangers is how people leave it."""
+def leaves(account: Account, after: Controls) -> bool:
+    """Say whether the controls leave hybrid messaging, as refusing the other network's strangers does."""
     control = NETWORKS[account.network].leaving_control
     if control is None or account.hybrid is not Hybrid.ON or after.keep_connected:
         return False
-    return after.outcomes.get(control) == "none" and (before.outcomes.get(control) != "none" or before.keep_connected)
+    return after.outcomes.get(control) == "none"
 
 
 def told_as(before: Controls, after: Controls) -> str:

@@ -5,14 +5,12 @@ from hmac import digest as hmac_digest
 
 from msgspec.structs import replace
 
-from bridge.domain.model import Account, ContactList, Member, Thread, Tie
+from bridge.domain.model import Account, ContactList, Tie
 from bridge.domain.networks import NETWORKS
-from bridge.domain.outcome import Outcome, Scene, other_of
-from bridge.domain.place import displace, restore
-from bridge.domain.routing import restricts
-from bridge.domain.views import account_view, thread_changed
+from bridge.domain.outcome import Outcome, Scene
+from bridge.domain.rules.covers import cover_thread, uncover_thread
+from bridge.domain.views import account_view
 from bridge.errors import CannotMessageSelf, NotFound, NotSupported, RateLimited
-from bridge.ids import AccountId, thread_of_pair
 from bridge.wire.commands import AnswerTie, SetTie, UploadContacts
 from bridge.wire.events import TieChanged
 from bridge.wire.replies import Done, Tied
@@ -71,7 +69,9 @@ def upload_contacts(scene: Scene, command: UploadContacts) -> Outcome:
         left_s = ((today + 1) * _DAY_MS - scene.now) / 1000
         raise RateLimited("Contacts were uploaded often enough today.", retry_after_s=left_s)
     phones = frozenset(phone_hash(scene.phone_key, phone) for phone in command.phones)
-    return Outcome(reply=Done(), records=[ContactList(account=own.id, phones=phones, uploads=uploads, day=today)])
+    return Outcome(
+        reply=Done(), records=[ContactList(account=own.id, phones=phones, uploads=uploads, day=today)]
+    )
 
 
 def phone_hash(key: bytes, phone: str) -> bytes:
@@ -81,23 +81,30 @@ def phone_hash(key: bytes, phone: str) -> bytes:
 
 def _follow(scene: Scene, own: Account, other: Account, on: bool) -> Outcome:
     if NETWORKS[own.network].graph != TieKind.FOLLOW or own.network is not other.network:
-        raise NotSupported("One follows an account of one's own network, where it knows following.", path="$.tie")
+        raise NotSupported(
+            "One follows an account of one's own network, where it knows following.", path="$.tie"
+        )
     tie = scene.facts.tie(own.id, other.id)
-    if on and (tie.follows or (other.private and tie.follow_asked)):
-        return Outcome(reply=Tied(state=TieState.ON if tie.follows else TieState.ASKED))
+    if on and tie.follows:
+        return Outcome(reply=Tied(state=TieState.ON))
     state = TieState.ABSENT if not on else TieState.ASKED if other.private else TieState.ON
     after = replace(tie, follows=state is TieState.ON, follow_asked=state is TieState.ASKED)
-    return _tied(scene, own, other, TieKind.FOLLOW, state, [after])
+    return _tied(scene, own, other, TieKind.FOLLOW, state, [after] if after != tie else [])
 
 
 def _befriend(scene: Scene, own: Account, other: Account, on: bool) -> Outcome:
     if NETWORKS[own.network].graph != TieKind.FRIEND or own.network is not other.network:
-        raise NotSupported("One befriends an account of one's own network, where it knows friends.", path="$.tie")
+        raise NotSupported(
+            "One befriends an account of one's own network, where it knows friends.", path="$.tie"
+        )
     mine, theirs = scene.facts.tie(own.id, other.id), scene.facts.tie(other.id, own.id)
     if on and mine.friend:
         return Outcome(reply=Tied(state=TieState.ON))
     if on and not theirs.friend_asked:
-        return _tied(scene, own, other, TieKind.FRIEND, TieState.ASKED, [replace(mine, friend_asked=True)])
+        asked = [] if mine.friend_asked else [replace(mine, friend_asked=True)]
+        return _tied(scene, own, other, TieKind.FRIEND, TieState.ASKED, asked)
+    if not on and not mine.friend and not mine.friend_asked:
+        return Outcome(reply=Tied(state=TieState.ABSENT))  # the other's request is answered, not ended
     both = [
         replace(mine, friend=on, friend_asked=False, claimed=""),
         replace(theirs, friend=on, friend_asked=theirs.friend_asked and not on, claimed=""),
@@ -111,43 +118,27 @@ def _block(scene: Scene, own: Account, other: Account, on: bool) -> Outcome:
 
 
 def _restrict(scene: Scene, own: Account, other: Account, on: bool) -> Outcome:
-    changed = [replace(tie, restricts=on) for tie in _person_ties(scene, own, other, on) if tie.restricts is not on]
+    ties = _person_ties(scene, own, other, on)
+    changed = [replace(tie, restricts=on) for tie in ties if tie.restricts is not on]
     outcome = _kept_to_oneself(scene, own, other, TieKind.RESTRICT, on, changed)
-    owners = scene.facts.person_of(own.id).accounts
-    others = scene.facts.person_of(other.id).accounts
-    outcome_after = {(tie.owner, tie.other): tie.restricts for tie in changed}
-    still = on or any(
-        outcome_after.get((a, b), scene.facts.tie(a, b).restricts) for a in owners for b in others
-    )
-    for a in owners:
-        for b in others:
-            _move(scene, outcome, a, b, displace if still else restore)
+    for one in scene.facts.person_of(own.id).accounts:
+        for two in scene.facts.person_of(other.id).accounts:
+            if on:
+                cover_thread(scene, outcome, one, two)
+            else:
+                uncover_thread(scene, outcome, one, two)
     return outcome
 
 
-def _move(scene: Scene, outcome: Outcome, own: AccountId, other: AccountId, how: object) -> None:
-    """Move a standing thread when a restriction begins or ends."""
-    name = thread_of_pair(own, other)
-    thread = scene.facts.find_thread(name)
-    side = scene.facts.find_member(name, own) if thread is not None else None
-    if thread is None or side is None or not side.has_accepted:
-        return
-    after: Member = how(side)  # type: ignore[operator]
-    if after is side:
-        return
-    theirs = scene.facts.find_member(name, other_of(thread, own))
-    answered = theirs is not None and theirs.has_answered
-    outcome.records.append(after)
-    outcome.told.append((thread_changed(scene.facts, thread, after, answered=answered, appears=False), (own,)))
-
-
 def _person_ties(scene: Scene, own: Account, other: Account, on: bool) -> list[Tie]:
-    """Give the ties that a tightening change touches: one to make it, all of the owner's to take it back.
+    """Give the ties that a tightening change touches: one to make it, all between the persons to lift it.
 
-    Blocks and restrictions hold between persons; so lifting one lifts what any own account set on this account.
+    Blocks and restrictions hold between persons, so lifting one lifts it between all of their accounts.
     """
-    owners = (own.id,) if on else scene.facts.person_of(own.id).accounts
-    return [scene.facts.tie(owner, other.id) for owner in owners]
+    if on:
+        return [scene.facts.tie(own.id, other.id)]
+    owners, others = scene.facts.person_of(own.id).accounts, scene.facts.person_of(other.id).accounts
+    return scene.facts.ties_between(owners, others)
 
 
 def _kept_to_oneself(
@@ -177,14 +168,12 @@ def _tied(
 ) -> Outcome:
     """Tell a change of a follow or friend tie to both sides, unless the other side blocks."""
     outcome = Outcome(reply=Tied(state=state), records=list(changed))
+    if not changed:
+        return outcome
     event = TieChanged(leg=own.id, account=account_view(other), tie=kind, state=state, incoming=incoming)
     outcome.told.append((event, (own.id,)))
-    blocked = any(
-        scene.facts.tie(theirs, mine).blocks
-        for theirs in scene.facts.person_of(other.id).accounts
-        for mine in scene.facts.person_of(own.id).accounts
-    )
-    if not blocked:
+    others, owners = scene.facts.person_of(other.id).accounts, scene.facts.person_of(own.id).accounts
+    if not any(tie.blocks for tie in scene.facts.ties_between(others, owners)):
         mirrored = TieChanged(
             leg=other.id, account=account_view(own), tie=kind, state=state, incoming=not incoming
         )
@@ -194,6 +183,3 @@ def _tied(
 
 def _on(on: bool) -> TieState:
     return TieState.ON if on else TieState.ABSENT
-
-
-__all__ = ["Thread", "answer_tie", "phone_hash", "restricts", "set_tie", "upload_contacts"]

@@ -13,11 +13,11 @@ from bridge.wire.values import Hybrid
 
 
 def upgrade(scene: Scene, command: Upgrade) -> Outcome:
-    """Take hybrid messaging for all of the person's accounts; a refusing stranger control opens to requests."""
+    """Take hybrid messaging for all of the person's accounts; a stranger control of ``none`` opens again."""
     account = scene.own(command.as_)
     person = scene.facts.person_of(account.id)
     for own in map(scene.facts.account, person.accounts):
-        _check(scene, own, len(person.accounts) > 1)
+        _check(scene, own, is_linked=len(person.accounts) > 1)
     outcome = Outcome(reply=Effects())
     opened, reset = 0, []
     for own in map(scene.facts.account, person.accounts):
@@ -49,30 +49,36 @@ def leave(scene: Scene, account: Account) -> Outcome:
     """Close the person's cross-network threads: hybrid goes off, nothing else moves.
 
     Raises:
-        NotSupported: If the account never took part.
+        NeedsLink: If the person has no account that could have taken the upgrade.
+        NotSupported: If it never did.
     """
-    if account.hybrid is Hybrid.NEVER:
+    accounts = [scene.facts.account(own) for own in scene.facts.person_of(account.id).accounts]
+    if not any(NETWORKS[own.network].upgrade for own in accounts):
+        raise NeedsLink("This account is linked to none that takes part in hybrid messaging.", path="$.as")
+    if any(own.hybrid is Hybrid.NEVER for own in accounts):
         raise NotSupported("This account does not take part in hybrid messaging.", path="$.as")
     outcome = Outcome()
     closed = 0
-    for own in map(scene.facts.account, scene.facts.person_of(account.id).accounts):
+    for own in accounts:
         if own.hybrid is not Hybrid.ON:
             continue
         closed += scene.facts.own_threads(own.id).crossing
         outcome.records.append(replace(own, hybrid=Hybrid.OFF))
         outcome.told.append((HybridChanged(account=own.id, hybrid=Hybrid.OFF), (own.id,)))
         outcome.audit.append(scene.note("leave_hybrid", own.id, "on → off"))
-    outcome.reply = Effects(threads_closed=closed, leaves_hybrid=bool(outcome.records), in_flight=scene.in_flight)
+    outcome.reply = Effects(
+        threads_closed=closed, leaves_hybrid=bool(outcome.records), in_flight=scene.in_flight
+    )
     return outcome
 
 
-def _check(scene: Scene, own: Account, linked: bool) -> None:
-    if not NETWORKS[own.network].upgrade or own.hybrid is Hybrid.ON:
+def _check(scene: Scene, own: Account, *, is_linked: bool) -> None:
+    if own.hybrid is Hybrid.ON:
         return
-    if not linked:
+    if not is_linked:
         raise NeedsLink("Link an account of the other network, then update messaging.", path="$.as")
     regions = scene.policy.upgrade_regions
-    if regions is not None and own.region not in regions:
+    if NETWORKS[own.network].upgrade and regions is not None and own.region not in regions:
         raise NotAvailableInRegion(path="$.as")
 
 

@@ -5,11 +5,14 @@ from hashlib import sha256
 from msgspec.structs import replace
 
 from bridge.domain.content import Content, digest_of, next_link, pack
+from bridge.domain.facts import Facts
 from bridge.domain.model import Account, Decision, Member, Message, Thread, ThreadKind, Verdict
 from bridge.domain.networks import NETWORKS, can_reply
 from bridge.domain.outcome import Outcome, Scene, other_of
-from bridge.domain.place import place
-from bridge.domain.routing import SELF_RULE, decide_route, route
+from bridge.domain.place import place, put_back
+from bridge.domain.routing import SELF_RULE, decide_route, restricts, route
+from bridge.domain.rules.receipts import show_progress
+from bridge.domain.rules.requests import no_longer_hidden
 from bridge.domain.translate import fits
 from bridge.domain.views import thread_changed
 from bridge.errors import (
@@ -23,12 +26,13 @@ from bridge.errors import (
     TokenReused,
     TooLong,
 )
-from bridge.ids import Seq
+from bridge.ids import AccountId, Seq
 from bridge.wire.commands import Send
 from bridge.wire.replies import Sent
 from bridge.wire.values import Consent, Folder, OutcomeOf
 
 _SALT_LENGTH = 16
+_LIMITED = Decision(outcome=OutcomeOf.NONE, rule="stranger_limit")
 _REFUSALS: dict[str, type[BridgeError]] = {
     kind.code: kind for kind in (NotAccepting, RequestPending, CannotMessageSelf)
 }
@@ -45,13 +49,13 @@ def send(scene: Scene, command: Send) -> Outcome:
     _check_content(scene, thread, speaker, command)
     other = scene.facts.find_member(thread.id, other_of(thread, side.account))
     assert other is not None, "a pair thread has both sides"
-    if _waits_for_answer(scene, side, other):
-        decision = Decision(outcome=OutcomeOf.NONE, rule="stranger_limit")
-        return _refused(scene, command, side, other, body, RequestPending.code, decision)
     decision = decide_route(route(scene.facts, scene.policy, side.account, other.account, other))
+    if decision.rule == SELF_RULE:
+        return _refused(scene, command, side, other, body, CannotMessageSelf.code, decision)
+    if must_wait(scene.facts, side, other, is_text=True):
+        return _refused(scene, command, side, other, body, RequestPending.code, _LIMITED)
     if decision.outcome is OutcomeOf.NONE:
-        code = CannotMessageSelf.code if decision.rule == SELF_RULE else NotAccepting.code
-        return _refused(scene, command, side, other, body, code, decision)
+        return _refused(scene, command, side, other, body, NotAccepting.code, decision)
     return _taken(scene, command, thread, speaker, side, other, body, decision)
 
 
@@ -74,11 +78,15 @@ def _check_content(scene: Scene, thread: Thread, speaker: Account, command: Send
         raise Invalid("There is no such message in this thread.", path="$.reply_to")
 
 
-def _waits_for_answer(scene: Scene, side: Member, other: Member) -> bool:
-    """Say whether the stranger limit holds: from nothing but what the sender can see."""
-    if side.sent == 0 or other.has_answered:
+def must_wait(facts: Facts, side: Member, other: Member, *, is_text: bool) -> bool:
+    """Say whether the stranger limit holds: from nothing but what the sender can see.
+
+    A stranger has one message, text only, until the other side wrote or
+    visibly accepted, or follows or befriended the speaking account.
+    """
+    if other.has_answered or (is_text and side.sent == 0):
         return False
-    tie = scene.facts.tie(other.account, side.account)
+    tie = facts.tie(other.account, side.account)
     return not (tie.follows or tie.friend)
 
 
@@ -124,11 +132,11 @@ def _taken(
     digest = digest_of(salt, content)
     link = next_link(thread.link, thread.id, seq, side.account, digest)
     message = Message(
-        thread=thread.id, seq=seq, sender=side.account, at=at, content=content, salt=salt, digest=digest, link=link,
-        decision=decision,
+        thread=thread.id, seq=seq, sender=side.account, at=at, content=content, salt=salt, digest=digest,
+        link=link, decision=decision,
     )  # fmt: skip
-    said_first = not side.has_answered
-    side_after = _speaking(side, seq)
+    answers = not side.has_answered
+    side_after = _speaking(scene, side, other.account, seq)
     other_after = place(other, decision.outcome)
     thread_after = replace(thread, tip=seq, link=link, last_at=at)
     verdict = Verdict(
@@ -140,28 +148,37 @@ def _taken(
         messages=[message],
     )
     if side_after.folder is not side.folder or side_after.consent is not side.consent:
-        change = thread_changed(scene.facts, thread, side_after, answered=other.has_answered, appears=False)
+        change = thread_changed(
+            scene.facts, scene.policy, thread, side_after, answered=other.has_answered, appears=False
+        )
         outcome.told.append((change, (side.account,)))
     if other_after is not other:
         outcome.records.append(other_after)
-    if other_after is not other or (said_first and other.has_answered):
+    if other_after is not other or (answers and other.has_answered):
         appears = other.folder is Folder.NONE
-        change = thread_changed(scene.facts, thread, other_after, answered=True, appears=appears)
+        change = thread_changed(
+            scene.facts, scene.policy, thread, other_after, answered=True, appears=appears
+        )
         outcome.told.append((change, (other.account,)))
     outcome.told.append((message, (side.account, other.account)))
+    if answers:
+        shown, told = show_progress(scene, thread, side_after)
+        outcome.told += told
+        outcome.records[1] = shown
+    outcome.records += no_longer_hidden(scene, side.account, other.account)
     return outcome
 
 
-def _speaking(side: Member, seq: Seq) -> Member:
+def _speaking(scene: Scene, side: Member, other: AccountId, seq: Seq) -> Member:
     """Move the speaker's own side: writing accepts what was a request, and brings the thread to the inbox."""
-    consent = Consent.ACCEPTED if side.consent is not Consent.NONE else Consent.NONE
-    folder = side.folder if side.displaced is not Folder.NONE else Folder.INBOX
+    if side.sent == 0 or side.folder is not Folder.INBOX:
+        side = put_back(side, restricts(scene.facts, side.account, other))
     read_all_before = side.read == seq - 1
     return replace(
         side,
         sent=side.sent + 1,
-        consent=consent,
-        folder=folder,
+        consent=Consent.ACCEPTED if side.consent is not Consent.NONE else Consent.NONE,
+        unseen=False,
         read=seq if read_all_before else side.read,
         read_sent=side.read_sent + 1 if read_all_before else side.read_sent,
     )

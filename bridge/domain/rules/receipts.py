@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from bridge.domain.model import Member, Thread, ThreadKind
-from bridge.domain.outcome import Outcome, Scene, other_of
+from bridge.domain.outcome import Notice, Outcome, Scene, other_of
 from bridge.domain.routing import may_learn
 from bridge.ids import AccountId, Seq
 from bridge.wire.commands import MarkDelivered, MarkRead, Typing
@@ -18,10 +18,10 @@ def mark_read(scene: Scene, command: MarkRead) -> Outcome:
         return Outcome()
     own = side.sent if upto == thread.tip else scene.facts.own_upto(thread.id, side.account, upto)
     after = replace(side, read=upto, read_sent=own, delivered=max(side.delivered, upto))
-    # Reading is secret until the reader has accepted, whatever the folder.
-    hears = _others(scene, thread, side, shows=scene.facts.account(side.account).shows_receipts)
-    event = Read(thread=thread.id, account=side.account, upto=upto)
-    return Outcome(records=[after], told=[(event, (side.account, *hears))])
+    after, told = show_progress(scene, thread, after, also=(side.account,))
+    if after.shown_read < upto:
+        told = [(Read(thread=thread.id, account=side.account, upto=upto), (side.account,)), *told]
+    return Outcome(records=[after], told=told)
 
 
 def mark_delivered(scene: Scene, command: MarkDelivered) -> Outcome:
@@ -30,25 +30,53 @@ def mark_delivered(scene: Scene, command: MarkDelivered) -> Outcome:
     upto = Seq(min(command.upto, thread.tip))
     if upto <= side.delivered:
         return Outcome()
-    outcome = Outcome(records=[replace(side, delivered=upto)])
-    hears = _others(scene, thread, side, shows=True)
-    if hears:
-        outcome.told.append((Delivered(thread=thread.id, account=side.account, upto=upto), hears))
-    return outcome
+    after, told = show_progress(scene, thread, replace(side, delivered=upto))
+    return Outcome(records=[after], told=told)
 
 
 def typing(scene: Scene, command: Typing) -> Outcome:
-    """Pass on that a member is typing."""
+    """Pass on that a member is typing, where neither side waits for the other's consent."""
     thread, side = scene.seat(command.thread)
-    hears = _others(scene, thread, side, shows=scene.facts.account(side.account).shows_typing)
-    if not hears:
+    other = _listener(scene, thread, side, False)
+    if other is None or not scene.facts.account(side.account).shows_typing:
         return Outcome()
-    return Outcome(passing=[(Typed(thread=thread.id, account=side.account), hears)])
+    theirs = scene.facts.find_member(thread.id, other)
+    if theirs is None or not theirs.has_accepted:
+        return Outcome()
+    return Outcome(passing=[(Typed(thread=thread.id, account=side.account), (other,))])
 
 
-def _others(scene: Scene, thread: Thread, side: Member, *, shows: bool) -> tuple[AccountId, ...]:
-    """Give the other members who may hear of this one."""
-    if not shows or thread.kind is not ThreadKind.PAIR:
-        return ()
+def show_progress(
+    scene: Scene, thread: Thread, side: Member, *, also: tuple[AccountId, ...] = (), lifting: bool = False
+) -> tuple[Member, list[Notice]]:
+    """Show the other member how far this one has got since it was shown last, as far as it may know.
+
+    Reading is secret until the reader has accepted, whatever the folder. What
+    was shown stays shown: so nobody notices when a restriction begins.
+
+    Args:
+        scene: What is known.
+        thread: Where.
+        side: This one's side, as it will be.
+        also: Who else hears what the other hears of reading: the reader's own devices.
+        lifting: Whether a restriction that still stands is being lifted.
+    """
+    told: list[Notice] = []
+    other = _listener(scene, thread, side, lifting)
+    if other is None:
+        return side, told
+    if side.read > side.shown_read and scene.facts.account(side.account).shows_receipts:
+        told.append((Read(thread=thread.id, account=side.account, upto=Seq(side.read)), (*also, other)))
+        side = replace(side, shown_read=side.read, shown_delivered=max(side.shown_delivered, side.read))
+    if side.delivered > side.shown_delivered:
+        told.append((Delivered(thread=thread.id, account=side.account, upto=Seq(side.delivered)), (other,)))
+        side = replace(side, shown_delivered=side.delivered)
+    return side, told
+
+
+def _listener(scene: Scene, thread: Thread, side: Member, lifting: bool) -> AccountId | None:
+    """Give the other member of a pair, if it may hear of this one."""
+    if thread.kind is not ThreadKind.PAIR:
+        return None
     other = other_of(thread, side.account)
-    return (other,) if may_learn(scene.facts, scene.policy, side, other) else ()
+    return other if may_learn(scene.facts, scene.policy, side, other, lifting=lifting) else None

@@ -4,12 +4,15 @@ from msgspec.structs import replace
 
 from bridge.domain.model import Member, StoredRecord, Thread, ThreadKind
 from bridge.domain.outcome import Outcome, Scene, other_of
-from bridge.domain.routing import may_learn
+from bridge.domain.place import put_back, turn_away
+from bridge.domain.routing import restricts
+from bridge.domain.rules.receipts import show_progress
 from bridge.domain.views import thread_changed
 from bridge.errors import NotAllowed
+from bridge.ids import AccountId
 from bridge.wire.commands import Accept, Decline
 from bridge.wire.events import ThreadChanged
-from bridge.wire.values import Consent, Folder
+from bridge.wire.values import Consent
 
 
 def accept(scene: Scene, command: Accept) -> Outcome:
@@ -19,12 +22,8 @@ def accept(scene: Scene, command: Accept) -> Outcome:
         thread, side = scene.seat(thread_id)
         if side.consent is Consent.LAPSED:
             raise NotAllowed("This request ended when the accounts were unlinked.", path="$.threads")
-        if side.consent is not Consent.PENDING:
-            continue
-        after = replace(side, consent=Consent.ACCEPTED, folder=Folder.INBOX)
-        outcome.records += [after, *_no_longer_hidden(scene, thread, side)]
-        outcome.told.append((_changed(scene, thread, after), (side.account,)))
-        _tell_sender(scene, outcome, thread, after)
+        if side.consent is Consent.PENDING:
+            _accepted(scene, outcome, thread, side)
     return outcome
 
 
@@ -35,7 +34,7 @@ def decline(scene: Scene, command: Decline) -> Outcome:
         thread, side = scene.seat(thread_id)
         if side.consent is not Consent.PENDING:
             continue
-        after = replace(side, consent=Consent.DECLINED, folder=Folder.NONE)
+        after = turn_away(side, Consent.DECLINED)
         outcome.records.append(after)
         if command.hide and thread.kind is ThreadKind.PAIR:
             other = other_of(thread, side.account)
@@ -44,28 +43,39 @@ def decline(scene: Scene, command: Decline) -> Outcome:
     return outcome
 
 
-def _changed(scene: Scene, thread: Thread, side: Member) -> ThreadChanged:
-    return thread_changed(scene.facts, thread, side, answered=True, appears=False)
-
-
-def _no_longer_hidden(scene: Scene, thread: Thread, side: Member) -> list[StoredRecord]:
-    """Take back the choice to hide a sender, when its request is accepted after all."""
-    if thread.kind is not ThreadKind.PAIR:
-        return []
+def show_answer(scene: Scene, outcome: Outcome, thread: Thread, side: Member) -> Member:
+    """Let the sender of a request see that it was accepted, and from now on how far it was read."""
     other = other_of(thread, side.account)
-    return [
-        replace(tie, hides=False)
-        for own in scene.facts.person_of(side.account).accounts
-        for twin in scene.facts.person_of(other).accounts
-        if (tie := scene.facts.tie(own, twin)).hides
-    ]
+    theirs = scene.facts.find_member(thread.id, other)
+    if theirs is not None:
+        change = thread_changed(scene.facts, scene.policy, thread, theirs, answered=True, appears=False)
+        outcome.told.append((change, (other,)))
+    shown, told = show_progress(scene, thread, side)
+    outcome.told += told
+    return shown
 
 
-def _tell_sender(scene: Scene, outcome: Outcome, thread: Thread, side: Member) -> None:
-    """Let the sender see the acceptance, where it may learn of this side at all."""
+def no_longer_hidden(scene: Scene, own: AccountId, other: AccountId) -> list[StoredRecord]:
+    """Take back the choice to hide a sender, when its thread is accepted after all."""
+    tie = scene.facts.tie(own, other)
+    return [replace(tie, hides=False)] if tie.hides else []
+
+
+def _accepted(scene: Scene, outcome: Outcome, thread: Thread, side: Member) -> None:
+    """Accept one request: one who restricts the sender does so unseen, until the restriction is lifted."""
     if thread.kind is not ThreadKind.PAIR:
+        after = put_back(replace(side, consent=Consent.ACCEPTED), False)
+        outcome.records.append(after)
+        outcome.told.append((_changed(scene, thread, after), (side.account,)))
         return
-    theirs = scene.facts.find_member(thread.id, other_of(thread, side.account))
-    if theirs is not None and may_learn(scene.facts, scene.policy, side, theirs.account):
-        change = thread_changed(scene.facts, thread, theirs, answered=True, appears=False)
-        outcome.told.append((change, (theirs.account,)))
+    other = other_of(thread, side.account)
+    covered = restricts(scene.facts, side.account, other)
+    after = put_back(replace(side, consent=Consent.ACCEPTED, unseen=covered), covered)
+    outcome.told.append((_changed(scene, thread, after), (side.account,)))
+    if not covered:
+        after = show_answer(scene, outcome, thread, after)
+    outcome.records += [after, *no_longer_hidden(scene, side.account, other)]
+
+
+def _changed(scene: Scene, thread: Thread, side: Member) -> ThreadChanged:
+    return thread_changed(scene.facts, scene.policy, thread, side, answered=True, appears=False)

@@ -3,17 +3,21 @@
 from msgspec.structs import replace
 
 from bridge.domain.content import first_link
-from bridge.domain.model import Account, Member, StoredRecord, Thread, Tie
+from bridge.domain.model import Account, Member, StoredRecord, Thread, ThreadKind, Tie
 from bridge.domain.outcome import Outcome, Scene, other_of
+from bridge.domain.place import put_back
+from bridge.domain.routing import restricts
 from bridge.domain.views import account_view, thread_changed, thread_view
 from bridge.errors import CannotMessageSelf, Invalid, NotAllowed, NotFound
 from bridge.ids import AccountId, Seq, thread_of_pair
 from bridge.wire.commands import Archive, OpenThread
 from bridge.wire.replies import Opened
-from bridge.wire.values import AccountState, Folder, Network
+from bridge.wire.values import AccountState, Consent, Folder, Network
 
 
-def find_other(scene: Scene, account: AccountId | None, network: Network | None, handle: str | None) -> Account:
+def find_other(
+    scene: Scene, account: AccountId | None, network: Network | None, handle: str | None
+) -> Account:
     """Find an account by id or by network and handle.
 
     Raises:
@@ -31,7 +35,7 @@ def find_other(scene: Scene, account: AccountId | None, network: Network | None,
 
 
 def open_thread(scene: Scene, command: OpenThread) -> Outcome:
-    """Get or make the thread with an account; what answers is the same whether or not the other would accept."""
+    """Get or make the thread with an account; the answer is the same whether or not the other accepts."""
     other = find_other(scene, command.account, command.network, command.handle)
     if other.id in scene.facts.person_of(scene.account).accounts:
         raise CannotMessageSelf(path="$.account")
@@ -48,13 +52,18 @@ def _speaker(scene: Scene, command: OpenThread, other: Account) -> tuple[Account
     asked = (scene.own(command.as_).id,) if command.as_ is not None else legs
     for leg in asked:
         side = scene.facts.find_member(thread_of_pair(leg, other.id), leg)
-        if side is not None and (side.started or side.folder is not Folder.NONE):
+        if side is not None and _stands(side):
             return scene.facts.account(leg), False  # a standing thread comes first
     if command.as_ is not None:
         speaker = scene.facts.account(command.as_)
         return speaker, len(legs) > 1 and not command.confirm and not _is_confirmed(scene, legs, other)
     same = next((leg for leg in legs if scene.facts.account(leg).network is other.network), scene.account)
     return scene.facts.account(same), len(legs) > 1 and not _is_confirmed(scene, legs, other)
+
+
+def _stands(side: Member) -> bool:
+    """Say whether a thread is there for this member, be it declined."""
+    return side.started or side.folder is not Folder.NONE or side.consent is not Consent.NONE
 
 
 def _is_confirmed(scene: Scene, legs: tuple[AccountId, ...], other: Account) -> bool:
@@ -75,11 +84,13 @@ def _opened(scene: Scene, speaker: Account, other: Account, crosses: bool) -> Ou
         side = scene.facts.find_member(name, speaker.id) or Member(thread=name, account=speaker.id)
         theirs = scene.facts.find_member(name, other.id) or Member(thread=name, account=other.id)
     outcome = Outcome(records=records)
-    if side.folder is Folder.NONE:
-        side = replace(side, folder=Folder.INBOX, started=True)
+    if not _stands(side):
+        side = put_back(replace(side, started=True), restricts(scene.facts, speaker.id, other.id))
         tie: Tie = scene.facts.tie(speaker.id, other.id)
         outcome.records += [side, replace(tie, confirmed=True)]
-        change = thread_changed(scene.facts, thread, side, answered=theirs.has_answered, appears=True)
+        change = thread_changed(
+            scene.facts, scene.policy, thread, side, answered=theirs.has_answered, appears=True
+        )
         outcome.told.append((change, (speaker.id,)))
     last = scene.facts.message(name, Seq(thread.tip)) if thread.tip else None
     view = thread_view(scene.facts, scene.policy, thread, side, theirs, last)
@@ -88,25 +99,45 @@ def _opened(scene: Scene, speaker: Account, other: Account, crosses: bool) -> Ou
 
 
 def archive(scene: Scene, command: Archive) -> Outcome:
-    """Put threads away, or back into the inbox; only what was accepted or never asked can be put away."""
+    """Put threads away, or back to where they were; requests too, which wait there for their answer."""
     outcome = Outcome()
-    source, target = (Folder.INBOX, Folder.ARCHIVED) if command.on else (Folder.ARCHIVED, Folder.INBOX)
     for thread_id in dict.fromkeys(command.threads):
         thread, side = scene.seat(thread_id)
-        if side.folder is target:
+        if command.on is (side.folder is Folder.ARCHIVED):
             continue
-        if side.folder is not source:
-            raise NotAllowed("Answer the request first; then the thread can be put away.", path="$.threads")
-        after = replace(side, folder=target)
+        if side.folder in (Folder.HIDDEN, Folder.NONE):
+            raise NotAllowed("This thread is in no list; only its acceptance brings it up.", path="$.threads")
+        if command.on:
+            after = replace(side, folder=Folder.ARCHIVED, displaced=Folder.NONE)
+        else:
+            after = _unarchived(scene, thread, side)
+        if after == side:
+            continue
         outcome.records.append(after)
-        change = thread_changed(scene.facts, thread, after, answered=_is_answered(scene, thread, side), appears=False)
+        change = thread_changed(
+            scene.facts,
+            scene.policy,
+            thread,
+            after,
+            answered=_is_answered(scene, thread, side),
+            appears=False,
+        )
         outcome.told.append((change, (side.account,)))
     return outcome
 
 
+def _unarchived(scene: Scene, thread: Thread, side: Member) -> Member:
+    """Bring a thread out of the archive: a request to the requests, the others to the inbox."""
+    if side.folder is not Folder.ARCHIVED:
+        return side
+    if side.consent is Consent.PENDING:
+        return replace(side, folder=Folder.REQUESTS)
+    pair = thread.kind is ThreadKind.PAIR
+    return put_back(side, pair and restricts(scene.facts, side.account, other_of(thread, side.account)))
+
+
 def _is_answered(scene: Scene, thread: Thread, side: Member) -> bool:
-    if len(thread.members) != 2:
+    if thread.kind is not ThreadKind.PAIR:
         return True
     theirs = scene.facts.find_member(thread.id, other_of(thread, side.account))
     return theirs is not None and theirs.has_answered
-

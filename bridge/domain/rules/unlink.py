@@ -1,0 +1,165 @@
+"""Taking an account out of its person, and undoing that in time."""
+
+from msgspec.structs import replace
+
+from bridge.domain.controls import CATEGORIES
+from bridge.domain.model import Account, Person, StoredRecord, Tie, Unlinking
+from bridge.domain.networks import NETWORKS
+from bridge.domain.outcome import Outcome, Scene
+from bridge.domain.place import turn_away
+from bridge.domain.rules.links import joined, linked_reply, other_to_link, unproven
+from bridge.domain.views import account_view, thread_changed
+from bridge.errors import Expired, NeedsLink
+from bridge.ids import AccountId, ThreadId, home_of
+from bridge.wire.commands import PreviewUnlink, UndoUnlink, Unlink
+from bridge.wire.events import HybridChanged, LinkChanged
+from bridge.wire.replies import Effects
+from bridge.wire.values import Consent, Hybrid
+
+
+def unlink(scene: Scene, command: Unlink) -> Outcome:
+    """Take an account out of its person; history stays, blocks are copied to every account they covered."""
+    leaver = scene.own(command.as_)
+    person = scene.facts.person_of(leaver.id)
+    if len(person.accounts) < 2:
+        raise NeedsLink("This account is linked to no other.", path="$.as")
+    rest = tuple(other for other in person.accounts if other != leaver.id)
+    until = scene.now + scene.policy.undo_unlink_s * 1000
+    hybrids = {own: scene.facts.account(own).hybrid for own in person.accounts}
+    outcome = Outcome(
+        records=[
+            Unlinking(
+                account=leaver.id,
+                others=rest,
+                until=until,
+                hybrids=hybrids,
+                single_sign_on=person.single_sign_on,
+            )
+        ],
+        audit=[scene.note("unlink", leaver.id, "from " + ", ".join(rest))],
+    )
+    outcome.reply = _part(scene, outcome, person, leaver.id, rest, until)
+    outcome.records += _copied(scene, person.accounts)
+    return outcome
+
+
+def preview_unlink(scene: Scene, query: PreviewUnlink) -> Effects:
+    """Show what an unlink would do; nothing changes."""
+    reply = unlink(scene, Unlink(as_=query.as_)).reply
+    assert isinstance(reply, Effects)
+    return replace(reply, undo_until=None)
+
+
+def undo_unlink(scene: Scene, command: UndoUnlink) -> Outcome:
+    """Link again what was unlinked, with what it had; nothing that was tightened since is loosened."""
+    own = scene.own(command.as_)
+    other = other_to_link(scene, command)
+    if other is None or other.id not in scene.proven:
+        return unproven(scene, own, other)
+    before = _unlinking_of(scene, own, other)
+    if before is None or before.until < scene.now:
+        raise Expired("There is no unlink of these two accounts that could be undone.", path="$.handle")
+    outcome = joined(scene, own, other)
+    outcome.records.append(replace(before, until=0))
+    _restore(scene, outcome, before)
+    outcome.audit.append(scene.note("undo_unlink", other.id))
+    outcome.reply = linked_reply(scene, own, outcome)
+    return outcome
+
+
+def _unlinking_of(scene: Scene, own: Account, other: Account) -> Unlinking | None:
+    for leaver, stayed in ((own.id, other.id), (other.id, own.id)):
+        found = scene.facts.unlinking(leaver)
+        if found is not None and stayed in found.others:
+            return found
+    return None
+
+
+def _part(
+    scene: Scene, outcome: Outcome, person: Person, leaver: AccountId, rest: tuple[AccountId, ...], until: int
+) -> Effects:
+    """Make two persons of one, and say what that does."""
+    closed = lapsed = 0
+    groups = scene.facts.own_threads(leaver).groups
+    left_hybrid = False
+    removed: list[str] = []
+    for accounts in ((leaver,), rest):
+        home = home_of(accounts[0])
+        before = scene.facts.find_person(home)
+        generation = max(person.generation, before.generation if before else 0) + 1
+        outcome.records.append(Person(id=home, accounts=accounts, generation=generation))
+        for own in map(scene.facts.account, accounts):
+            after = replace(own, person=home)
+            if NETWORKS[own.network].upgrade and own.hybrid is Hybrid.ON:
+                after = replace(after, hybrid=Hybrid.OFF)
+                counts = scene.facts.own_threads(own.id)
+                left_hybrid = True
+                closed += counts.crossing
+                lapsed += _lapse(scene, outcome, counts.pending, own.id)
+                outcome.told.append((HybridChanged(account=own.id, hybrid=Hybrid.OFF), (own.id,)))
+            removed += [category.name for category in CATEGORIES[own.network] if category.needs_link]
+            outcome.records.append(after)
+            linked_to = tuple(
+                account_view(scene.facts.account(other)) for other in accounts if other != own.id
+            )
+            outcome.told.append((LinkChanged(leg=own.id, linked_to=linked_to, undo_until=until), (own.id,)))
+    return Effects(
+        threads_closed=closed,
+        groups_left=groups,
+        requests_lapsed=lapsed,
+        in_flight=scene.in_flight,
+        categories_removed=tuple(dict.fromkeys(removed)),
+        leaves_hybrid=left_hybrid,
+        undo_until=until,
+    )
+
+
+def _lapse(scene: Scene, outcome: Outcome, pending: tuple[ThreadId, ...], own: AccountId) -> int:
+    """End the unanswered requests that came over the road that closes: each has its final verdict."""
+    for thread_id in pending:
+        thread, side = scene.facts.find_thread(thread_id), scene.facts.find_member(thread_id, own)
+        assert thread is not None, "what is counted exists"
+        assert side is not None, "what is counted exists"
+        after = turn_away(side, Consent.LAPSED)
+        outcome.records.append(after)
+        change = thread_changed(scene.facts, scene.policy, thread, after, answered=True, appears=False)
+        outcome.told.append((change, (own,)))
+    return len(pending)
+
+
+def _copied(scene: Scene, accounts: tuple[AccountId, ...]) -> list[StoredRecord]:
+    """Copy blocks, restrictions and hiding declines to every account that they covered."""
+    copies: dict[tuple[AccountId, AccountId], Tie] = {}
+    for tie in scene.facts.tightened(accounts):
+        if tie.owner in accounts and tie.other in accounts:
+            continue  # from before the link: it slept, and wakes as it was
+        owners = accounts if tie.owner in accounts else (tie.owner,)
+        others = accounts if tie.other in accounts else (tie.other,)
+        for owner in owners:
+            for other in others:
+                before = copies.get((owner, other)) or scene.facts.tie(owner, other)
+                copies[owner, other] = replace(
+                    before,
+                    blocks=before.blocks or tie.blocks,
+                    restricts=before.restricts or tie.restricts,
+                    hides=before.hides or tie.hides,
+                )
+    return [tie for pair, tie in copies.items() if tie != scene.facts.tie(*pair)]
+
+
+def _restore(scene: Scene, outcome: Outcome, before: Unlinking) -> None:
+    """Give the person what it had, unless its owner has refused the other network since."""
+    accounts = {record.id: record for record in outcome.records if isinstance(record, Account)}
+    for name, was in before.hybrids.items():
+        own = accounts.get(name) or scene.facts.account(name)
+        if was is Hybrid.ON and own.hybrid is Hybrid.OFF and not _refuses_to_cross(scene, own):
+            outcome.records.append(replace(own, hybrid=Hybrid.ON))
+            outcome.told.append((HybridChanged(account=name, hybrid=Hybrid.ON), (name,)))
+    if before.single_sign_on:
+        people = [record for record in outcome.records if isinstance(record, Person) and record.accounts]
+        outcome.records += [replace(person, single_sign_on=True) for person in people]
+
+
+def _refuses_to_cross(scene: Scene, own: Account) -> bool:
+    control, controls = NETWORKS[own.network].leaving_control, scene.facts.controls(own.id)
+    return control is not None and controls.outcomes.get(control) == "none" and not controls.keep_connected
