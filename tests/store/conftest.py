@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bridge.store.base import Store
-from tests.store.engines import ENGINES, Clockwork, Engine
+from tests.store.engines import ENGINES, Clockwork, Engine, closing
 
 
 @pytest.fixture(params=sorted(ENGINES))
@@ -21,6 +21,5 @@ def clock() -> Clockwork:
 
 @pytest.fixture
 async def store(engine: Engine, clock: Clockwork, tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await engine.open(tmp_path, clock)
-    yield opened
-    await opened.close()
+    async with closing(engine.open(tmp_path, clock)) as opened:
+        yield opened

@@ -1,6 +1,7 @@
 """The table of engines: how to open each in an empty folder, and how to open what it backed up."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -52,3 +53,13 @@ class Memory:
 
 
 ENGINES: Final[Mapping[str, Engine]] = {"memory": Memory()}
+
+
+@asynccontextmanager
+async def closing(opening: Awaitable[Store]) -> AsyncIterator[Store]:
+    """Close the store that this opens, whatever happens."""
+    store = await opening
+    try:
+        yield store
+    finally:
+        await store.close()

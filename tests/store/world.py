@@ -203,12 +203,14 @@ MOVES: Final = {
     "more": World._more,
 }
 
+KINDS: Final = (*MOVES, "say", "say", "say")
+"""What to choose from: speaking comes more often than the rest."""
+
 
 def moves(most: int = 40) -> SearchStrategy[list[Move]]:
-    """Choose steps; speaking comes more often than the rest."""
+    """Choose steps."""
     number = st.integers(0, 255)
-    kinds = st.sampled_from([*MOVES, "say", "say", "say"])
-    return st.lists(st.builds(Move, kinds, number, number, number), max_size=most)
+    return st.lists(st.builds(Move, st.sampled_from(KINDS), number, number, number), max_size=most)
 
 
 def batch_of(changes: Iterable[Change]) -> Batch:

@@ -1,7 +1,7 @@
 """For any sequence of changes: loading equals applying, batching changes nothing, engines agree."""
 
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import AbstractAsyncContextManager
 from random import Random
 from typing import Final
 
@@ -26,9 +26,9 @@ from bridge.domain.model import (
 )
 from bridge.domain.networks import handle_key
 from bridge.store.base import Store
-from tests.builders import ANA, PEOPLE, make_batch, make_people
-from tests.store.engines import ENGINES, Clockwork
-from tests.store.world import FAR, MOVES, Move, World, batch_of, moves, picture_of, split
+from tests.builders import ANA, PEOPLE, make_people
+from tests.store.engines import ENGINES, Clockwork, closing
+from tests.store.world import FAR, KINDS, Move, World, batch_of, moves, picture_of, split
 
 EXAMPLES: Final = max(
     20, settings().max_examples // 4
@@ -49,113 +49,100 @@ READ: Final[dict[type, Callable[..., object]]] = {
     Credential: Facts.has_credential,
 }
 
+Folders = pytest.TempPathFactory
+
 each_engine = pytest.mark.parametrize("name", sorted(ENGINES))
+beside_memory = pytest.mark.parametrize("name", sorted(set(ENGINES) - {"memory"}) or ["memory"])
 cuts = st.lists(st.integers(0, 99), max_size=6)
+rounds_of_work = st.lists(
+    st.tuples(moves(8), st.sampled_from(["", "", "trim", "erase", "import"])), min_size=1, max_size=5
+)
 
 
-async def open_one(name: str, folders: pytest.TempPathFactory) -> Store:
-    return await ENGINES[name].open(folders.mktemp(name), Clockwork())
+def opened(name: str, folders: Folders) -> AbstractAsyncContextManager[Store]:
+    return closing(ENGINES[name].open(folders.mktemp(name), Clockwork()))
+
+
+def current_handles(facts: Facts) -> list[Key]:
+    accounts = [facts.account(account) for account in PEOPLE]
+    return [(HandleOwner, HandleOwner(one.network, handle_key(one.handle))) for one in accounts]
 
 
 @each_engine
 @settings(max_examples=EXAMPLES)
 @given(steps=moves(), at=cuts)
 async def test_loading_after_a_commit_equals_applying(
-    name: str, tmp_path_factory: pytest.TempPathFactory, steps: list[Move], at: list[int]
+    name: str, tmp_path_factory: Folders, steps: list[Move], at: list[int]
 ) -> None:
-    store, world, facts = await open_one(name, tmp_path_factory), World(), Facts()
+    world, facts, loaded = World(), Facts(), Facts()
     changes = [world.begin(), *(world.move(step) for step in steps)]
 
-    for batch in split(changes, at):
-        await store.commit(batch)
-        facts.apply((*batch.records.values(), *batch.messages))
+    async with opened(name, tmp_path_factory) as store:
+        for batch in split(changes, at):
+            await store.commit(batch)
+            facts.apply((*batch.records.values(), *batch.messages))
+        keys: list[Key] = [key for key in world.keys if key[0] in READ]
+        for key, value in (await store.load([*keys, *current_handles(facts)])).items():
+            loaded.learn(key, value)
 
-    keys: list[Key] = [key for key in world.keys if key[0] in READ]
-    handles: list[Key] = []
-    for account in PEOPLE:
-        found = facts.account(account)
-        handles.append((HandleOwner, HandleOwner(found.network, handle_key(found.handle))))
-    loaded = Facts()
-    for key, value in (await store.load([*keys, *handles])).items():
-        loaded.learn(key, value)
     assert [READ[kind](loaded, key) for kind, key in keys] == [READ[kind](facts, key) for kind, key in keys]
-    for account in PEOPLE:
-        kept = facts.account(account)
-        assert loaded.handle_owner(kept.network, kept.handle) == account
-    await store.close()
+    for account in map(facts.account, PEOPLE):
+        assert loaded.handle_owner(account.network, account.handle) == account.id
 
 
 @each_engine
 @settings(max_examples=EXAMPLES)
 @given(steps=moves(), one=cuts, other=cuts)
 async def test_any_split_into_batches_gives_the_same_answers(
-    name: str, tmp_path_factory: pytest.TempPathFactory, steps: list[Move], one: list[int], other: list[int]
+    name: str, tmp_path_factory: Folders, steps: list[Move], one: list[int], other: list[int]
 ) -> None:
     world = World()
     changes = [world.begin(), *(world.move(step) for step in steps)]
     pictures = []
 
     for at in (one, other):
-        store = await open_one(name, tmp_path_factory)
-        for batch in split(changes, at):
-            await store.commit(batch)
-        pictures.append(await picture_of(store, world))
-        await store.close()
+        async with opened(name, tmp_path_factory) as store:
+            for batch in split(changes, at):
+                await store.commit(batch)
+            pictures.append(await picture_of(store, world))
 
     assert pictures[0] == pictures[1]
 
 
-@pytest.mark.parametrize("name", sorted(set(ENGINES) - {"memory"}) or ["memory"])
+@beside_memory
 @settings(max_examples=EXAMPLES)
-@given(
-    rounds=st.lists(
-        st.tuples(moves(8), st.sampled_from(["", "", "trim", "erase", "import"])), min_size=1, max_size=5
-    )
-)
+@given(rounds=rounds_of_work)
 async def test_engines_side_by_side_give_the_same_answers(
-    name: str, tmp_path_factory: pytest.TempPathFactory, rounds: list[tuple[list[Move], str]]
+    name: str, tmp_path_factory: Folders, rounds: list[tuple[list[Move], str]]
 ) -> None:
-    stores = await open_one("memory", tmp_path_factory), await open_one(name, tmp_path_factory)
     world = World()
-    started = make_batch(world.begin().things)
-    heads = [[await store.commit(started) for store in stores]]
+    begun = batch_of([world.begin()])
 
-    for steps, upkeep in rounds:
-        batch = batch_of([world.move(step) for step in steps])
-        heads.append([await store.commit(batch) for store in stores])
-        counts = [await care_for(store, world, upkeep) for store in stores]
-        assert counts[0] == counts[1]
-
-    assert [answer for answer, _ in heads] == [answer for _, answer in heads]
-    one, other = [await picture_of(store, world) for store in stores]
-    assert one == other
-    for store in stores:
-        await store.close()
+    async with opened("memory", tmp_path_factory) as one, opened(name, tmp_path_factory) as other:
+        assert await one.commit(begun) == await other.commit(begun)
+        for steps, upkeep in rounds:
+            batch = batch_of([world.move(step) for step in steps])
+            assert await one.commit(batch) == await other.commit(batch)
+            assert await care_for(one, world, upkeep) == await care_for(other, world, upkeep)
+        assert await picture_of(one, world) == await picture_of(other, world)
 
 
-@pytest.mark.parametrize("name", sorted(set(ENGINES) - {"memory"}) or ["memory"])
+@beside_memory
 @pytest.mark.parametrize("seed", range(3))
 async def test_engines_agree_at_every_step_of_a_long_life(
-    name: str, tmp_path_factory: pytest.TempPathFactory, seed: int
+    name: str, tmp_path_factory: Folders, seed: int
 ) -> None:
-    chance = Random(seed)
-    stores = await open_one("memory", tmp_path_factory), await open_one(name, tmp_path_factory)
-    world = World()
-    pending = [world.begin()]
+    chance, world = Random(seed), World()
+    begun = batch_of([world.begin()])
 
-    for _ in range(40):
-        for _ in range(chance.randrange(9)):
-            kind = chance.choice([*MOVES, "say", "say", "say"])
-            pending.append(world.move(Move(kind, *(chance.randrange(256) for _ in range(3)))))
-        batch, pending = batch_of(pending), []
-        heads = [await store.commit(batch) for store in stores]
-        assert heads[0] == heads[1]
-        one, other = [await picture_of(store, world) for store in stores]
-        assert one == other
-
-    assert (await stores[1].audit()).problems == ()
-    for store in stores:
-        await store.close()
+    async with opened("memory", tmp_path_factory) as one, opened(name, tmp_path_factory) as other:
+        assert await one.commit(begun) == await other.commit(begun)
+        for _ in range(30):
+            steps = (Move(chance.choice(KINDS), *(chance.randrange(256) for _ in range(3))) for _ in range(8))
+            batch = batch_of([world.move(step) for step in steps])
+            assert await one.commit(batch) == await other.commit(batch)
+            assert await picture_of(one, world) == await picture_of(other, world)
+        assert (await other.audit()).problems == ()
 
 
 async def care_for(store: Store, world: World, upkeep: str) -> int | None:
@@ -173,16 +160,16 @@ async def care_for(store: Store, world: World, upkeep: str) -> int | None:
 @settings(max_examples=EXAMPLES)
 @given(steps=moves(), trims=st.booleans())
 async def test_a_restored_backup_gives_the_same_answers(
-    name: str, tmp_path_factory: pytest.TempPathFactory, steps: list[Move], trims: bool
+    name: str, tmp_path_factory: Folders, steps: list[Move], trims: bool
 ) -> None:
-    store, world = await open_one(name, tmp_path_factory), World()
-    await store.commit(batch_of([world.begin(), *(world.move(step) for step in steps)]))
-    await care_for(store, world, "trim" if trims else "erase")
-    path: Path = tmp_path_factory.mktemp("backup") / "copy"
-    await store.backup(str(path))
+    world, path = World(), tmp_path_factory.mktemp("backup") / "copy"
 
-    copy = await ENGINES[name].restored(path, tmp_path_factory.mktemp("restored"))
+    async with opened(name, tmp_path_factory) as store:
+        await store.commit(batch_of([world.begin(), *(world.move(step) for step in steps)]))
+        await care_for(store, world, "trim" if trims else "erase")
+        await store.backup(str(path))
+        before = await picture_of(store, world)
+    async with closing(ENGINES[name].restored(path, tmp_path_factory.mktemp("restored"))) as copy:
+        after = await picture_of(copy, world)
 
-    assert await picture_of(copy, world) == await picture_of(store, world)
-    await copy.close()
-    await store.close()
+    assert after == before

@@ -28,7 +28,7 @@ from tests.builders import (
     make_people,
     make_segment,
 )
-from tests.store.engines import ENGINES, Clockwork, Engine
+from tests.store.engines import ENGINES, Clockwork, Engine, closing
 
 FAR = 2**53 - 1
 
@@ -275,19 +275,17 @@ async def test_a_backup_opens_with_all_that_was_kept_and_a_new_epoch(
 
     await store.backup(str(path), lambda done, total: heard.append((done, total)))
 
-    copy = await engine.restored(path, folder)
-    assert copy.epoch == store.epoch + 1
+    async with closing(engine.restored(path, folder)) as copy:
+        assert copy.epoch == store.epoch + 1
+        for talk in talks:
+            assert list(await copy.history(talk.id, after=0, limit=9)) == talk.said
+            keys = [key_of(one) for one in talk.records]
+            assert await copy.load(keys) == dict(zip(keys, talk.records, strict=True))
+        assert await copy.heads([ANA, BEN, CYD]) == await store.heads([ANA, BEN, CYD])
+        assert await copy.replay(ANA, Position(0), 9) == await store.replay(ANA, Position(0), 9)
+        assert await copy.search([ANA], "canary", limit=9) == await store.search([ANA], "canary", limit=9)
+        assert await copy.audit() == await store.audit()
     assert heard[-1][0] == heard[-1][1] > 0
-    for talk in talks:
-        assert list(await copy.history(talk.id, after=0, limit=9)) == talk.said
-        assert [await copy.load([key_of(one)]) for one in talk.records] == [
-            {key_of(one): one} for one in talk.records
-        ]
-    assert await copy.heads([ANA, BEN, CYD]) == await store.heads([ANA, BEN, CYD])
-    assert await copy.replay(ANA, Position(0), 9) == await store.replay(ANA, Position(0), 9)
-    assert await copy.search([ANA], "canary", limit=9) == await store.search([ANA], "canary", limit=9)
-    assert await copy.audit() == await store.audit()
-    await copy.close()
 
 
 async def test_a_backup_does_not_hear_of_what_comes_later(
@@ -299,11 +297,9 @@ async def test_a_backup_does_not_hear_of_what_comes_later(
     await store.backup(str(path))
     await keep_told(store, pair, pair.say(ANA, "later"))
 
-    copy = await engine.restored(path, folder)
-
-    assert list(await copy.history(pair.id, after=0, limit=9)) == pair.said[:5]
-    assert await keep_told(copy, pair, pair.said[5]) == {ANA: 6, BEN: 6}
-    await copy.close()
+    async with closing(engine.restored(path, folder)) as copy:
+        assert list(await copy.history(pair.id, after=0, limit=9)) == pair.said[:5]
+        assert await keep_told(copy, pair, pair.said[5]) == {ANA: 6, BEN: 6}
 
 
 async def test_a_new_store_begins_in_the_first_epoch(store: Store) -> None:
@@ -313,19 +309,16 @@ async def test_a_new_store_begins_in_the_first_epoch(store: Store) -> None:
 @pytest.mark.parametrize("name", [name for name, engine in ENGINES.items() if engine.lasts])
 async def test_what_was_committed_is_there_after_closing_and_opening(name: str, tmp_path: Path) -> None:
     engine = ENGINES[name]
-    store = await engine.open(tmp_path, Clockwork())
-    pair = (await keep_talks(store))[0]
-    before = await store.audit()
-    await store.close()
+    async with closing(engine.open(tmp_path, Clockwork())) as store:
+        pair = (await keep_talks(store))[0]
+        before = await store.audit()
 
-    again = await engine.open(tmp_path, Clockwork())
-
-    assert again.epoch == 1
-    assert await again.audit() == before
-    assert list(await again.history(pair.id, after=0, limit=9)) == pair.said
-    assert await keep_told(again, pair, pair.say(ANA, "on it goes")) == {ANA: 6, BEN: 6}
-    assert [one.seq for _, one in await again.search([ANA], "goes", limit=9)] == [6]
-    await again.close()
+    async with closing(engine.open(tmp_path, Clockwork())) as again:
+        assert again.epoch == 1
+        assert await again.audit() == before
+        assert list(await again.history(pair.id, after=0, limit=9)) == pair.said
+        assert await keep_told(again, pair, pair.say(ANA, "on it goes")) == {ANA: 6, BEN: 6}
+        assert [one.seq for _, one in await again.search([ANA], "goes", limit=9)] == [6]
 
 
 USES: dict[str, Callable[[Store, Path], Awaitable[object]]] = {
