@@ -1,0 +1,217 @@
+"""Commits: one batch, one transaction, one fsync; rows sorted so that each page is touched once.
+
+Runs in the writing connection's thread. What it remembers between batches (heads of
+journals, the newest ids, numbers of names) is taken back when a transaction is.
+"""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from bridge.domain.facts import HandleOwner, Key, key_of
+from bridge.domain.model import Account, AuditLine, Message, StoredRecord, Verdict
+from bridge.domain.networks import handle_key
+from bridge.errors import CommitFailed, Stale, StorageFull
+from bridge.ids import AccountId, Position, Seq, ThreadId
+from bridge.store.base import Batch, Told
+from bridge.store.rows import AUDIT, MESSAGES, TABLES, Row, event_row, seal
+from bridge.store.sqlite.connection import primary
+from bridge.store.sqlite.journal import NEWEST, stamp
+from bridge.store.sqlite.names import Names
+from bridge.store.sqlite.statements import GET, INSERT, UPSERT, selected
+
+MOST_HEADS: Final = 50_000  # heads of journals in memory at once, some 5 MiB
+
+_INSERT_MESSAGE: Final = (
+    f"INSERT INTO messages (id, {selected(MESSAGES)}) VALUES (?{', ?' * (len(MESSAGES.columns) + 1)})"
+)
+_INSERT_EVENT: Final = "INSERT INTO events (id, body, crc, uses) VALUES (?, ?, ?, ?)"
+_INSERT_LINE: Final = "INSERT INTO journal (account, position, stamp) VALUES (?, ?, ?)"
+_PUT_MOMENT: Final = "INSERT OR REPLACE INTO moments (at, message, event) VALUES (?, ?, ?)"
+_FIND_MESSAGE: Final = "SELECT id FROM messages WHERE thread = ? AND seq = ?"
+_FREE_HANDLE: Final = "UPDATE accounts SET handle_key = NULL WHERE id = ?"
+_HOLDER: Final = "SELECT id FROM accounts WHERE network = ? AND handle_key = ?"
+_NEWEST_IDS: Final = (
+    "SELECT (SELECT coalesce(max(id), 0) FROM messages), (SELECT coalesce(max(id), 0) FROM events),"
+    " (SELECT coalesce(max(at), 0) FROM moments)"
+)
+
+
+class Writer:
+    """The one that writes.
+
+    Attributes:
+        names: Numbers and ids, for this connection.
+        newest_message: The id of the newest message.
+    """
+
+    def __init__(self, raw: sqlite3.Connection, clock: Callable[[], int]) -> None:
+        """Take over a database whose schema is up to date."""
+        self._raw, self._clock = raw, clock
+        self._broken = False
+        self.newest_message = self._newest_event = self._moment = 0
+        self._version: int = raw.execute("PRAGMA data_version").fetchone()[0]
+        self._heads: dict[int, int] = {}
+        self.names = Names(raw)
+        self._remember()
+
+    def _remember(self) -> None:
+        self.newest_message, self._newest_event, self._moment = self._raw.execute(_NEWEST_IDS).fetchone()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Keep what the block writes, all or nothing.
+
+        Raises:
+            StorageFull: If there is no room; nothing was kept.
+            CommitFailed: If it is not known what is on disk; no further transaction will begin.
+        """
+        if self._broken:
+            raise CommitFailed("The store failed before; start anew.")
+        raw = self._raw
+        try:
+            raw.execute("BEGIN IMMEDIATE")
+            yield raw
+            raw.execute("COMMIT")
+        except BaseException as error:
+            self._undo()
+            if not isinstance(error, sqlite3.Error) or isinstance(error, sqlite3.IntegrityError):
+                raise
+            if primary(error) == sqlite3.SQLITE_FULL:
+                raise StorageFull from error
+            self._broken = True
+            raise CommitFailed(f"SQLite could not commit: {error}.") from error
+        self.names.kept()
+
+    def _undo(self) -> None:
+        """Roll back, and forget what memory held of the transaction."""
+        try:
+            if self._raw.in_transaction:
+                self._raw.execute("ROLLBACK")
+            self.names.undone()
+            self._heads.clear()
+            self._remember()
+        except sqlite3.Error:
+            self._broken = True  # the disk fails while we step back: the error on its way says so
+
+    def commit(self, batch: Batch) -> dict[AccountId, Position]:
+        """Keep a batch; see the port."""
+        self.names.shrink()
+        if len(self._heads) > MOST_HEADS:
+            self._heads.clear()
+        self._see_no_other(batch)
+        with self.transaction():
+            try:
+                self._put(batch.records.values())
+                first = self._say(batch.messages)
+            except sqlite3.IntegrityError as error:
+                self._raise_stale(batch, error)
+            heads = self._tell(batch, first)
+            if batch.audit:
+                self._raw.executemany(INSERT[AuditLine], [AUDIT.row(line, {}) for line in batch.audit])
+        return heads
+
+    def _see_no_other(self, batch: Batch) -> None:
+        """Raise ``Stale`` if anybody else wrote: a person by hand, whom the lock does not stop."""
+        version = self._raw.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._version:
+            self._version = version
+            self._heads.clear()
+            self._remember()
+            raise Stale(tuple(batch.versions) or tuple(batch.records))
+
+    def _put(self, records: Iterable[StoredRecord]) -> None:
+        """Replace records, table by table, in the order of their keys."""
+        raw, numbers = self._raw, self.names.numbers
+        rows: defaultdict[type, list[Row]] = defaultdict(list)
+        for record in records:
+            kind = type(record)
+            rows[kind].append(TABLES[kind].row(record, numbers))
+        if len(moving := rows.get(Account, ())) > 1:  # a handle may pass from one to the other
+            raw.executemany(_FREE_HANDLE, [row[:1] for row in moving])
+        for kind, found in rows.items():
+            if TABLES[kind].key:
+                found.sort(key=_BY_KEY[len(TABLES[kind].key)])
+            raw.executemany(INSERT[kind] if kind in (Verdict, AuditLine) else UPSERT[kind], found)
+
+    def _say(self, messages: list[Message]) -> int:
+        """Append messages; return the id of the first."""
+        first, numbers, row = self.newest_message + 1, self.names.numbers, MESSAGES.row
+        rows = [(no, *row(message, numbers)) for no, message in enumerate(messages, first)]
+        self._raw.executemany(_INSERT_MESSAGE, rows)
+        self.newest_message += len(rows)
+        return first
+
+    def _tell(self, batch: Batch, first: int) -> dict[AccountId, Position]:
+        """Note in journals what was told; return their heads."""
+        if not batch.told:
+            return {}
+        places = {(message.thread, message.seq): no for no, message in enumerate(batch.messages, first)}
+        numbers, known = self.names.numbers, self._heads
+        events: list[Row] = []
+        lines: list[tuple[int, int, int]] = []
+        heads: dict[AccountId, Position] = {}
+        for told, accounts in batch.told:
+            ref = self._ref(told, places, events, len(accounts))
+            for account in accounts:
+                no = numbers[account]
+                head = known.get(no)
+                position = (self._newest_position(no) if head is None else head) + 1
+                known[no] = position
+                heads[account] = Position(position)
+                lines.append((no, position, stamp(no, position, ref)))
+        lines.sort()
+        if events:
+            self._raw.executemany(_INSERT_EVENT, events)
+        self._raw.executemany(_INSERT_LINE, lines)
+        self._moment = max(self._moment, self._clock())  # a clock set back must not reorder what it dates
+        self._raw.execute(_PUT_MOMENT, (self._moment, self.newest_message, self._newest_event))
+        return heads
+
+    def _ref(self, told: Told, places: dict[tuple[ThreadId, Seq], int], events: list[Row], uses: int) -> int:
+        if isinstance(told, Message):
+            no = places.get((told.thread, told.seq))
+            if no is None:
+                key = (self.names.numbers[told.thread], told.seq)
+                (no,) = self._raw.execute(_FIND_MESSAGE, key).fetchone()
+            return int(no)
+        self._newest_event += 1
+        body = event_row(told)
+        events.append((self._newest_event, body, seal((self._newest_event, body)), uses))
+        return -self._newest_event
+
+    def _newest_position(self, account: int) -> int:
+        return int(self._raw.execute(NEWEST, (account,)).fetchone()[0] or 0)
+
+    def _raise_stale(self, batch: Batch, error: sqlite3.IntegrityError) -> None:
+        """Name the tokens, seqs and handles that are taken already."""
+        raw, numbers = self._raw, self.names.numbers
+        raw.execute("ROLLBACK")
+        self.names.undone()
+        stale: list[Key] = []
+        for record in (*batch.records.values(), *batch.messages):
+            if isinstance(record, Verdict | Message):
+                kind, key = key_of(record)
+                parts = TABLES[kind].key_row(key, numbers) if self._knows(record) else None
+                if parts is not None and raw.execute(GET[kind], parts).fetchone():
+                    stale.append((kind, key))
+            elif isinstance(record, Account):
+                stale.extend(self._taken_handles(batch, record))
+        if not stale:
+            raise CommitFailed(f"SQLite refused a row: {error}.") from error
+        raise Stale(tuple(stale)) from error
+
+    def _knows(self, record: Verdict | Message) -> bool:
+        name = record.account if isinstance(record, Verdict) else record.thread
+        return self.names.find(name) is not None
+
+    def _taken_handles(self, batch: Batch, account: Account) -> Iterator[Key]:
+        key = handle_key(account.handle)
+        holder = self._raw.execute(_HOLDER, (account.network.value, key)).fetchone()
+        if holder is not None and holder[0] != account.id and (Account, holder[0]) not in batch.records:
+            yield HandleOwner, HandleOwner(account.network, key)
+
+
+_BY_KEY: Final[dict[int, Callable[[Row], Any]]] = {1: lambda row: row[0], 2: lambda row: row[:2]}

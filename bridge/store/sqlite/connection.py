@@ -1,0 +1,96 @@
+"""Connections to the database file: one function runs in a connection's thread per call, never a statement.
+
+A hop to the thread costs more CPU than a dozen statements (docs/store.md), so
+that a verb of the port is one function here, whatever it takes.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeVar
+
+import aiosqlite
+
+from bridge.errors import CorruptStore, SetupError, Unavailable
+from bridge.store.sqlite.schema import identify
+
+T = TypeVar("T")
+
+_WRITING: Final = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA wal_autocheckpoint = 8000",
+    "PRAGMA cache_size = -65536",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA busy_timeout = 0",
+)
+_READING: Final = (
+    "PRAGMA query_only = ON",
+    "PRAGMA cache_size = -16384",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA busy_timeout = 5000",
+)
+OLDEST_SQLITE: Final = (3, 37, 0)  # STRICT tables
+
+
+def primary(error: sqlite3.Error) -> int:
+    """Give the primary result code of an error; 0 if SQLite had no part in it."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+class Connection:
+    """One connection and its thread."""
+
+    def __init__(self, inner: aiosqlite.Connection) -> None:
+        """Take an open connection; ``open`` is the way in."""
+        self._inner = inner
+
+    @classmethod
+    async def open(cls, path: Path, *, write: bool) -> "Connection":
+        """Open the file, for writing or for reading only.
+
+        Raises:
+            SetupError: If it cannot be opened, or is no database.
+        """
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            raise SetupError(f"SQLite {sqlite3.sqlite_version} is too old; 3.37 is the least.")
+
+        def connect() -> sqlite3.Connection:
+            raw = sqlite3.connect(path, isolation_level=None, cached_statements=256)
+            try:
+                identify(raw, path)
+                for pragma in _WRITING if write else _READING:
+                    raw.execute(pragma)
+            except BaseException:
+                raw.close()
+                raise
+            return raw
+
+        try:
+            return cls(await aiosqlite.Connection(connect, iter_chunk_size=64))
+        except sqlite3.DatabaseError as error:
+            raise SetupError(f"{path} cannot be used as a database: {error}.") from error
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a function in the connection's thread.
+
+        Raises:
+            Unavailable: If the store was closed.
+            CorruptStore: If SQLite finds the file damaged.
+        """
+        raw = self._inner._connection
+        if raw is None:
+            raise Unavailable
+        try:
+            # aiosqlite's public verbs hop once per statement; this is the hop that they all use.
+            return await self._inner._execute(work, raw)  # type: ignore[no-untyped-call, no-any-return]
+        except sqlite3.DatabaseError as error:
+            if primary(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                raise CorruptStore(f"The database is damaged on disk: {error}.") from error
+            raise
+
+    async def close(self) -> None:
+        """Finish what waits, then close."""
+        await self._inner.close()

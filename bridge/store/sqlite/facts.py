@@ -1,0 +1,147 @@
+"""Loading: records by key, and answers to questions, in one go."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Collection
+from typing import Final
+
+from bridge.domain.facts import (
+    Arrivals,
+    Arrived,
+    HandleOwner,
+    Key,
+    Mutual,
+    OwnThreads,
+    OwnUpto,
+    Question,
+    ThreadCounts,
+    Tightened,
+)
+from bridge.domain.model import Account, Member, Thread, Tie
+from bridge.ids import AccountId, ThreadId
+from bridge.store.rows import MESSAGES, TABLES, TIES, VERDICTS
+from bridge.store.sqlite.names import Names
+from bridge.store.sqlite.statements import GET, selected
+from bridge.wire.values import Consent, Folder, OutcomeOf
+
+_HANDLE_OWNER: Final = "SELECT id FROM accounts WHERE network = ? AND handle_key = ?"
+_MUTUAL: Final = """
+    SELECT EXISTS (
+        SELECT 1 FROM ties AS ours JOIN ties AS theirs ON theirs.other = ours.other
+        WHERE ours.owner = ? AND ours.friend = 1 AND theirs.owner = ? AND theirs.friend = 1
+    )"""
+_COUNT_OWN: Final = "SELECT count(*) FROM messages WHERE thread = ? AND seq > ? AND seq <= ? AND sender = ?"
+_TIGHT: Final = f"""
+    SELECT {selected(TIES)} FROM ties WHERE owner = ? AND (blocks = 1 OR restricts = 1 OR hides = 1)
+    UNION SELECT {selected(TIES)} FROM ties WHERE other = ? AND (blocks = 1 OR restricts = 1 OR hides = 1)"""
+_GROUPS: Final = """
+    SELECT count(*) FROM shelves JOIN threads ON threads.id = shelves.thread
+    WHERE shelves.account = ? AND threads.kind = 'group'"""
+_PAIRS: Final = """
+    SELECT shelves.thread FROM shelves JOIN threads ON threads.id = shelves.thread
+    WHERE shelves.account = ? AND threads.kind = 'pair'"""
+_RECENT_THREADS: Final = """
+    SELECT shelves.thread FROM shelves JOIN threads ON threads.id = shelves.thread
+    WHERE shelves.account = ? AND threads.last_at >= ?"""
+_ARRIVED: Final = f"""
+    SELECT {selected(MESSAGES)} FROM messages
+    WHERE thread = ? AND sender <> ? AND at >= ? AND decision IS NOT NULL"""
+_REFUSED: Final = f"SELECT {selected(VERDICTS)} FROM verdicts WHERE receiver = ? AND at >= ? AND code <> 'ok'"
+
+
+def load(raw: sqlite3.Connection, names: Names, keys: Collection[Key]) -> dict[Key, object]:
+    """Answer every key."""
+    found: dict[Key, object] = {}
+    for key in keys:
+        kind, name = key
+        found[key] = answer(raw, names, name) if isinstance(name, Question) else _get(raw, names, kind, name)
+    return found
+
+
+def _get(raw: sqlite3.Connection, names: Names, kind: type, name: object) -> object:
+    table = TABLES[kind]
+    try:
+        key = table.key_row(name, names.known)
+    except KeyError:
+        return None  # a name without a number stands in no row
+    row = raw.execute(GET[kind], key).fetchone()
+    return None if row is None else table.record(row, names.ids)
+
+
+def answer(raw: sqlite3.Connection, names: Names, question: Question) -> object:
+    """Answer a question over many records."""
+    match question:
+        case HandleOwner():
+            row = raw.execute(_HANDLE_OWNER, (question.network.value, question.key)).fetchone()
+            return None if row is None else row[0]
+        case Mutual():
+            return bool(raw.execute(_MUTUAL, (question.one, question.other)).fetchone()[0])
+        case OwnUpto():
+            return _own_upto(raw, names, question)
+        case Tightened():
+            return _tightened(raw, question.accounts)
+        case OwnThreads():
+            return _own_threads(raw, names, question.account)
+        case Arrivals():
+            return _arrivals(raw, names, question)
+        case _:
+            raise TypeError(f"no engine knows the question {type(question).__name__}")
+
+
+def _own_upto(raw: sqlite3.Connection, names: Names, question: OwnUpto) -> int:
+    """Count from where the member has read: few messages lie between, however long the thread."""
+    thread, account = names.find(question.thread), names.find(question.account)
+    if thread is None or account is None:
+        return 0
+    side = _get(raw, names, Member, (question.thread, question.account))
+    read, own = (side.read, side.read_sent) if isinstance(side, Member) else (0, 0)
+    low, high = sorted((read, question.upto))
+    between: int = raw.execute(_COUNT_OWN, (thread, low, high, account)).fetchone()[0]
+    return own + between if question.upto >= read else own - between
+
+
+def _tightened(raw: sqlite3.Connection, accounts: tuple[AccountId, ...]) -> tuple[Tie, ...]:
+    rows = {row[:2]: row for account in accounts for row in raw.execute(_TIGHT, (account, account))}
+    return tuple(TIES.record(rows[key], {}) for key in sorted(rows))
+
+
+def _own_threads(raw: sqlite3.Connection, names: Names, account: AccountId) -> ThreadCounts:
+    no = names.find(account)
+    own = _get(raw, names, Account, account)
+    (groups,) = raw.execute(_GROUPS, (no,)).fetchone()
+    crossing = 0
+    pending: list[ThreadId] = []
+    waiting: list[tuple[ThreadId, AccountId]] = []
+    for (pair,) in raw.execute(_PAIRS, (no,)).fetchall():
+        thread = _get(raw, names, Thread, names.ids[pair])
+        ours = _get(raw, names, Member, (names.ids[pair], account))
+        assert isinstance(own, Account | None)
+        assert isinstance(thread, Thread)
+        assert isinstance(ours, Member)
+        for other in thread.members:
+            them = _get(raw, names, Account, other)
+            if own is None or not isinstance(them, Account) or them.network is own.network:
+                continue
+            turned_away = ours.consent in (Consent.DECLINED, Consent.LAPSED)
+            crossing += ours.folder is not Folder.NONE and not turned_away
+            if ours.consent is Consent.PENDING:
+                pending.append(thread.id)
+            theirs = _get(raw, names, Member, (thread.id, other))
+            if isinstance(theirs, Member) and theirs.consent is Consent.PENDING:
+                waiting.append((thread.id, other))
+    return ThreadCounts(crossing, groups, tuple(sorted(pending)), tuple(sorted(waiting)))
+
+
+def _arrivals(raw: sqlite3.Connection, names: Names, question: Arrivals) -> tuple[Arrived, ...]:
+    no = names.find(question.account)
+    fallen: Counter[tuple[AccountId, OutcomeOf, str]] = Counter()
+    for (thread,) in raw.execute(_RECENT_THREADS, (no, question.since)).fetchall():
+        for row in raw.execute(_ARRIVED, (thread, no, question.since)).fetchall():
+            message = MESSAGES.record(row, names.ids)
+            if message.decision is not None:
+                fallen[message.sender, message.decision.outcome, message.decision.category] += 1
+    for row in raw.execute(_REFUSED, (no, question.since)).fetchall():
+        verdict = VERDICTS.record(row, names.ids)
+        if verdict.decision is not None:
+            fallen[verdict.account, verdict.decision.outcome, verdict.decision.category] += 1
+    return tuple(Arrived(*how, messages) for how, messages in sorted(fallen.items()))

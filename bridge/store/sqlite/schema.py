@@ -1,0 +1,88 @@
+"""The database file: whose it is, which version of the schema it has, and how it gets the newest."""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from bridge.errors import CorruptStore, SetupError
+from bridge.store.migrate import Step, missing, steps
+
+APPLICATION: Final = 0x49737468  # "Isth" in the file's header, where `file` finds it
+
+_TAKEN: Final = "SELECT number, checksum, reader FROM steps ORDER BY number"
+
+_STEPS: Final = (
+    "CREATE TABLE steps (number INTEGER PRIMARY KEY, checksum TEXT NOT NULL, reader INTEGER NOT NULL)"
+)
+
+
+def identify(raw: sqlite3.Connection, path: Path) -> None:
+    """Make sure that the file is ours, or empty, before anything is set in it.
+
+    Raises:
+        SetupError: If it is another program's, or no database.
+    """
+    try:
+        (owner,) = raw.execute("PRAGMA application_id").fetchone()
+        (tables,) = raw.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise SetupError(f"{path} is not an isthmus database: {error}.") from error
+    if owner != APPLICATION and (owner != 0 or tables != 0):
+        raise SetupError(f"{path} is another program's database; name another file.")
+
+
+def _state(raw: sqlite3.Connection) -> tuple[int, int, dict[int, str]]:
+    """Read the version, the oldest code that can use it, and the checksums of the steps taken."""
+    (version,) = raw.execute("PRAGMA user_version").fetchone()
+    if version == 0:
+        return 0, 0, {}
+    try:
+        rows = raw.execute(_TAKEN).fetchall()
+    except sqlite3.OperationalError as error:
+        raise CorruptStore("The database does not say which steps of the schema it has taken.") from error
+    return (
+        version,
+        max((reader for _, _, reader in rows), default=0),
+        {no: checksum for no, checksum, _ in rows},
+    )
+
+
+def upgrade(raw: sqlite3.Connection, known: tuple[Step, ...] | None = None) -> None:
+    """Take the steps that are missing, each in its transaction.
+
+    Raises:
+        StoreTooNew: If a newer version wrote the database.
+        CorruptStore: If a step was changed after it was taken.
+    """
+    for step in missing(steps() if known is None else known, *_state(raw)):
+        try:
+            raw.executescript(_script(step))
+        except sqlite3.Error:
+            if raw.in_transaction:
+                raw.execute("ROLLBACK")
+            raise
+
+
+def _script(step: Step) -> str:
+    begin = f"PRAGMA application_id = {APPLICATION};\n{_STEPS};" if step.to == 1 else ""
+    return (
+        f"BEGIN IMMEDIATE;\n{begin}\n{step.sql}\n;"
+        f"INSERT INTO steps VALUES ({step.to}, '{step.checksum}', {step.reader});"
+        f"PRAGMA user_version = {step.to};\nCOMMIT;"
+    )
+
+
+def be_current(raw: sqlite3.Connection) -> None:
+    """Make sure that a reader finds the schema that it knows.
+
+    Raises:
+        StoreTooNew: If a newer version wrote the database.
+        SetupError: If the database is older.
+    """
+    if missing(steps(), *_state(raw)):
+        raise SetupError("An older version wrote this database; start the hub once, which upgrades it.")
+
+
+def epoch(raw: sqlite3.Connection) -> int:
+    """Read the store's epoch."""
+    return int(raw.execute("SELECT value FROM marks WHERE name = 'epoch'").fetchone()[0])
