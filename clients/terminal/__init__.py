@@ -1,0 +1,1 @@
+"""The terminal clients: what a person types and reads."""

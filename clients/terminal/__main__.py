@@ -1,0 +1,34 @@
+"""``python -m clients.terminal``: the line-mode client."""
+
+import argparse
+import asyncio
+import sys
+
+from clients.terminal.plain import chat
+
+
+def main() -> int:
+    """Read the arguments and chat."""
+    parser = argparse.ArgumentParser(prog="python -m clients.terminal", description="Chat in lines.")
+    parser.add_argument("url", help="the hub, as ws://127.0.0.1:8000")
+    parser.add_argument("--network", choices=["direct", "messenger"], help="where your account lives")
+    parser.add_argument("--handle", help="your name there")
+    parser.add_argument("--codec", choices=["json", "msgpack"], default="json")
+    parser.add_argument("--forget", action="store_true", help="do not keep the token for next time")
+    given = parser.parse_args()
+    try:
+        return asyncio.run(
+            chat(
+                given.url,
+                network=given.network,
+                handle=given.handle,
+                codec=given.codec,
+                keep_token=not given.forget,
+            )
+        )
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

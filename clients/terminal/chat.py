@@ -1,0 +1,222 @@
+"""What the line-mode client's commands work on: client, inbox, open thread, last list."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Coroutine
+from typing import TypeVar
+
+from bridge.errors import BridgeError
+from bridge.ids import AccountId, Seq, ThreadId
+from bridge.wire.values import AccountView, Folder, MessageView, Network, OwnAccountView
+from clients.client import Client
+from clients.inbox import Inbox, Row
+from clients.options import State
+from clients.terminal import words
+from clients.terminal.cleaning import clean, clean_line
+from clients.terminal.screen import Dialog, Lines, Screen
+
+FOLDERS = (Folder.INBOX, Folder.REQUESTS, Folder.HIDDEN, Folder.ARCHIVED)
+
+log = logging.getLogger("clients")
+
+T = TypeVar("T")
+
+
+class Wrong(Exception):
+    """The person's line cannot be done as it is; the text says what to type instead."""
+
+
+class Chat(Dialog):
+    """One person at a terminal.
+
+    Attributes:
+        client: The connection to the hub.
+        inbox: What there is to see.
+        open: The thread that plain lines are sent to.
+        listed: The threads of the last list, by which numbers name them.
+        asked: Links that wait for an answer: own account, asking account.
+        done: Whether the person wants to leave.
+    """
+
+    def __init__(self, client: Client, screen: Screen, lines: Lines) -> None:
+        """Begin with nothing open."""
+        super().__init__(screen, lines)
+        self.client = client
+        self.inbox = Inbox()
+        self.open: ThreadId | None = None
+        self.listed: list[ThreadId] = []
+        self.asked: list[tuple[AccountId, AccountView]] = []
+        self.done = False
+        self._speaking: AccountId | None = None
+        self._oldest: int | None = None
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    # --- accounts
+
+    @property
+    def speaking(self) -> OwnAccountView:
+        """The own account that commands are about: the open thread's, the chosen one, or the first."""
+        row = self.row(self.open) if self.open is not None else None
+        for account in (row.leg if row else None, self._speaking):
+            if account is not None and account in self.client.accounts:
+                return self.client.accounts[account]
+        return next(iter(self.client.accounts.values()))
+
+    def speak_as(self, account: AccountId) -> None:
+        """Choose the own account that commands are about."""
+        self._speaking = account
+
+    def account_named(self, text: str) -> tuple[Network, str]:
+        """Read ``ben on messenger``, ``messenger ben`` or ``@ana``.
+
+        Raises:
+            Wrong: If it names no account.
+        """
+        parts = [part for part in text.split() if part.lower() != "on"]
+        networks = [Network(part.lower()) for part in parts if part.lower() in list(Network)]
+        handles = [part.removeprefix("@") for part in parts if part.lower() not in list(Network)]
+        if len(handles) != 1 or len(networks) > 1:
+            raise Wrong("Name an account like this: ben on messenger")
+        guess = Network.DIRECT if "@" in text else self.speaking.network
+        return (networks or [guess])[0], handles[0]
+
+    # --- threads
+
+    def row(self, thread: ThreadId) -> Row | None:
+        """Show a thread."""
+        return self.inbox.thread(thread)
+
+    def thread_named(self, text: str) -> Row:
+        """Read a number of the last list; nothing names the open thread.
+
+        Raises:
+            Wrong: If there is no such thread.
+        """
+        if not text.strip():
+            row = self.row(self.open) if self.open is not None else None
+            if row is None:
+                raise Wrong("No thread is open. Say which, by its number in the last list.")
+            return row
+        if text.strip().isdecimal() and 0 < (number := int(text)) <= len(self.listed):
+            row = self.row(self.listed[number - 1])
+            if row is not None:
+                return row
+        raise Wrong("There is no such number in the last list; /threads or /requests shows one.")
+
+    def title(self, row: Row) -> str:
+        """Name a thread by the others in it."""
+        return ", ".join(words.full_name(other) for other in row.others) or "an empty thread"
+
+    def via(self, row: Row) -> str:
+        """Say which own account a thread belongs to."""
+        return words.own_name(self.client.accounts[row.leg]) if row.leg in self.client.accounts else "?"
+
+    def summary(self, row: Row) -> str:
+        """Describe a thread in one line."""
+        parts = [f"{self.title(row)}, as {self.via(row)}"]
+        if row.unread:
+            parts.append(f"{row.unread} unread")
+        if row.closed:
+            parts.append("closed")
+        if row.last is not None:
+            text = clean_line(self.text_of(row.last))
+            parts.append(f"last: {text[:80]}{'…' if len(text) > 80 else ''}")
+        return ", ".join(parts)
+
+    async def reload(self) -> None:
+        """Read again what was missed, and the threads that events left unsure."""
+        for account in tuple(self.inbox.stale):
+            views = [
+                view
+                for folder in FOLDERS
+                async for view in self.client.threads(folder, as_=account, page=200)
+            ]
+            self.inbox.load(account, views)
+        for thread in self.inbox.unsure:
+            self.inbox.load_thread((await self.client.get_thread(thread)).thread)
+
+    # --- messages
+
+    def text_of(self, message: MessageView) -> str:
+        """Give what a message says, parts joined; what it is, if it has no text."""
+        if message.parts:
+            return "\n".join(clean(part) for part in message.parts)
+        return clean(message.text) if message.text else f"[{clean_line(message.kind)}]"
+
+    def sender_of(self, message: MessageView) -> str:
+        """Say who speaks, over which network."""
+        row = self.row(message.thread)
+        if row is not None and message.sender == row.leg:
+            return f"You via {self.via(row)}"
+        others = row.others if row is not None else ()
+        named = next((words.name_of(other) for other in others if other.id == message.sender), "somebody")
+        return f"From {named}" + (f" via {words.network(message.origin)}" if message.origin else "")
+
+    def line(self, message: MessageView, *, numbered: bool = False) -> str:
+        """Write a message as a line."""
+        number = f"{message.seq}. " if numbered else ""
+        answer = f", in reply to {message.reply_to}" if message.reply_to else ""
+        return f"{number}{self.sender_of(message)}{answer}: {self.text_of(message)}"
+
+    def show_history(self, messages: list[MessageView]) -> None:
+        """Write a page, oldest first, and remember where older ones begin."""
+        for message in sorted(messages, key=lambda message: message.seq):
+            self.say(self.line(message, numbered=True))
+        if messages:
+            self._oldest = min(message.seq for message in messages)
+
+    @property
+    def oldest(self) -> int | None:
+        """The oldest message shown of the open thread."""
+        return self._oldest
+
+    def turn_to(self, thread: ThreadId | None) -> None:
+        """Open a thread, or none."""
+        self.open = thread
+        self._oldest = None
+
+    def mark_read(self, row: Row) -> None:
+        """Say in the background that the open thread was read; a request is read without a trace."""
+        if not row.is_request and row.last is not None and row.tip > row.read:
+            self._in_background(self._mark(row.id, row.last.seq))
+
+    def post(self, row: Row, text: str, reply_to: int | None = None) -> None:
+        """Send in the background, in order; the connection may be away."""
+        self._in_background(self._send(row, text, reply_to))
+
+    async def finish(self) -> None:
+        """Wait until everything said was answered for."""
+        if self._tasks and self.client.state is not State.CONNECTED:
+            self.say("Waiting for the connection, to send what is not sent yet.")
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _in_background(self, work: Coroutine[None, None, object]) -> None:
+        task = asyncio.create_task(work, name="isthmus-chat-call")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _mark(self, thread: ThreadId, upto: Seq) -> None:
+        try:
+            await self.client.mark_read(thread, upto)
+        except BridgeError as error:
+            log.debug("read receipt refused: %s", error)
+
+    async def _send(self, row: Row, text: str, reply_to: int | None) -> None:
+        answered = None
+        if reply_to is not None:
+            page = await self._or_say(self.client.history_page(row.id, after=reply_to - 1, limit=1))
+            answered = page.messages[0].seq if page is not None and page.messages else None
+            if answered is None:
+                self.say(f"Not sent: there is no message {reply_to}.")
+                return
+        sent = await self._or_say(self.client.send(row.id, text, reply_to=answered))
+        if sent is not None:
+            self.say(f"Sent as {self.via(row)}, number {sent.seq}.")
+
+    async def _or_say(self, asked: Awaitable[T]) -> T | None:
+        try:
+            return await asked
+        except BridgeError as error:
+            self.say(f"Not sent: {clean_line(error.text)}")
+            return None

@@ -1,0 +1,227 @@
+"""Commands of the line-mode client about accounts, links, controls and devices."""
+
+from bridge.errors import StaleVersion
+from bridge.wire.replies import Linked
+from bridge.wire.values import Network, TieKind
+from clients.terminal import words
+from clients.terminal.chat import Chat, Wrong
+from clients.terminal.cleaning import clean_line
+
+TIES = {
+    "follow": (TieKind.FOLLOW, True, "You follow"),
+    "unfollow": (TieKind.FOLLOW, False, "You no longer follow"),
+    "befriend": (TieKind.FRIEND, True, "You asked to be friends with, or are friends with,"),
+    "unfriend": (TieKind.FRIEND, False, "You are no longer friends with"),
+    "block": (TieKind.BLOCK, True, "You block"),
+    "unblock": (TieKind.BLOCK, False, "You no longer block"),
+    "restrict": (TieKind.RESTRICT, True, "You restrict, without their knowing,"),
+    "unrestrict": (TieKind.RESTRICT, False, "You no longer restrict"),
+}
+
+
+async def accounts(chat: Chat, text: str) -> None:
+    """List the own accounts."""
+    for number, account in enumerate(chat.client.accounts.values(), 1):
+        here = " Commands are about this one." if account.id == chat.speaking.id else ""
+        chat.say(f"{number}. {words.account(account)}.{here}")
+
+
+async def speak_as(chat: Chat, text: str) -> None:
+    """Choose the account that commands are about."""
+    own = list(chat.client.accounts.values())
+    if not text.isdecimal() or not 0 < int(text) <= len(own):
+        raise Wrong("Say its number in /accounts: /as 2")
+    chat.turn_to(None)
+    chat.speak_as(own[int(text) - 1].id)
+    chat.say(f"Commands are about {words.own_name(chat.speaking)} now; no thread is open.")
+
+
+async def tie(chat: Chat, text: str) -> None:
+    """Follow, befriend, block or restrict an account, or stop to."""
+    deed, _, name = text.partition(" ")
+    if deed not in TIES:
+        raise Wrong(f"Say one of {', '.join(TIES)}, then the account: /tie follow ana on direct")
+    network, handle = chat.account_named(name)
+    found = await chat.client.find_account(network, handle)
+    kind, on, said = TIES[deed]
+    tied = await chat.client.set_tie(chat.speaking.id, found.account.id, kind, on=on)
+    waits = " They have to agree first." if tied.state == "asked" else ""
+    chat.say(f"{said} {words.full_name(found.account)}.{waits}")
+
+
+# --- links
+
+
+async def link(chat: Chat, text: str) -> None:
+    """Link an account of the other network, proven by its password."""
+    network, handle = _other_account(chat, text)
+    password = await chat.ask_hidden(f"Password of {handle} on {words.network(network)} (not shown):")
+    linked = await chat.client.link(chat.speaking.id, network, handle, password)
+    _say_linked(chat, linked, "Linked")
+    chat.say("Linked is not updated yet: /upgrade opens chats across networks.")
+
+
+async def ask_link(chat: Chat, text: str) -> None:
+    """Ask a signed-in device of the other account to approve a link."""
+    network, handle = _other_account(chat, text)
+    await chat.client.ask_link(chat.speaking.id, network, handle)
+    chat.say(f"Asked. Approve it within 10 minutes where {handle} is signed in.")
+
+
+async def answer(chat: Chat, accept: bool) -> None:
+    """Answer a link that another account asked for."""
+    if not chat.asked:
+        raise Wrong("No link waits for your answer.")
+    own, asking = chat.asked.pop()
+    linked = await chat.client.answer_link(own, asking.id, accept=accept)
+    if accept:
+        _say_linked(chat, linked, "Linked")
+    else:
+        chat.say(f"Refused: {words.full_name(asking)} was not linked.")
+
+
+async def approve(chat: Chat, text: str) -> None:
+    """Approve a link."""
+    await answer(chat, accept=True)
+
+
+async def refuse(chat: Chat, text: str) -> None:
+    """Refuse a link."""
+    await answer(chat, accept=False)
+
+
+async def upgrade(chat: Chat, text: str) -> None:
+    """Update messaging: chats across networks."""
+    done = await chat.client.upgrade(chat.speaking.id)
+    chat.say(f"Messaging of {words.own_name(chat.speaking)} is updated: chats across networks are on.")
+    for line in words.effects(done):
+        chat.say(line)
+
+
+async def leave(chat: Chat, text: str) -> None:
+    """Leave chats across networks; the accounts stay linked."""
+    own = chat.speaking
+    for line in words.effects(await chat.client.preview_leave_hybrid(own.id)):
+        chat.say(f"This would happen: {line}")
+    if await chat.confirmed(f"Leave chats across networks as {words.own_name(own)}?"):
+        await chat.client.leave_hybrid(own.id)
+        chat.say("Chats across networks are off; the accounts stay linked. /upgrade takes that back.")
+    else:
+        chat.say("Nothing was changed.")
+
+
+async def unlink(chat: Chat, text: str) -> None:
+    """Take an account out of the link, after a preview."""
+    own = chat.speaking
+    for line in words.effects(await chat.client.preview_unlink(own.id)):
+        chat.say(f"This would happen: {line}")
+    if text == "preview":
+        chat.say("Nothing was changed. /unlink does it.")
+        return
+    if await chat.confirmed(f"Unlink {words.own_name(own)}?"):
+        await chat.client.unlink(own.id)
+        chat.say(f"Unlinked: {words.own_name(own)}. /undo takes that back within 14 days.")
+    else:
+        chat.say("Nothing was changed.")
+
+
+async def undo(chat: Chat, text: str) -> None:
+    """Take an unlink back."""
+    network, handle = _other_account(chat, text)
+    password = await chat.ask_hidden(f"Password of {handle} on {words.network(network)} (not shown):")
+    linked = await chat.client.undo_unlink(chat.speaking.id, network, handle, password)
+    _say_linked(chat, linked, "Linked again")
+
+
+def _other_account(chat: Chat, text: str) -> tuple[Network, str]:
+    if not text:
+        raise Wrong("Name the other account like this: ben on messenger")
+    network, handle = chat.account_named(text)
+    if not any(word.lower() in list(Network) for word in text.split()):
+        (network,) = set(Network) - {chat.speaking.network}
+    return network, handle
+
+
+def _say_linked(chat: Chat, linked: Linked, what: str) -> None:
+    names = " and ".join(words.own_name(account) for account in linked.accounts)
+    chat.say(f"{what}: {names}.")
+
+
+# --- controls
+
+
+async def controls(chat: Chat, text: str) -> None:
+    """Show the message controls."""
+    read = await chat.client.get_controls(chat.speaking.id)
+    chat.say(f"Who can reach {words.own_name(chat.speaking)}, most specific first:")
+    for number, view in enumerate(read.controls, 1):
+        chat.say(f"{number}. {words.control(view)}")
+    if read.keep_connected:
+        chat.say("Refusing the other network refuses strangers only; accepted chats go on.")
+    chat.say("/set 2 requests changes one; the words are inbox, requests and don't receive.")
+
+
+async def set_control(chat: Chat, text: str) -> None:
+    """Change one message control, after a preview."""
+    number, _, said = text.partition(" ")
+    own = chat.speaking
+    read = await chat.client.get_controls(own.id)
+    if not number.isdecimal() or not 0 < int(number) <= len(read.controls):
+        raise Wrong("Say its number in /controls, then the outcome: /set 2 don't receive")
+    view = read.controls[int(number) - 1]
+    option = words.outcome_word(said, view)
+    if option is None:
+        takes = " or ".join(words.outcome(option) for option in view.options)
+        raise Wrong(f"That control takes: {takes}.")
+    change = {view.category: option}
+    preview = await chat.client.preview_controls(own.id, change)
+    effects = list(words.effects(preview.effects))
+    for line in effects:
+        chat.say(f"This would happen: {line}")
+    for moved in preview.moved:
+        chat.say(
+            f"Of the last 30 days, {moved.messages} messages would have gone to "
+            f"{words.outcome(moved.would_be)} in place of {words.outcome(moved.was)}."
+        )
+    if effects and not await chat.confirmed("Change it?"):
+        chat.say("Nothing was changed.")
+        return
+    try:
+        await chat.client.set_controls(own.id, read.version, change)
+    except StaleVersion:
+        raise Wrong("The controls were changed elsewhere meanwhile. /controls shows them anew.") from None
+    chat.say(f"Set: {words.CATEGORIES.get(view.category, view.category)}: {words.outcome(option)}.")
+
+
+async def explain(chat: Chat, text: str) -> None:
+    """Say where a sender's messages land and why."""
+    if not text or text.isdecimal():
+        row = chat.thread_named(text)
+        if len(row.others) != 1:
+            raise Wrong("Only chats of two can be explained.")
+        sender, receiver = row.others[0], row.leg
+    else:
+        network, handle = chat.account_named(text)
+        sender, receiver = (await chat.client.find_account(network, handle)).account, chat.speaking.id
+    explained = await chat.client.explain(receiver, account=sender.id)
+    chat.say(f"The next message of {words.full_name(sender)}:")
+    for line in words.decision(explained.decision):
+        chat.say(line)
+
+
+# --- devices
+
+
+async def devices(chat: Chat, text: str) -> None:
+    """List the devices that are signed in."""
+    found = (await chat.client.list_devices()).devices
+    if text.isdecimal() and 0 < int(text) <= len(found):
+        device = found[int(text) - 1]
+        if device.here:
+            raise Wrong("That is this device; /signout signs it out.")
+        await chat.client.revoke_device(device.id)
+        chat.say(f"Signed out: {clean_line(device.name)}.")
+        return
+    for number, device in enumerate(found, 1):
+        chat.say(f"{number}. {clean_line(device.name)}{', this one' if device.here else ''}.")
+    chat.say("/devices 2 signs the second one out.")

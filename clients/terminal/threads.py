@@ -1,0 +1,187 @@
+"""Commands of the line-mode client about threads, requests and messages."""
+
+from bridge.ids import AccountId, Seq
+from bridge.wire.commands import OpenThread
+from bridge.wire.values import Folder
+from clients.inbox import Row
+from clients.terminal import words
+from clients.terminal.chat import Chat, Wrong
+from clients.terminal.cleaning import clean_line
+
+PAGE = 20
+
+
+async def threads(chat: Chat, text: str) -> None:
+    """List a folder."""
+    folder = {"": Folder.INBOX, "archived": Folder.ARCHIVED, "hidden": Folder.HIDDEN}.get(text.lower())
+    if folder is None:
+        raise Wrong("Say /threads, /threads archived or /threads hidden.")
+    _list(
+        chat,
+        folder,
+        {"": "Your inbox", "archived": "Your archive", "hidden": "Hidden requests"}[text.lower()],
+    )
+    if folder is Folder.INBOX and chat.inbox.requests:
+        chat.say(f"Requests waiting: {chat.inbox.requests}. /requests lists them.")
+
+
+async def requests(chat: Chat, text: str) -> None:
+    """List the requests."""
+    _list(chat, Folder.REQUESTS, "Your requests")
+
+
+def _list(chat: Chat, folder: Folder, title: str) -> None:
+    rows = [row for row in chat.inbox.threads(folder) if row.tip]
+    chat.listed = [row.id for row in rows]
+    chat.say(
+        f"{title}: {'nothing here' if not rows else f'{len(rows)} thread' + ('s' if len(rows) > 1 else '')}."
+    )
+    for number, row in enumerate(rows, 1):
+        chat.say(f"{number}. {chat.summary(row)}")
+
+
+async def open_thread(chat: Chat, text: str) -> None:
+    """Open a thread by its number, or by the other's name."""
+    if not text or text.isdecimal():
+        await _show(chat, chat.thread_named(text))
+        return
+    network, handle = chat.account_named(text)
+    opened = await chat.client.call(OpenThread(network=network, handle=handle))
+    if opened.thread is None:
+        speaker = opened.propose or chat.speaking.id
+        way = ", across networks" if opened.crosses else ""
+        chat.say(f"You would write to {words.full_name(opened.other)} as {_own(chat, speaker)}{way}.")
+        if len(chat.client.accounts) > 1:
+            chat.say("To write as another of your accounts, say no, choose it with /as, and open again.")
+        if chat.lines.is_terminal and not await chat.confirmed("They will see that account."):
+            chat.say("Nothing was opened.")
+            return
+        opened = await chat.client.open_thread(opened.other.id, as_=speaker, confirm=True)
+    if opened.thread is None:
+        raise Wrong("The hub opened nothing; try again.")
+    chat.inbox.load_thread(opened.thread)
+    row = chat.row(opened.thread.id)
+    assert row is not None
+    await _show(chat, row)
+
+
+def _own(chat: Chat, account: AccountId) -> str:
+    own = chat.client.accounts.get(account)
+    return words.own_name(own) if own is not None else "?"
+
+
+async def _show(chat: Chat, row: Row) -> None:
+    chat.turn_to(row.id)
+    chat.say(f"Open: {chat.title(row)}. What you type goes out as {chat.via(row)}.")
+    if row.closed:
+        chat.say(f"You cannot write here: {clean_line(row.closed).replace('_', ' ')}.")
+    if row.is_request:
+        chat.say("This is a request. Reading it leaves no trace. /accept or /decline answers it.")
+    if row.tip:
+        page = await chat.client.history_page(row.id, limit=PAGE)
+        chat.show_history(list(page.messages))
+        if page.more:
+            chat.say("There is more; /history shows what came before.")
+    chat.mark_read(row)
+
+
+async def close(chat: Chat, text: str) -> None:
+    """Open no thread."""
+    chat.turn_to(None)
+    chat.say("No thread is open now.")
+
+
+async def history(chat: Chat, text: str) -> None:
+    """Show what came before."""
+    row = chat.thread_named("")
+    before = None if chat.oldest is None else Seq(chat.oldest)
+    if before == 1:
+        chat.say("That is the beginning.")
+        return
+    page = await chat.client.history_page(row.id, before=before, limit=PAGE)
+    chat.show_history(list(page.messages))
+    if not page.more:
+        chat.say("That is the beginning.")
+
+
+async def send(chat: Chat, text: str) -> None:
+    """Send to the open thread."""
+    if not text:
+        raise Wrong("Say what to send: /send hello")
+    if chat.open is None:
+        raise Wrong("No thread is open, so nothing was sent. /threads lists them, /open opens one.")
+    chat.post(chat.thread_named(""), text)
+
+
+async def reply(chat: Chat, text: str) -> None:
+    """Answer one message."""
+    number, _, answer = text.partition(" ")
+    if not number.isdecimal() or not answer.strip():
+        raise Wrong("Say which message, then the answer: /reply 3 yes")
+    chat.post(chat.thread_named(""), answer.strip(), int(number))
+
+
+async def preview(chat: Chat, text: str) -> None:
+    """Show how a text would look on the other side."""
+    shown = await chat.client.preview_send(chat.thread_named("").id, text)
+    for number, part in enumerate(shown.parts or (shown.text or "",), 1):
+        chat.say(f"Part {number}: {part}" if shown.parts else f"They would see: {part}")
+    changed = (*shown.translation.converted, *shown.translation.dropped)
+    if changed:
+        chat.say(f"Changed on the way: {', '.join(map(clean_line, changed))}.")
+
+
+async def search(chat: Chat, text: str) -> None:
+    """Find words in one's own threads."""
+    if not text:
+        raise Wrong("Say what to look for: /search tickets")
+    found = await chat.client.search(text)
+    chat.say(f"Found: {len(found.messages)}{' or more' if found.next else ''}.")
+    for message in found.messages:
+        row = chat.row(message.thread)
+        where = f" In {chat.title(row)}:" if row is not None else ""
+        chat.say(f"{where} {chat.line(message)}".strip())
+
+
+async def accept(chat: Chat, text: str) -> None:
+    """Accept a request."""
+    row = chat.thread_named(text)
+    await chat.client.accept(row.id)
+    chat.say(f"Accepted: {chat.title(row)}. They may see now what you have read.")
+
+
+async def decline(chat: Chat, text: str) -> None:
+    """Decline a request; they are not told."""
+    words_said = text.lower().split()
+    hide = "hide" in words_said
+    row = chat.thread_named(" ".join(word for word in words_said if word != "hide"))
+    await chat.client.decline(row.id, hide=hide)
+    after = " What they send in future goes to your hidden requests." if hide else ""
+    chat.say(f"Declined: {chat.title(row)}. They are not told.{after}")
+    if chat.open == row.id:
+        chat.turn_to(None)
+
+
+async def archive(chat: Chat, text: str) -> None:
+    """Put a thread away."""
+    row = chat.thread_named(text)
+    await chat.client.archive(row.id)
+    chat.say(f"Archived: {chat.title(row)}. A new message brings it back.")
+
+
+async def unarchive(chat: Chat, text: str) -> None:
+    """Take a thread back."""
+    row = chat.thread_named(text)
+    await chat.client.archive(row.id, on=False)
+    chat.say(f"Back in your inbox: {chat.title(row)}.")
+
+
+async def who(chat: Chat, text: str) -> None:
+    """Say who is in a thread and who is there."""
+    row = chat.thread_named(text)
+    online = (await chat.client.who_is_here(other.id for other in row.others)).online if row.others else ()
+    chat.say(f"You: {chat.via(row)}.")
+    for other in row.others:
+        chat.say(
+            f"{words.full_name(other)}: {'online' if other.id in online else 'not online, or not shown'}."
+        )

@@ -1,0 +1,157 @@
+"""What the line-mode client says, in people's words: controls, decisions, effects, names."""
+
+from collections.abc import Iterator
+
+from bridge.errors import BridgeError
+from bridge.wire.replies import Effects
+from bridge.wire.values import (
+    AccountView,
+    ControlView,
+    DecisionView,
+    Hybrid,
+    Network,
+    OutcomeOf,
+    OwnAccountView,
+)
+from clients.terminal.cleaning import clean_line
+
+NETWORKS = {Network.DIRECT: "Direct", Network.MESSENGER: "Messenger"}
+
+CATEGORIES = {
+    "messenger_friends": "friends on Messenger, or people I have chatted with there",
+    "followers": "accounts that follow me",
+    "phone_contacts": "people who have my phone number in their contacts",
+    "messenger_friends_of_friends": "friends of my friends on Messenger",
+    "others_on_direct": "anyone else on Direct",
+    "others_on_messenger": "anyone else on Messenger",
+    "direct_following": "accounts I follow, or have chatted with, on Direct",
+    "friends_of_friends": "friends of my friends",
+    "direct_followers": "my followers on Direct",
+    "group_adds": "who may add me to a group",
+}
+
+OUTCOMES = {
+    "inbox": "inbox",
+    "requests": "requests",
+    "hidden": "hidden requests",
+    "none": "don't receive",
+    "everyone": "everyone",
+    "following": "accounts I follow",
+    "friends": "friends",
+}
+
+RULES = {
+    "self": "both accounts belong to the same person",
+    "not_active": "the account is not active",
+    "blocked": "one side blocked the other",
+    "floor": "the operator's policy",
+    "left_hybrid": "chats across networks are off",
+    "closed": "your control refuses this whole category, chats included",
+    "restricted": "you restrict this account",
+    "accepted": "you accepted this chat, wrote in it or started it",
+    "hidden_after_decline": "you declined this account before and chose to hide what follows",
+    "follows": "you follow this account",
+    "friends": "you are friends",
+    "control": "your message control",
+    "not_delivered": "a cause that only the sender may know",
+}
+
+LANDINGS = {
+    OutcomeOf.INBOX: "in your inbox",
+    OutcomeOf.REQUESTS: "in your requests",
+    OutcomeOf.HIDDEN: "in your hidden requests",
+    OutcomeOf.NONE: "nowhere: it is not delivered",
+}
+
+
+def network(value: Network) -> str:
+    """Name a network."""
+    return NETWORKS[value]
+
+
+def name_of(account: AccountView) -> str:
+    """Name an account, its display name first."""
+    return clean_line(account.name) or clean_line(account.handle) or "deleted account"
+
+
+def full_name(account: AccountView) -> str:
+    """Name an account so that it cannot be mistaken for another."""
+    return f"{name_of(account)} ({clean_line(account.handle)} on {network(account.network)})"
+
+
+def own_name(account: AccountView) -> str:
+    """Name an own account."""
+    return f"{clean_line(account.handle)} on {network(account.network)}"
+
+
+def control(view: ControlView) -> str:
+    """Say one control in people's words."""
+    sentence = CATEGORIES.get(view.category, clean_line(view.category))
+    if not view.available:
+        return f"{sentence}: applies once you link an account"
+    return f"{sentence}: {outcome(view.outcome)}"
+
+
+def outcome(word: str) -> str:
+    """Say an outcome."""
+    return OUTCOMES.get(word, clean_line(word))
+
+
+def outcome_word(said: str, view: ControlView) -> str | None:
+    """Find the outcome that a person means; ``None`` if the category does not take it."""
+    said = said.strip().lower().replace("’", "'")
+    for option in view.options:
+        if said in (option, outcome(option), outcome(option) + " requests"):
+            return option
+    return None
+
+
+def decision(view: DecisionView) -> Iterator[str]:
+    """Explain a decision."""
+    rule, _, rest = view.rule.partition(":")
+    reason = RULES.get(rule, clean_line(view.rule))
+    category = view.category or rest
+    if category:
+        reason += f", for {CATEGORIES.get(category, clean_line(category))}"
+    yield f"It lands {LANDINGS[view.outcome]}, because of this rule: {reason}."
+    for fact in view.facts:
+        yield f"It rests on: {clean_line(fact)}."
+
+
+def effects(view: Effects) -> Iterator[str]:
+    """Say what a change does, one line per effect; nothing if it does nothing."""
+    counted = (
+        (view.threads_closed, "thread becomes read-only", "threads become read-only"),
+        (view.threads_opened, "thread can be written to again", "threads can be written to again"),
+        (view.groups_left, "group loses a member", "groups lose a member"),
+        (view.requests_lapsed, "unanswered request ends", "unanswered requests end"),
+        (view.in_flight, "message is still on its way", "messages are still on their way"),
+    )
+    for count, one, many in counted:
+        if count:
+            yield f"{count} {one if count == 1 else many}."
+    for category in view.categories_added:
+        yield f"A message control appears: {CATEGORIES.get(category, category)}."
+    for category in view.categories_removed:
+        yield f"A message control goes: {CATEGORIES.get(category, category)}."
+    for category in view.reset:
+        yield f"A message control is set back to requests: {CATEGORIES.get(category, category)}."
+    if view.leaves_hybrid:
+        yield "Your inboxes separate again: chats across networks close."
+
+
+def account(view: OwnAccountView) -> str:
+    """Describe an own account."""
+    crossing = {
+        Hybrid.ON: "chats across networks are on",
+        Hybrid.OFF: "chats across networks are off",
+        Hybrid.NEVER: "messaging is not updated yet",
+    }[view.hybrid]
+    linked = "linked" if view.linked_to else "not linked"
+    return f"{own_name(view)}: {name_of(view)}, {linked}, {crossing}"
+
+
+def refusal(error: BridgeError) -> str:
+    """Say why something was not done."""
+    where = f" ({clean_line(error.path)})" if error.path else ""
+    return f"Not done: {clean_line(error.text)}{where}"
