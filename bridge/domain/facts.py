@@ -5,6 +5,7 @@ pipeline loads it and runs the rule again, which is safe since rules are pure.
 So a rule never lists what it needs, and nothing is loaded that no rule asked for.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -169,17 +170,14 @@ class Facts:
 
     def __init__(self) -> None:
         """Know nothing yet."""
-        self._tables: dict[type, dict[Any, Any]] = {}
+        self._tables: defaultdict[type, dict[Any, Any]] = defaultdict(dict)
         self._answers: dict[type, dict[Question, object]] = {}
-        self._accounts: dict[AccountId, Account | None] = self._table(Account)
-        self._persons: dict[PersonId, Person | None] = self._table(Person)
-        self._ties: dict[tuple[AccountId, AccountId], Tie | None] = self._table(Tie)
-        self._threads: dict[ThreadId, Thread | None] = self._table(Thread)
-        self._members: dict[tuple[ThreadId, AccountId], Member | None] = self._table(Member)
-        self._verdicts: dict[tuple[AccountId, str], Verdict | None] = self._table(Verdict)
-
-    def _table(self, kind: type) -> dict[Any, Any]:
-        return self._tables.setdefault(kind, {})
+        self._accounts: dict[AccountId, Account | None] = self._tables[Account]
+        self._persons: dict[PersonId, Person | None] = self._tables[Person]
+        self._ties: dict[tuple[AccountId, AccountId], Tie | None] = self._tables[Tie]
+        self._threads: dict[ThreadId, Thread | None] = self._tables[Thread]
+        self._members: dict[tuple[ThreadId, AccountId], Member | None] = self._tables[Member]
+        self._verdicts: dict[tuple[AccountId, str], Verdict | None] = self._tables[Verdict]
 
     # --- asking
 
@@ -333,7 +331,7 @@ class Facts:
         if isinstance(name, Question):
             self._answers.setdefault(kind, {})[name] = value
         else:
-            self._table(kind)[name] = value
+            self._tables[kind][name] = value
 
     def apply(self, records: Iterable[StoredRecord | Message]) -> None:
         """Move the facts by what a decision made: the only way in which facts move."""
@@ -354,7 +352,7 @@ class Facts:
     def forget(self, keys: Iterable[Key]) -> None:
         """Drop what may differ from the disk."""
         for kind, name in keys:
-            self._table(kind).pop(name, None)
+            self._tables[kind].pop(name, None)
 
     def forget_answers(self) -> None:
         """Drop all answers: they hold for one batch."""

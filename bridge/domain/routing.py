@@ -196,7 +196,10 @@ def _is_controlled(way: Route) -> Decision | None:
     )
 
 
-ORDER: Final[tuple[Callable[[Route], Decision | None], ...]] = (
+Rule = Callable[[Route], Decision | None]
+"""Decides, or passes."""
+
+ORDER: Final[tuple[Rule, ...]] = (
     _is_self,
     _is_not_active,
     _is_blocked,
@@ -212,7 +215,7 @@ ORDER: Final[tuple[Callable[[Route], Decision | None], ...]] = (
 """The order of decision of domain section 3; the spam score comes after it, for requests only."""
 
 
-def decide_route(way: Route, order: tuple[Callable[[Route], Decision | None], ...] = ORDER) -> Decision:
+def decide_route(way: Route, order: tuple[Rule, ...] = ORDER) -> Decision:
     """Decide where a message of the sender lands."""
     for rule in order:
         decision = rule(way)

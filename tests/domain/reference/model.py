@@ -8,38 +8,7 @@ what *tightens* (a block, a restriction, a decline) looks at every account of bo
 
 from dataclasses import dataclass, field
 
-DEFAULTS = {
-    "direct": {
-        "messenger_friends": "inbox",
-        "followers": "requests",
-        "phone_contacts": "requests",
-        "messenger_friends_of_friends": "requests",
-        "others_on_direct": "requests",
-        "others_on_messenger": "requests",
-    },
-    "messenger": {
-        "direct_following": "inbox",
-        "phone_contacts": "requests",
-        "friends_of_friends": "requests",
-        "direct_followers": "requests",
-        "others_on_messenger": "requests",
-        "others_on_direct": "requests",
-    },
-}
-MAY_BE_INBOX = {
-    ("direct", "messenger_friends"),
-    ("messenger", "direct_following"),
-    ("messenger", "phone_contacts"),
-    ("messenger", "friends_of_friends"),
-    ("messenger", "direct_followers"),
-}
-NEEDS_LINK = {
-    ("direct", "messenger_friends"),
-    ("direct", "phone_contacts"),
-    ("direct", "messenger_friends_of_friends"),
-    ("messenger", "direct_following"),
-    ("messenger", "direct_followers"),
-}
+from tests.domain.reference.categories import DEFAULTS, MAY_BE_INBOX, NEEDS_LINK
 
 
 class Refused(Exception):
@@ -62,12 +31,16 @@ class Account:
 
 @dataclass(slots=True)
 class Seat:
-    """How one member has a thread: where it lies, whether he agreed to it, how much he said in it."""
+    """How one member has a thread: where it lies, whether he agreed to it, how much he said in it.
+
+    ``covered``: a restriction of his own making keeps it out of his chats.
+    """
 
     folder: str = "inbox"
     consent: str = "none"
     said: int = 0
     acceptance_seen: bool = False
+    covered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +65,7 @@ class Model:
     hiding: set[tuple[str, str]] = field(default_factory=set)
     floors: set[tuple[str, str]] = field(default_factory=set)
     threads: dict[frozenset[str], dict[str, Seat]] = field(default_factory=dict)
+    opened: set[tuple[str, str]] = field(default_factory=set)
 
     # --- accounts, persons, links ---
 
@@ -114,6 +88,9 @@ class Model:
             raise Refused("same_network")
         for name in (a, b):
             self.persons[name] = frozenset({a, b})
+        for own, other, seat in self._seats():
+            if own in (a, b) and other not in (a, b) and self._marked(self.restrictions, own, other):
+                seat.covered = True
 
     def unlink(self, leaving: str) -> None:
         """Take an account out of its person; each keeps the blocks, restrictions and declines over it."""
@@ -127,10 +104,18 @@ class Model:
         for own in person:
             if self.accounts[own].network == "direct" and self.accounts[own].hybrid == "on":
                 self.accounts[own].hybrid = "off"
+                self._lapse(own)
         rest = person - {leaving}
         self.persons[leaving] = frozenset({leaving})
         for own in rest:
             self.persons[own] = rest
+
+    def _lapse(self, own: str) -> None:
+        """End the requests from the other network that wait at an account which crosses no more."""
+        for owner, other, seat in self._seats():
+            crosses = self.accounts[owner].network != self.accounts[other].network
+            if owner == own and crosses and seat.consent == "pending":
+                seat.consent = "lapsed"
 
     def upgrade(self, name: str) -> None:
         account = self.accounts[name]
@@ -208,18 +193,26 @@ class Model:
         if of in self.persons[by]:
             raise Refused("cannot_restrict_self")
         self.restrictions.add((by, of))
+        for own, other, seat in self._seats():
+            if own in self.persons[by] and other in self.persons[of]:
+                seat.covered = True
 
     def unrestrict(self, by: str, of: str) -> None:
         self._lift(self.restrictions, by, of)
-        for pair, seats in self.threads.items():
-            for member in pair & self.persons[by]:
-                if pair - {member} <= self.persons[of] and seats[member].consent == "accepted":
-                    seats[member].acceptance_seen = True
+        for own, other, seat in self._seats():
+            if own in self.persons[by] and other in self.persons[of]:
+                seat.covered = False
+                seat.acceptance_seen = seat.acceptance_seen or seat.consent == "accepted"
 
     def _lift(self, marks: set[tuple[str, str]], by: str, of: str) -> None:
         marks -= {(x, y) for x in self.persons[by] for y in self.persons[of]}
 
     # --- writing and answering ---
+
+    def open(self, s: str, r: str) -> None:
+        """Begin a conversation, before anything is said: whoever does so wants the other's messages."""
+        if frozenset({s, r}) not in self.threads:
+            self.opened.add((s, r))
 
     def send(self, s: str, r: str, *, text: bool = True, spam: bool = False) -> Sent:
         """Let ``s`` write to ``r`` once; a reply is a send by the other side."""
@@ -230,19 +223,24 @@ class Model:
         outcome, _ = self.judge(s, r, spam=spam)
         if outcome == "none":
             return Sent("not_accepting", "nowhere")
-        seats = self.threads.setdefault(frozenset({s, r}), {s: Seat(), r: Seat()})
+        began = "accepted" if (r, s) in self.opened else "none"
+        seats = self.threads.setdefault(frozenset({s, r}), {s: Seat(), r: Seat(consent=began)})
         mine, theirs = seats[s], seats[r]
+        if mine.said == 0 or self.folder(s, r) != "inbox":
+            mine.covered = self._marked(self.restrictions, s, r)
         mine.said += 1
         mine.folder, mine.consent = "inbox", "accepted"
         self.hiding.discard((s, r))
         theirs.folder, theirs.consent = placed(theirs.folder, theirs.consent, outcome)
+        theirs.covered = theirs.covered or self._marked(self.restrictions, r, s)
         return Sent("ok", self.folder(r, s))
 
     def accept(self, r: str, s: str) -> None:
         """Take the waiting request of ``s``; he sees it only if he is not restricted."""
         seat = self._waiting(r, s)
         seat.folder, seat.consent = "inbox", "accepted"
-        seat.acceptance_seen = not self._marked(self.restrictions, r, s)
+        seat.covered = self._marked(self.restrictions, r, s)
+        seat.acceptance_seen = not seat.covered
         self.hiding.discard((r, s))
 
     def decline(self, r: str, s: str, *, hide: bool = False) -> None:
@@ -267,9 +265,9 @@ class Model:
     def folder(self, owner: str, other: str) -> str:
         """Say where ``owner`` finds this thread; a restriction covers the inbox while it lasts."""
         seat = self._seat(owner, other)
-        if seat is None or seat.consent == "declined":
+        if seat is None or seat.consent in ("declined", "lapsed"):
             return "nowhere"
-        if self._marked(self.restrictions, owner, other):
+        if seat.covered:
             return "requests" if seat.folder == "inbox" else seat.folder
         if seat.folder == "requests" and seat.consent == "accepted":
             return "inbox"
@@ -307,7 +305,7 @@ class Model:
                 return "none", f"closed:{category}"
         if self._marked(self.restrictions, r, s):
             return self._sifted("requests", s, r, spam), "restricted"
-        if seat is not None and (seat.consent == "accepted" or seat.said):
+        if (seat is not None and (seat.consent == "accepted" or seat.said)) or (r, s) in self.opened:
             return "inbox", "accepted"
         if self._marked(self.hiding, r, s):
             return "hidden", "hidden_after_decline"
@@ -315,6 +313,13 @@ class Model:
             return "inbox", "follows"
         if frozenset({r, s}) in self.friends:
             return "inbox", "friends"
+        if (
+            category == "phone_contacts"
+            and setting == "inbox"
+            and seat is not None
+            and seat.consent != "none"
+        ):
+            setting = "requests"  # what S knows of R never raises a thread that waits or was turned away
         return self._sifted(setting, s, r, spam), f"control:{category}"
 
     def may_cross(self, s: str, r: str) -> bool:
@@ -365,6 +370,14 @@ class Model:
             return False
         mine = self._seat(s, r)
         return not text or (mine is not None and mine.said > 0)
+
+    def _seats(self) -> list[tuple[str, str, Seat]]:
+        return [
+            (own, other, seats[own])
+            for pair, seats in self.threads.items()
+            for own in pair
+            for other in pair - {own}
+        ]
 
     def _seat(self, owner: str, other: str) -> Seat | None:
         seats = self.threads.get(frozenset({owner, other}))

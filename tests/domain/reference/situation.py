@@ -76,7 +76,8 @@ def _seat(model: Model, row: Row) -> None:
     else:
         folder, consent = FOLDERS_AND_CONSENTS[standing.state]
     seen = consent == "accepted" and standing.visible
+    covered = ("R", "S") in model.restrictions
     model.threads[frozenset({"S", "R"})] = {
         "S": Seat("inbox", "accepted", said["S"], acceptance_seen=True),
-        "R": Seat(folder, consent, said["R"], acceptance_seen=seen),
+        "R": Seat(folder, consent, said["R"], acceptance_seen=seen, covered=covered),
     }

@@ -4,8 +4,9 @@ from itertools import combinations
 
 import pytest
 
+from tests.domain.reference.categories import DEFAULTS, MAY_BE_INBOX
 from tests.domain.reference.fixture import Placing, Row, load_hybrid_pairs, load_placings, load_rows
-from tests.domain.reference.model import DEFAULTS, MAY_BE_INBOX, Model, Seat, placed
+from tests.domain.reference.model import Model, Seat, placed
 from tests.domain.reference.situation import world_of
 
 ORDER = (
