@@ -1,4 +1,4 @@
-"""Proving who one is: passwords (argon2id, in one bounded worker) and opaque device tokens (hashed at rest)."""
+"""Proving who one is: passwords (argon2id, one bounded worker) and opaque device tokens (hashed at rest)."""
 
 import asyncio
 import secrets
@@ -10,9 +10,9 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from bridge.domain.model import Device
 from bridge.errors import Busy
 from bridge.ids import AccountId, DeviceId
-from bridge.domain.model import Device
 
 T = TypeVar("T")
 

@@ -8,9 +8,10 @@ from bridge import __version__
 from bridge.config import Limits
 from bridge.domain.deeds import CreateAccount, PutDevice, SetPassword
 from bridge.domain.model import Credential, Device
+from bridge.domain.networks import handle_key
 from bridge.domain.outcome import Scene
 from bridge.domain.views import own_account_view
-from bridge.errors import CloseCode, Invalid, NotFound, ProofFailed, QuotaExceeded, RegistrationClosed, SignInFailed
+from bridge.errors import Invalid, NotFound, ProofFailed, QuotaExceeded, RegistrationClosed, SignInFailed
 from bridge.hub.auth import Passwords, new_device, token_hash
 from bridge.hub.journal import Cursors, Place
 from bridge.hub.limits import Rate
@@ -39,9 +40,7 @@ class Client(Listening, Protocol):
 
     device: DeviceId
     address: str
-
-    def close(self, code: int, reason: str) -> None:
-        """End the session."""
+    bearer: str | None
 
 
 class Authority:
@@ -93,6 +92,8 @@ class Authority:
         elif call.network is not None and call.handle is not None and call.password is not None:
             account = await self._by_password(client, call.network, call.handle, call.password)
             device, token = await self._new_device(account, call.device)
+        elif client.bearer is not None and call.network is call.handle is call.password is None:
+            device = await self._device(client, client.bearer)
         else:
             raise Invalid("Give a token, or network, handle and password.", path="$.token")
         cursors = call.cursors if isinstance(call, SignIn) else ()
@@ -104,7 +105,6 @@ class Authority:
         person, own = await self._pipeline.consult(device.account, _own_accounts)
         accounts = [view.id for view, _ in own]
         if self._sessions.count(accounts) >= self._limits.connections_per_person:
-            client.close(CloseCode.TOO_MANY, "too many connections of this person")
             raise QuotaExceeded("This person has too many connections.")
         client.account, client.device = device.account, device.id
         self._sessions.add(client)
@@ -113,15 +113,19 @@ class Authority:
             if self._sessions.join(client, view.id):
                 self._sessions.show_presence(view.id, online=True)
         heads = await self._store.heads(accounts)
-        places = {place.account: place for cursor in cursors if (place := self._cursors.read(cursor)) is not None}
+        places = {
+            place.account: place for cursor in cursors if (place := self._cursors.read(cursor)) is not None
+        }
         legs = [
-            self._leg(client, view.id, heads[view.id], places.get(view.id)) for view, _ in own if view.id in client.legs
+            self._leg(client, view.id, heads[view.id], places.get(view.id))
+            for view, _ in own
+            if view.id in client.legs
         ]
         return SignedIn(
             person=person,
             device=device.id,
             token=token,
-            accounts=tuple(view for view, _ in own),
+            accounts=tuple(view for view, _ in own if view.id in client.legs),
             legs=tuple(legs),
             removed=tuple(account for account in places if account not in accounts),
             heartbeat_s=self._heartbeat_s,
@@ -168,7 +172,7 @@ class Authority:
     async def _by_password(self, client: Client, network: Network, handle: str, password: str) -> AccountId:
         self._tries.take(f"address {client.address}")
         account = await self._find(network, handle)
-        if not await self._is_proven(account, password, f"{network} {handle}"):
+        if not await self._is_proven(account, password, f"{network} {handle_key(handle)}"):
             raise SignInFailed
         assert account is not None, "only an account has a password"
         if not await self._may_enter(account):
@@ -176,16 +180,16 @@ class Authority:
         return account
 
     async def _find(self, network: Network, handle: str) -> AccountId | None:
-        return await self._pipeline.consult(AccountId(""), lambda scene: scene.facts.handle_owner(network, handle))
+        return await self._pipeline.consult(
+            AccountId(""), lambda scene: scene.facts.handle_owner(network, handle)
+        )
 
     async def _is_proven(self, account: AccountId | None, password: str, name: str) -> bool:
         """Check a password; tries are limited by account, whether or not there is one."""
         self._tries.take(f"account {account or name}")
-        stored = ""
-        if account is not None:
-            key = (Credential, account)
-            credential = (await self._store.load([key]))[key]
-            stored = credential.password if isinstance(credential, Credential) else ""
+        key = (Credential, account or AccountId(""))  # the same work, whether or not there is such an account
+        credential = (await self._store.load([key]))[key]
+        stored = credential.password if isinstance(credential, Credential) else ""
         return await self._passwords.verify(stored, password)
 
     async def _may_enter(self, account: AccountId) -> bool:
@@ -214,7 +218,7 @@ class Authority:
             name = call.as_
         else:
             account = await self._find(call.network, call.handle)
-            name = AccountId(f"{call.network} {call.handle}")
+            name = AccountId(f"{call.network} {handle_key(call.handle)}")
         proven = frozenset({account}) if await self._is_proven(account, call.password, name) else frozenset()
         return await self._pipeline.do(client.account, call, proven=proven)  # type: ignore[arg-type]
 

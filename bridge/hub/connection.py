@@ -7,7 +7,17 @@ from collections.abc import Coroutine
 from bridge.domain.facts import Missing
 from bridge.domain.outcome import Scene
 from bridge.domain.views import own_account_view
-from bridge.errors import BridgeError, CloseCode, Fault, Internal, NotSignedIn, ProtocolError, Refusal, SignInFailed
+from bridge.errors import (
+    BridgeError,
+    CloseCode,
+    Fault,
+    Internal,
+    NotAllowed,
+    NotSignedIn,
+    ProtocolError,
+    QuotaExceeded,
+    SignInFailed,
+)
 from bridge.hub.pipeline import Work
 from bridge.hub.services import Services
 from bridge.hub.sessions import Bodies, Leg
@@ -50,6 +60,8 @@ class Connection:
         device: The device.
         codec: How this client's frames are written.
         legs: Where it stands in each own journal.
+        address: Where the client comes from.
+        bearer: The token that the handshake brought, if it brought one.
     """
 
     def __init__(self, services: Services, socket: Socket) -> None:
@@ -59,6 +71,7 @@ class Connection:
         self.codec: Codec = JSON
         self.legs: dict[AccountId, Leg] = {}
         self.address = ""
+        self.bearer: str | None = None
         self._services = services
         self._socket = socket
         self._in_flight = 0
@@ -66,26 +79,31 @@ class Connection:
         self._tasks: set[asyncio.Task[None]] = set()
         self._catching: set[AccountId] = set()
         self._signing_in = False
+        self._is_open = False
         self._signing_out = False
+        self._lost = 0  # counts what may make an answer that is being looked up say too much
+        self._looking = 0  # while it is not known what may be told, nothing is
         self._deadline: asyncio.TimerHandle | None = None
 
     # --- what the socket reports
 
-    def on_open(self, codec: Codec, bearer: str | None) -> None:
-        """Begin: a sign-in must come in time, unless the handshake brought a token."""
-        self.codec = codec
-        self.address = self._socket.address
+    def on_connected(self) -> None:
+        """Begin to wait: handshake and sign-in must come in time."""
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(self._services.limits.sign_in_s, self._too_late)
-        if bearer is not None and 0 < len(bearer) <= 200:
-            self._services.bearers[self] = bearer
+
+    def on_open(self, codec: Codec, bearer: str | None) -> None:
+        """Note how the client speaks, and the token that the handshake brought."""
+        self.codec = codec
+        self.address = self._socket.address
+        self.bearer = bearer
 
     def on_frame(self, data: bytes | str) -> None:
         """Read a call and put it on its way."""
         try:
             call, operation = self.codec.read_call(data)
         except Malformed as malformed:
-            self._refuse(malformed.call, malformed.error)
+            self._refuse_malformed(malformed)
             return
         except ProtocolError as wrong:
             log.info("closing %s: %s", self.device or "an unknown client", wrong.code)
@@ -105,7 +123,6 @@ class Connection:
             self._deadline.cancel()
         for task in self._tasks:
             task.cancel()
-        self._services.bearers.pop(self, None)
         if self.account:
             self._services.sessions.remove(self)
             log.info("session of device %s closed", self.device)
@@ -113,15 +130,15 @@ class Connection:
     # --- calls
 
     def _dispatch(self, call: int, operation: AnyCall) -> None:
-        if isinstance(operation, _SESSION):
-            if not self.account and not isinstance(operation, SignIn | Register):
-                raise NotSignedIn
-            self._start(self._session_call(call, operation))
-            return
-        if not self.account:
-            raise NotSignedIn
         services = self._services
-        services.calls.take(self.account)
+        if isinstance(operation, SignIn | Register):
+            if self.account or self._signing_in:
+                raise NotAllowed("This socket is signed in already.")
+            self._signing_in = True
+        elif not self.account:
+            raise NotSignedIn
+        else:
+            services.calls.take(self.account)
         if isinstance(operation, _LOOK_UPS):
             services.look_ups.take(self.account)
         self._in_flight += 1
@@ -129,7 +146,9 @@ class Connection:
             self._reading = False
             self._socket.pause_reading()
         try:
-            if isinstance(operation, _PROVEN):
+            if isinstance(operation, _SESSION):
+                self._start(self._session_call(call, operation))
+            elif isinstance(operation, _PROVEN):
                 self._start(self._proven(call, operation))
             elif operation.op in services.queries_by_op:
                 self._start(self._query(call, operation))
@@ -150,7 +169,15 @@ class Connection:
             self._socket.send(self.codec.reply(call, self.codec.body(reply)))
 
     async def _query(self, call: int, operation: AnyOperation) -> None:
-        await self._answer(call, self._services.queries.answer(self, operation))  # type: ignore[arg-type]
+        await self._answer(call, self._looked_up(operation))
+
+    async def _looked_up(self, operation: AnyOperation) -> Reply:
+        """Look until no account was lost meanwhile: an answer must not tell of one that is gone."""
+        while True:
+            lost = self._lost
+            reply = await self._services.queries.answer(self, operation)  # type: ignore[arg-type]
+            if lost == self._lost:
+                return reply
 
     async def _proven(self, call: int, operation: Link | UndoUnlink | DeleteAccount) -> None:
         await self._answer(call, self._services.auth.prove_and_do(self, operation))
@@ -164,34 +191,38 @@ class Connection:
         self.answered(call, reply)
 
     async def _session_call(self, call: int, operation: AnyOperation) -> None:
+        if isinstance(operation, SignIn | Register):
+            await self._sign_in(call, operation)
+            return
+        self._signing_out = isinstance(operation, SignOut) or (
+            isinstance(operation, RevokeDevice) and operation.device == self.device
+        )
         try:
-            match operation:
-                case SignIn() | Register():
-                    await self._sign_in(call, operation)
-                case _:
-                    self._signing_out = isinstance(operation, SignOut)
-                    reply = await self._services.auth.session_call(self, operation)
-                    self._socket.send(self.codec.reply(call, self.codec.body(reply)))
-                    if self._signing_out:
-                        self._socket.close(CloseCode.REVOKED, "signed out")
-        except SignInFailed as failed:
-            self._refuse(call, failed)
-            self._socket.close(CloseCode.SIGN_IN_FAILED, "sign-in failed")
+            reply = await self._services.auth.session_call(self, operation)
         except BridgeError as refusal:
-            self._refuse(call, refusal)
+            self._signing_out = False
+            self.answered(call, refusal)
+            return
+        self.answered(call, reply)
+        if self._signing_out:
+            self._socket.close(CloseCode.REVOKED, "signed out")
 
     async def _sign_in(self, call: int, operation: SignIn | Register) -> None:
         """Open the session: register for news first, then see what was missed, then catch up."""
-        if self.account or self._signing_in:
-            raise Refusal("This socket is signed in already.")
-        self._signing_in = True
         try:
             signed_in = await self._services.auth.sign_in(self, operation)
-        finally:
+        except BridgeError as refusal:
             self._signing_in = False
+            self.answered(call, refusal)
+            if isinstance(refusal, SignInFailed):
+                self._socket.close(CloseCode.SIGN_IN_FAILED, "sign-in failed")
+            elif isinstance(refusal, QuotaExceeded):
+                self._socket.close(CloseCode.TOO_MANY, "too many connections of this person")
+            return
         if self._deadline is not None:
             self._deadline.cancel()
-        self._socket.send(self.codec.reply(call, self.codec.body(signed_in)))
+        self.answered(call, signed_in)
+        self._is_open = True
         log.info("session of device %s opened", self.device)
         for account in list(self.legs):
             self.fell_behind(account)
@@ -205,7 +236,7 @@ class Connection:
     def fell_behind(self, account: AccountId) -> None:
         """Catch up from the journal; what is live already at its head just goes on."""
         leg = self.legs.get(account)
-        if leg is None or account in self._catching:
+        if leg is None or account in self._catching or self._looking:
             return
         if leg.sent >= self._services.sessions.heads.get(account, 0):
             leg.live = True
@@ -222,11 +253,10 @@ class Connection:
         """
         services = self._services
         try:
-            while (leg := self.legs.get(account)) is not None:
+            while (leg := self.legs.get(account)) is not None and not self._looking:
                 if leg.sent >= services.sessions.heads.get(account, 0):
                     leg.live = True
                     return
-                await services.room(self._socket)
                 entries = await services.store.replay(account, Position(leg.sent), _PAGE)
                 bodies = await services.pipeline.consult(
                     self.account,
@@ -234,9 +264,10 @@ class Connection:
                         Bodies(scene.facts, entry.told).body(self.codec, account) for entry in entries
                     ],
                 )
-                if self.legs.get(account) is not leg:
-                    return
                 for entry, body in zip(entries, bodies, strict=True):
+                    await self._socket.room()  # a long resume must not count as slow reading
+                    if self._looking or self.legs.get(account) is not leg:
+                        return
                     if entry.position != leg.sent + 1:
                         raise Fault(f"journal of {account} jumps from {leg.sent} to {entry.position}")
                     cursor = services.cursors.cursor(account, leg.epoch, entry.position)
@@ -253,6 +284,8 @@ class Connection:
 
     def heartbeat(self, at: int) -> None:
         """Tell where each own journal stands."""
+        if not self._is_open:
+            return  # the answer to the sign-in comes first
         services = self._services
         heads = tuple(
             LegHead(
@@ -272,17 +305,27 @@ class Connection:
         try:
             allowed, revoked = self._allowed(self._services.pipeline.scene_of(self.account))
         except Missing:
+            self._looking += 1
+            self._lost += 1
+            for leg in self.legs.values():
+                leg.live = False
             self._start(self._look_again_later())
             return
         self._apply(allowed, revoked)
 
     async def _look_again_later(self) -> None:
         allowed, revoked = await self._services.pipeline.consult(self.account, self._allowed)
+        self._looking -= 1
         self._apply(allowed, revoked)
+        for account in list(self.legs):
+            self.fell_behind(account)
 
     def _allowed(self, scene: Scene) -> tuple[dict[AccountId, tuple[OwnAccountView, int]], bool]:
         accounts = {
-            leg: (own_account_view(scene.facts.account(leg), scene.facts.person_of(leg)), scene.facts.account(leg).epoch)
+            leg: (
+                own_account_view(scene.facts.account(leg), scene.facts.person_of(leg)),
+                scene.facts.account(leg).epoch,
+            )
             for leg in scene.legs
         }
         return accounts, scene.facts.is_revoked(self.device)
@@ -296,6 +339,7 @@ class Connection:
         for account in list(self.legs):
             self._services.sessions.unwatch(account)
             if account not in allowed:
+                self._lost += 1
                 self._services.sessions.leave(self, account)
                 self.push(self.codec.passing(self.codec.body(LegRemoved(account=account))))
         for account, (view, epoch) in allowed.items():
@@ -319,7 +363,7 @@ class Connection:
             cursor=services.cursors.cursor(account, epoch, leg.sent),
         )
         self.push(self.codec.passing(self.codec.body(LegAdded(account=view, leg=head))))
-        leg.live = True
+        self.fell_behind(account)
 
     # --- ends
 
@@ -339,6 +383,15 @@ class Connection:
     def _too_late(self) -> None:
         if not self.account:
             self._socket.close(CloseCode.SIGN_IN_TIMEOUT, "sign in sooner")
+
+    def _refuse_malformed(self, malformed: Malformed) -> None:
+        try:
+            if self.account:
+                self._services.calls.take(self.account)
+        except BridgeError as refusal:
+            self._refuse(malformed.call, refusal)
+        else:
+            self._refuse(malformed.call, malformed.error)
 
     def _refuse(self, call: int, error: BridgeError) -> None:
         self._socket.send(self.codec.refusal(call, Internal() if isinstance(error, Fault) else error))

@@ -1,4 +1,4 @@
-"""Plain numbers of what the hub does, read at a scrape or by ``isthmus top``; never labelled on the hot path."""
+"""Plain numbers of what the hub does, read at a scrape or by ``isthmus top``; no labels on the hot path."""
 
 from collections import Counter
 from time import perf_counter

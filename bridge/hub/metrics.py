@@ -21,12 +21,24 @@ METRICS: Final[dict[str, tuple[str, str, str]]] = {
     "isthmus_messages_total": ("messages_total", "counter", "Messages committed, by where they landed."),
     "isthmus_refusals_total": ("refusals_total", "counter", "Calls refused, by code."),
     "isthmus_commits_total": ("commits_total", "counter", "Transactions."),
-    "isthmus_commit_seconds_total": ("commit_seconds_total", "counter", "Time spent waiting for transactions."),
+    "isthmus_commit_seconds_total": (
+        "commit_seconds_total",
+        "counter",
+        "Time spent waiting for transactions.",
+    ),
     "isthmus_commit_max_seconds": ("commit_seconds_max", "gauge", "The longest transaction."),
     "isthmus_decide_seconds_total": ("decide_seconds_total", "counter", "Time spent deciding."),
-    "isthmus_batched_commands_total": ("batched_total", "counter", "Commands that were part of a transaction."),
+    "isthmus_batched_commands_total": (
+        "batched_total",
+        "counter",
+        "Commands that were part of a transaction.",
+    ),
     "isthmus_batch_max_commands": ("batch_max", "gauge", "The most commands in one transaction."),
-    "isthmus_stale_batches_total": ("stale_total", "counter", "Batches decided again since a fact had moved."),
+    "isthmus_stale_batches_total": (
+        "stale_total",
+        "counter",
+        "Batches decided again since a fact had moved.",
+    ),
     "isthmus_slow_readers_total": ("slow_readers_total", "counter", "Connections told to come back."),
     "isthmus_replayed_entries_total": ("replayed_total", "counter", "Journal entries replayed."),
     "isthmus_closed_sockets_total": ("closed_total", "counter", "Sockets closed by the hub, by code."),
@@ -43,7 +55,9 @@ def exposition(counters: Counters) -> str:
         lines += [f"# HELP {name} {meaning}", f"# TYPE {name} {kind}"]
         value = getattr(counters, field)
         if isinstance(value, Counter):
-            lines += [f'{name}{{{_LABELS[field]}="{label}"}} {count}' for label, count in sorted(value.items())]
+            lines += [
+                f'{name}{{{_LABELS[field]}="{label}"}} {count}' for label, count in sorted(value.items())
+            ]
         else:
             lines.append(f"{name} {value}")
     return "\n".join(lines) + "\n"

@@ -7,9 +7,9 @@ Nobody hears anything of a batch before it is on disk.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -121,6 +121,7 @@ class Pipeline:
         self._most_records = most_records
         self._gather_s = gather_s
         self._waiting: deque[Work] = deque()
+        self._current: Sequence[Work] = ()
         self._wake: asyncio.Future[None] | None = None
         self._stopping = False
 
@@ -171,7 +172,8 @@ class Pipeline:
     def scene_of(self, account: AccountId) -> Scene:
         """Give the facts as they are in memory, for a look that decides nothing."""
         own = self._scene
-        return Scene(facts=own.facts, policy=own.policy, account=account, now=self._clock(), chance=own.chance)
+        now = self._clock()
+        return Scene(facts=own.facts, policy=own.policy, account=account, now=now, chance=own.chance)
 
     async def run(self) -> None:
         """Work until ``stop``; what waits then is still done.
@@ -205,24 +207,29 @@ class Pipeline:
         return True
 
     async def _next_batch(self) -> None:
-        works = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
-        for _ in range(_MOST_TRIES):
-            try:
-                missing, parked = await self._attempt(works)
-                break
-            except Stale as stale:
-                self._counters.stale_total += 1
-                await self._load(stale.keys)  # type: ignore[arg-type]  # a store names facts by their keys
-        else:
-            missing, parked = set(), []
-            for work in works:
-                work.lane.answered(work.call, Unavailable())
+        works = self._current = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+        missing, parked = await self._try(works)
         # Everything that was decided is on disk now: loading cannot see half of a batch.
         self.facts.forget_answers()
         self.facts.shrink(self._most_records)
+        self._waiting.extendleft(reversed(parked))
+        self._current = ()
         if missing:
             await self._load(missing)
-        self._waiting.extendleft(reversed(parked))
+
+    async def _try(self, works: Sequence[Work]) -> tuple[set[Key], list[Work]]:
+        for _ in range(_MOST_TRIES):
+            try:
+                return await self._attempt(works)
+            except Stale as stale:
+                self._counters.stale_total += 1
+                try:
+                    await self._load(stale.keys)  # type: ignore[arg-type]  # a store names facts by their keys
+                except BaseException:
+                    _refuse(works, Internal)
+                    raise
+        _refuse(works, Unavailable)
+        return set(), []
 
     async def _attempt(self, works: Sequence[Work]) -> tuple[set[Key], list[Work]]:
         """Decide, commit, answer and tell; give back what must be loaded first for whom."""
@@ -235,10 +242,12 @@ class Pipeline:
                 heads = await self._commit(decided)
             except StorageFull as full:
                 self._forget(decided.batch)
-                self._answer_full(decided, full)
-                return missing, parked
+                return missing, self._answer_full(decided, full) + parked
             except Stale:
                 self._forget(decided.batch)
+                raise
+            except BaseException:  # it is not known what is on disk: nothing of this is acknowledged
+                _refuse(works, Internal)
                 raise
         self._tell(decided, heads)
         return missing, parked
@@ -288,13 +297,14 @@ class Pipeline:
 
     def _take(self, batch: Batch, outcome: Outcome) -> None:
         """Move the facts, so that the next work is decided on top of this one."""
-        if outcome.records:
-            self.facts.apply(outcome.records)
-            for record in outcome.records:
-                batch.records[key_of(record)] = record
-        if outcome.messages:
-            self.facts.apply(outcome.messages)
-            batch.messages += outcome.messages
+        put, records = self.facts.put, batch.records
+        for record in outcome.records:
+            key = key_of(record)
+            put(key, record)
+            records[key] = record
+        for message in outcome.messages:
+            put((Message, (message.thread, message.seq)), message)
+            batch.messages.append(message)
         batch.told += outcome.told
         batch.audit += outcome.audit
 
@@ -344,14 +354,21 @@ class Pipeline:
         except Exception:  # what is committed stays; whoever missed it sees the gap and reads the journal
             log.exception("telling failed")
 
-    def _answer_full(self, decided: Decided, full: StorageFull) -> None:
-        log.warning("the disk is full: %d commands refused", len(decided.done))
+    def _answer_full(self, decided: Decided, full: StorageFull) -> list[Work]:
+        """Refuse what would change something; give back what was decided on top of it, to be decided anew."""
+        doubtful: list[Work] = []
+        refused = 0
         for work, result in decided.done:
             if isinstance(result, Outcome) and result.changes:
-                self._counters.refusals_total[full.code] += 1
+                refused += 1
                 work.lane.answered(work.call, StorageFull())
+            elif refused:
+                doubtful.append(work)
             else:
                 work.lane.answered(work.call, result if isinstance(result, BridgeError) else result.reply)
+        self._counters.refusals_total[full.code] += refused
+        log.warning("the disk is full: %d commands refused", refused)
+        return doubtful
 
     def _forget(self, batch: Batch) -> None:
         self.facts.forget(batch.records)
@@ -363,24 +380,31 @@ class Pipeline:
             self.facts.learn(key, value)
 
     def _refuse_all(self) -> None:
-        for work in self._waiting:
-            work.lane.answered(work.call, Unavailable())
+        _refuse(self._waiting, Unavailable)
         self._waiting.clear()
+
+
+def _refuse(works: Iterable[Work], error: type[BridgeError]) -> None:
+    for work in works:
+        work.lane.answered(work.call, error())
 
 
 def _moved(records: Sequence[StoredRecord]) -> frozenset[AccountId]:
     """Name the accounts whose sessions must look again at what they may use, and who may see them."""
     moved: set[AccountId] = set()
     for record in records:
-        if isinstance(record, Person):
-            moved.update(record.accounts)
-        elif isinstance(record, Account):
-            moved.add(record.id)
-        elif isinstance(record, Device) and record.revoked:
-            moved.add(record.account)
-        elif isinstance(record, Tie):
-            moved.add(record.owner)
-        elif isinstance(record, Controls):
-            moved.add(record.account)
-    return frozenset(moved)
+        accounts = _MOVERS.get(type(record))
+        if accounts is not None:
+            moved.update(accounts(record))
+    return frozenset(moved) if moved else _NOBODY
 
+
+_NOBODY: frozenset[AccountId] = frozenset()
+_MOVERS: dict[type, Callable[[Any], Iterable[AccountId]]] = {
+    Person: lambda person: person.accounts,
+    Account: lambda account: (account.id,),
+    Device: lambda device: (device.account,) if device.revoked else (),
+    Tie: lambda tie: (tie.owner,),
+    Controls: lambda controls: (controls.account,),
+}
+"""Whose sessions a record's successor concerns."""

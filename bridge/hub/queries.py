@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bridge.domain.answers import FactQuery, answer, is_present_for
+from bridge.domain.facts import Missing
 from bridge.domain.model import Member, Message, Thread, ThreadKind
 from bridge.domain.outcome import Scene, other_of
 from bridge.domain.views import account_view, message_view, thread_view
@@ -12,7 +13,16 @@ from bridge.hub.sessions import Listening, Sessions
 from bridge.ids import AccountId, Seq, ThreadId
 from bridge.store.base import Page, Store
 from bridge.wire import replies
-from bridge.wire.commands import CountUnread, GetThread, History, ListThreads, ListTies, Query, Search, WhoIsHere
+from bridge.wire.commands import (
+    CountUnread,
+    GetThread,
+    History,
+    ListThreads,
+    ListTies,
+    Query,
+    Search,
+    WhoIsHere,
+)
 from bridge.wire.values import MessageView, ThreadView, TieKind, TieState, TieView
 
 
@@ -101,9 +111,7 @@ class Queries:
         )
         shown = rows[: query.limit]
         views = await self._views(account, [message for _, message in shown])
-        return replies.SearchHits(
-            messages=views, next=str(shown[-1][0]) if len(rows) > query.limit else None
-        )
+        return replies.SearchHits(messages=views, next=str(shown[-1][0]) if len(rows) > query.limit else None)
 
     async def _ties(self, account: AccountId, query: ListTies) -> replies.Ties:
         own = await self._pipeline.consult(account, lambda scene: scene.own(query.as_).id)
@@ -118,7 +126,9 @@ class Queries:
                     query.tie is TieKind.FRIEND and tie.friend_asked
                 )
                 state = TieState.ASKED if asked else TieState.ON
-                views.append(TieView(account=account_view(other), tie=query.tie, state=state, incoming=incoming))
+                views.append(
+                    TieView(account=account_view(other), tie=query.tie, state=state, incoming=incoming)
+                )
             more = None
             if len(rows) > query.limit:
                 tie, incoming = shown[-1]
@@ -132,8 +142,16 @@ class Queries:
             return tuple(account for account in query.accounts if is_present_for(scene, account))
 
         allowed = await self._pipeline.consult(session.account, seen)
+        while True:  # what was decided since then must hold when the watching begins
+            try:
+                allowed = seen(self._pipeline.scene_of(session.account))
+                break
+            except Missing:
+                await self._pipeline.consult(session.account, seen)
         self._sessions.watch(session, allowed)
-        return replies.Present(online=tuple(account for account in allowed if self._sessions.is_online(account)))
+        return replies.Present(
+            online=tuple(account for account in allowed if self._sessions.is_online(account))
+        )
 
     async def _views(self, account: AccountId, messages: Sequence[Message]) -> tuple[MessageView, ...]:
         """Show messages of threads in which the session has a seat."""
@@ -163,5 +181,3 @@ def _page(cursor: str | None) -> Page | None:
     if not slash or not last_at.isdecimal() or len(last_at) > 16:
         raise Invalid("Take the cursor from the page before.", path="$.before")
     return Page(int(last_at), thread)
-
-

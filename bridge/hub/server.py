@@ -27,6 +27,7 @@ class Server:
         """Listen to nothing yet."""
         self.counters: Counters = services.counters
         self.origins = config.listen.origins
+        self.behind_proxy = config.listen.behind_proxy
         self.frame_bytes = config.limits.frame_bytes
         self.send_queue_bytes = config.limits.send_queue_bytes
         self.ready = False
@@ -36,8 +37,10 @@ class Server:
         self._server: asyncio.Server | None = None
         self._sockets: dict[Socket, Connection] = {}
         self._by_address: Counter[str] = Counter()
+        self._taken: dict[Socket, str] = {}
         self._dirty: dict[Socket, None] = {}
         self._draining = False
+        self._gone: asyncio.Future[None] | None = None
 
     async def start(self) -> int:
         """Listen; return the port.
@@ -53,7 +56,7 @@ class Server:
             )
         except OSError as wrong:
             raise ConfigInvalid(
-                f"Can't listen on {listen.host} port {listen.port}: {wrong.strerror}. Choose another with --port."
+                f"Can't listen on {listen.host} port {listen.port}: {wrong.strerror}. Choose another: --port."
             ) from wrong
         self.ready = True
         port: int = self._server.sockets[0].getsockname()[1]
@@ -82,9 +85,9 @@ class Server:
             self._server.close()
         for connection in list(self._sockets.values()):
             connection.close(CloseCode.DRAINING, "the hub is being replaced: come back")
-        deadline = self._loop.time() + self._config.hub.drain_s
-        while self._sockets and self._loop.time() < deadline:
-            await asyncio.sleep(0.01)
+        if self._sockets:
+            self._gone = self._loop.create_future()
+            await asyncio.wait([self._gone], timeout=self._config.hub.drain_s)
         for socket in list(self._sockets):
             socket.abort()
         await asyncio.sleep(0)
@@ -104,10 +107,12 @@ class Server:
         limits = self._config.limits
         if self._draining or len(self._sockets) > limits.connections:
             return False
-        if not self._config.listen.behind_proxy and self._by_address[address] >= limits.connections_per_address:
-            return False
-        self._by_address[address] += 1
-        return True
+        return self.behind_proxy or self._by_address[address] < limits.connections_per_address
+
+    def taken(self, socket: Socket) -> None:
+        """Count a socket whose handshake was accepted."""
+        self._taken[socket] = socket.address
+        self._by_address[socket.address] += 1
 
     def page(self, path: str) -> tuple[HTTPStatus, str] | None:
         """Answer a plain GET: health, readiness, metrics, or how to speak to this port."""
@@ -121,7 +126,10 @@ class Server:
             case "/metrics":
                 return HTTPStatus.OK, exposition(self.counters)
             case _:
-                return HTTPStatus.UPGRADE_REQUIRED, "This is an Isthmus hub: connect with a WebSocket client.\n"
+                return (
+                    HTTPStatus.UPGRADE_REQUIRED,
+                    "This is an Isthmus hub: connect with a WebSocket client.\n",
+                )
 
     def flush_soon(self, socket: Socket) -> None:
         """Have a socket's output written at the end of this turn, together with the others'."""
@@ -132,10 +140,14 @@ class Server:
     def gone(self, socket: Socket) -> None:
         """Forget a socket."""
         self._dirty.pop(socket, None)
-        if self._sockets.pop(socket, None) is not None and self._by_address[socket.address] > 0:
-            self._by_address[socket.address] -= 1
-            if not self._by_address[socket.address]:
-                del self._by_address[socket.address]
+        self._sockets.pop(socket, None)
+        if self._gone is not None and not self._sockets and not self._gone.done():
+            self._gone.set_result(None)
+        address = self._taken.pop(socket, None)
+        if address is not None:
+            self._by_address[address] -= 1
+            if not self._by_address[address]:
+                del self._by_address[address]
 
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, {}

@@ -11,7 +11,6 @@ from bridge.hub.limits import Rate
 from bridge.hub.pipeline import Pipeline
 from bridge.hub.queries import Queries
 from bridge.hub.sessions import Sessions
-from bridge.hub.sockets import Socket
 from bridge.store.base import Store
 from bridge.wire.codec import OPERATIONS
 from bridge.wire.commands import Query
@@ -44,12 +43,6 @@ class Services:
         self.queries_by_op = frozenset(op for op, kind in OPERATIONS.items() if kind in Query.__args__)
         self.calls = Rate(limits.calls_per_second, limits.calls_burst, loop.time)
         self.look_ups = Rate(limits.look_ups_per_minute / 60, limits.look_ups_per_minute, loop.time)
-        self.bearers: dict[object, str] = {}
-
-    async def room(self, socket: Socket) -> None:
-        """Wait until a socket has room for another page: a long resume must not count as slow reading."""
-        while socket.is_crowded:
-            await socket.drained()
 
 
 def now_ms() -> int:

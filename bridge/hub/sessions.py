@@ -82,7 +82,9 @@ class Bodies:
             assert self._event is not None
             return self._event
         if self._event is None:
-            self._event = MessageSent(message=message_view(self._facts, told, self._facts.account(told.sender)))
+            self._event = MessageSent(
+                message=message_view(self._facts, told, self._facts.account(told.sender))
+            )
         if viewer == told.sender:
             return self._event
         said = self._event.message  # type: ignore[union-attr]
@@ -123,8 +125,9 @@ class Sessions:
         self._counters.sessions -= 1
         for account in list(session.legs):
             self.leave(session, account)
-        for watchers in self._watchers.values():
-            watchers.pop(session, None)
+        for account, watchers in list(self._watchers.items()):
+            if watchers.pop(session, _ABSENT) is not _ABSENT and not watchers:
+                del self._watchers[account]
 
     def join(self, session: Listening, account: AccountId) -> bool:
         """Let a session hear an account's journal; say whether the account came online with it."""
@@ -202,9 +205,17 @@ class Sessions:
         for event, accounts in news.passing:
             self._pass(event, accounts)
         for account in news.moved:
-            self.unwatch(account)
+            for own in self._of_same_person(account):
+                self.unwatch(own)
             for session in self.of_device(account):
                 session.look_again()
+
+    def _of_same_person(self, account: AccountId) -> tuple[AccountId, ...]:
+        """Give the accounts of a person; what one of them blocks, all do."""
+        try:
+            return (account, *self._facts.person_of(account).accounts)
+        except Missing:
+            return (account,)
 
     def _tell(
         self, bodies: Bodies, account: AccountId, position: Position, listeners: dict[Listening, None]
@@ -235,10 +246,12 @@ class Sessions:
         frames: dict[Codec, bytes] = {}
         for account in accounts:
             for session in self._by_leg.get(account, ()):
+                leg = session.legs.get(account)
+                if leg is None or not leg.live:
+                    continue
                 codec = session.codec
                 frame = frames.get(codec) or frames.setdefault(codec, codec.passing(codec.body(event)))
                 session.push(frame)
 
 
 _ABSENT = object()
-

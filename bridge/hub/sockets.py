@@ -27,10 +27,14 @@ log = logging.getLogger("bridge.wire")
 
 _CLOSE_S = 5.0  # how long a peer has to answer a close before the socket is cut
 _BAD_TEXT = 1007
+_LONGEST_TOKEN = 200
 
 
 class Listener(Protocol):
     """What a socket reports to."""
+
+    def on_connected(self) -> None:
+        """There is a connection; its handshake is to come."""
 
     def on_open(self, codec: Codec, bearer: str | None) -> None:
         """The handshake is done."""
@@ -47,11 +51,15 @@ class SocketSettings(Protocol):
 
     counters: Counters
     origins: tuple[str, ...]
+    behind_proxy: bool
     frame_bytes: int
     send_queue_bytes: int
 
     def accepts(self, address: str) -> bool:
         """Say whether one more connection of this address is taken."""
+
+    def taken(self, socket: "Socket") -> None:
+        """Count a socket whose handshake was accepted."""
 
     def page(self, path: str) -> tuple[HTTPStatus, str] | None:
         """Answer a plain GET, or None for a WebSocket."""
@@ -81,7 +89,7 @@ class Socket(asyncio.Protocol):
         )
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
-        self._fragments: list[bytes] = []
+        self._fragments = bytearray()
         self._fragments_are_text = False
         self._queued = 0
         self._paused = False
@@ -99,6 +107,7 @@ class Socket(asyncio.Protocol):
         self.heard_at = self._loop.time()
         self._hub.counters.connections += 1
         self._hub.counters.connections_total += 1
+        self._listener.on_connected()
 
     def data_received(self, data: bytes) -> None:
         """Feed the protocol and handle what came of it."""
@@ -178,14 +187,12 @@ class Socket(asyncio.Protocol):
         if not self._paused:
             self.flush()
 
-    @property
-    def is_crowded(self) -> bool:
-        """Say whether the peer is still busy with what it was sent."""
-        return self._paused and not self._closing
-
-    async def drained(self) -> None:
-        """Wait until the peer has taken what it was sent, or is gone."""
-        if self.is_crowded:
+    async def room(self) -> None:
+        """Wait until the peer has taken most of what it was sent, or is gone."""
+        while not self._closing and (self._paused or self._queued > self._hub.send_queue_bytes // 4):
+            if not self._paused:
+                self.flush()  # what is ready goes to the kernel first; that may be all
+                continue
             if self._drained is None:
                 self._drained = self._loop.create_future()
             await asyncio.shield(self._drained)
@@ -242,14 +249,19 @@ class Socket(asyncio.Protocol):
         if page is not None and "Upgrade" not in request.headers:
             self._protocol.send_response(self._protocol.reject(page[0], page[1]))
             return
+        if self._hub.behind_proxy:  # the last one is what the proxy itself saw
+            self.address = _forwarded_for(request) or self.address
         if not self._hub.accepts(self.address):
             self._protocol.send_response(
-                self._protocol.reject(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections; come back later.\n")
+                self._protocol.reject(
+                    HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections; come back later.\n"
+                )
             )
             return
         response = self._protocol.accept(request)
         self._protocol.send_response(response)
         if self._protocol.state is State.OPEN:
+            self._hub.taken(self)
             self.codec = CODECS.get(self._protocol.subprotocol or "", JSON)
             self._listener.on_open(self.codec, _bearer(request))
 
@@ -258,12 +270,12 @@ class Socket(asyncio.Protocol):
             if frame.fin:
                 self._on_message(bytes(frame.data), frame.opcode is Opcode.TEXT)
             else:
-                self._fragments = [bytes(frame.data)]
+                self._fragments = bytearray(frame.data)
                 self._fragments_are_text = frame.opcode is Opcode.TEXT
         elif frame.opcode is Opcode.CONT:
-            self._fragments.append(bytes(frame.data))
+            self._fragments += frame.data
             if frame.fin:
-                whole, self._fragments = b"".join(self._fragments), []
+                whole, self._fragments = bytes(self._fragments), bytearray()
                 self._on_message(whole, self._fragments_are_text)
 
     def _on_message(self, data: bytes, is_text: bool) -> None:
@@ -294,4 +306,9 @@ def _choose(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprot
 def _bearer(request: Request) -> str | None:
     header = request.headers.get("Authorization", "")
     kind, _, token = header.partition(" ")
-    return token.strip() if kind.lower() == "bearer" and token else None
+    return token.strip() if kind.lower() == "bearer" and 0 < len(token.strip()) <= _LONGEST_TOKEN else None
+
+
+def _forwarded_for(request: Request) -> str:
+    headers = request.headers.get_all("X-Forwarded-For")
+    return headers[-1].rpartition(",")[2].strip()[:64] if headers else ""
