@@ -217,6 +217,25 @@ async def test_an_erased_talk_goes_on(store: Store) -> None:
     assert (await store.audit()).problems == ()
 
 
+async def test_what_was_erased_is_in_no_file_any_more(store: Store, tmp_path: Path) -> None:
+    talk = make_pair_thread()
+    talk.say(ANA, "a quuxophone solo", extras={"note": "quuxophone"})
+    talk.say(BEN, "what a sound")
+    await keep(store, *make_people(), *talk.kept, told=[(one, (ANA, BEN)) for one in talk.said])
+    assert len(await store.search([BEN], "quuxo", limit=9)) == 1
+
+    while await store.erase(ANA, 1):
+        pass
+
+    await store.backup(str(tmp_path / "copy"))
+    assert files_with(tmp_path, b"ana")
+    assert files_with(tmp_path, b"uuxophon") == []
+
+
+def files_with(folder: Path, part: bytes) -> list[str]:
+    return [path.name for path in folder.rglob("*") if path.is_file() and part in path.read_bytes()]
+
+
 # --- walks
 
 
