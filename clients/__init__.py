@@ -29,6 +29,7 @@ from clients.options import Options, State
 from clients.places import Place
 from clients.reconnect import Backoff
 from clients.sender import SendOptions
+from clients.sync import SyncClient
 from clients.transport import SocketOptions, Transport
 
 __all__ = [
@@ -59,5 +60,6 @@ __all__ = [
     "SessionOpened",
     "SocketOptions",
     "State",
+    "SyncClient",
     "Transport",
 ]

@@ -2,15 +2,18 @@
 
 A record is written and synced before its message goes out the first time, so
 after a crash the same message goes out under the same token, and the hub takes it
-once. Records are MessagePack: ``["add", token, thread, text, reply_to]`` and
-``["done", token]``. A torn record at the end (a crash while writing) was never sent
-and is cut off. The calls block; the client makes them in a worker thread.
+once. A record is its length, its CRC-32 and MessagePack: ``["add", token, thread,
+text, reply_to]`` or ``["done", token]``. A torn record at the end (a crash while
+writing) was never sent and is cut off. The calls block; the client makes them in a
+worker thread.
 """
 
 import fcntl
 import os
+import struct
 from pathlib import Path
 from typing import Any, Self
+from zlib import crc32
 
 import msgpack  # type: ignore[import-untyped]  # the library ships no types
 
@@ -18,7 +21,8 @@ from bridge.ids import Seq, ThreadId
 from bridge.wire.commands import Send
 from clients.errors import OutboxBroken, OutboxInUse
 
-HEADER = ["isthmus-outbox", 1]
+HEADER = b"isthmus outbox 1\n"
+FRAME = struct.Struct(">II")
 COMPACT_AT = 1 << 20
 """Size in bytes from which a file without unsent messages is emptied."""
 
@@ -76,38 +80,41 @@ class OutboxFile:
             self._fd = -1
 
     def _append(self, record: list[object]) -> None:
-        data = memoryview(msgpack.packb(record))
-        while data:
-            data = data[os.write(self._fd, data) :]
+        packed = msgpack.packb(record)
+        self._write(FRAME.pack(len(packed), crc32(packed)) + packed)
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(self._fd, rest) :]
 
     def _begin(self) -> None:
         """Empty the file and write its header."""
         os.ftruncate(self._fd, 0)
         os.lseek(self._fd, 0, os.SEEK_SET)
-        self._append(list(HEADER))
+        self._write(HEADER)
         os.fsync(self._fd)
 
     def _load(self) -> dict[str, Send]:
         """Read all records and cut off a torn one."""
-        unsent: dict[str, Send] = {}
-        good = 0
         with os.fdopen(os.dup(self._fd), "rb") as file:
-            unpacker = msgpack.Unpacker(file)
-            try:
-                for record in unpacker:
-                    if record == 0:
-                        break  # a power cut can leave zeros where the last record should have been
-                    if good == 0 and record != HEADER:
-                        raise OutboxBroken
-                    self._apply(record, unsent)
-                    good = unpacker.tell()
-            except (ValueError, msgpack.UnpackException) as wrong:
-                raise OutboxBroken from wrong
-        if good == 0:
+            data = file.read()
+        unsent: dict[str, Send] = {}
+        if not data.startswith(HEADER):
+            if not HEADER.startswith(data.rstrip(b"\0")):
+                raise OutboxBroken
             self._begin()
-        else:
-            os.ftruncate(self._fd, good)
-            os.lseek(self._fd, 0, os.SEEK_END)
+            return unsent
+        good = len(HEADER)
+        while good + FRAME.size <= len(data):
+            length, check = FRAME.unpack_from(data, good)
+            packed = data[good + FRAME.size : good + FRAME.size + length]
+            if len(packed) != length or crc32(packed) != check or not length:
+                break
+            self._apply(msgpack.unpackb(packed), unsent)
+            good += FRAME.size + length
+        os.ftruncate(self._fd, good)
+        os.lseek(self._fd, 0, os.SEEK_END)
         return unsent
 
     def _apply(self, record: Any, unsent: dict[str, Send]) -> None:
@@ -117,7 +124,5 @@ class OutboxFile:
                 unsent[token] = Send(thread=ThreadId(thread), text=text, reply_to=seq, token=token)
             case ["done", str(token)]:
                 unsent.pop(token, None)
-            case _ if record == HEADER:
-                pass
             case _:
                 raise OutboxBroken

@@ -1,5 +1,7 @@
 """A hub, a clock and the pipes between them and a client."""
 
+from pathlib import Path
+
 from bridge.wire.codec import CODECS
 from clients import (
     CannotConnect,
@@ -21,7 +23,13 @@ class Bench:
         self.unreachable: list[CannotConnect] = []
         self.clients: list[Client] = []
 
-    def client(self, options: Options | None = None, token: str = "token-ana", codec: str = "json") -> Client:
+    def client(
+        self,
+        options: Options | None = None,
+        token: str = "token-ana",
+        codec: str = "json",
+        outbox: Path | None = None,
+    ) -> Client:
         async def dial() -> Pipe:
             if self.unreachable:
                 raise self.unreachable.pop(0)
@@ -30,7 +38,7 @@ class Bench:
 
         client = Client(
             "ws://hub", token=token, codec=codec, dial=dial, clock=self.clock, chance=lambda: 0.5,
-            options=options or Options(acknowledge=False),
+            outbox=outbox, options=options or Options(acknowledge=False),
         )  # fmt: skip
         self.clients.append(client)
         return client
@@ -39,6 +47,10 @@ class Bench:
         client = self.client(options, codec=codec)
         await client.connect()
         return client
+
+    def cannot(self) -> CannotConnect:
+        """Make the error of a hub that is away."""
+        return CannotConnect()
 
     def cut(self, code: int = 1006) -> None:
         self.pipes[-1].cut(code)
