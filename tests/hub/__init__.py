@@ -1,0 +1,1 @@
+"""The hub over real sockets: what clients may rely on."""

@@ -1,0 +1,173 @@
+"""A hub with people in it, and short ways to bring them to talk."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from bridge.app import Hub, running_hub
+from bridge.config import Config, HubSettings, Limits, Listen, PolicySettings, StoreSettings
+from bridge.domain.deeds import CreateAccount
+from bridge.hub.auth import new_device
+from bridge.domain.deeds import PutDevice
+from bridge.ids import AccountId, ThreadId
+from bridge.store.base import Store
+from bridge.store.memory import MemoryStore
+from bridge.wire.codec import JSON, Codec
+from bridge.wire.commands import Accept, Link, OpenThread, Send, SetTie, SignIn, Upgrade
+from bridge.wire.values import Network, TieKind
+from tests.hub.talker import Frame, Talker
+
+PASSWORD: Final = "correct horse"
+
+ANA, BEN, CYD, DAN, EVE, FAY = (AccountId(f"a-{name}") for name in ("ana", "ben", "cyd", "dan", "eve", "fay"))
+"""Ana, Cyd and Eve live on Direct; Ben, Dan and Fay on Messenger."""
+
+NETWORKS: Final = {
+    ANA: Network.DIRECT,
+    CYD: Network.DIRECT,
+    EVE: Network.DIRECT,
+    BEN: Network.MESSENGER,
+    DAN: Network.MESSENGER,
+    FAY: Network.MESSENGER,
+}
+
+
+def config(**sections: dict[str, Any]) -> Config:
+    """Make settings for tests: a free port, nothing on disk, no patience at the end."""
+    return Config(
+        listen=Listen(**{"port": 0, **sections.get("listen", {})}),
+        store=StoreSettings(**{"path": "", **sections.get("store", {})}),
+        limits=Limits(**{"sign_ins_per_minute": 10_000, **sections.get("limits", {})}),
+        policy=PolicySettings(**{"link_from": "either", **sections.get("policy", {})}),
+        hub=HubSettings(**{"drain_s": 1.0, **sections.get("hub", {})}),
+    )
+
+
+class House:
+    """A running hub, and the sockets that a test opened to it.
+
+    Attributes:
+        hub: The hub.
+        hash: The argon2id hash of everybody's password.
+    """
+
+    def __init__(self, hub: Hub, password_hash: str) -> None:
+        self.hub = hub
+        self.hash = password_hash
+        self.talkers: list[Talker] = []
+        self.tokens: dict[AccountId, str] = {}
+
+    # --- people
+
+    async def add(self, *accounts: AccountId, **more: Any) -> None:
+        """Make accounts with a device each."""
+        for account in accounts:
+            deed = CreateAccount(
+                account=account,
+                network=NETWORKS.get(account, Network.MESSENGER),
+                handle=account[2:],
+                name=account[2:].title(),
+                password=self.hash,
+                **more,
+            )
+            await self.hub.pipeline.do(AccountId(""), deed)
+            await self.device(account)
+
+    async def device(self, account: AccountId) -> str:
+        """Make a device, and give its token."""
+        device, token = new_device(account, "test", 1)
+        await self.hub.pipeline.do(account, PutDevice(device=device))
+        self.tokens[account] = token
+        return token
+
+    async def connect(self, codec: Codec = JSON, **more: Any) -> Talker:
+        """Open a socket."""
+        talker = await Talker.connect(self.hub.url, codec, **more)
+        self.talkers.append(talker)
+        return talker
+
+    async def join(self, account: AccountId, codec: Codec = JSON, *, cursors: tuple[str, ...] = ()) -> Talker:
+        """Sign an account's device in."""
+        talker = await self.connect(codec)
+        await talker.ask(SignIn(token=self.tokens[account], cursors=cursors))
+        return talker
+
+    async def sign_in(
+        self, account: AccountId, codec: Codec = JSON, *, cursors: tuple[str, ...] = ()
+    ) -> tuple[Talker, Frame]:
+        """Sign an account's device in, and give the answer too."""
+        talker = await self.connect(codec)
+        return talker, await talker.ask(SignIn(token=self.tokens[account], cursors=cursors))
+
+    # --- what they do, without a socket
+
+    async def link(self, one: AccountId, other: AccountId, *, upgrade: bool = True) -> None:
+        """Make one person of two accounts, with a merged inbox if upgraded."""
+        link = Link(as_=one, network=NETWORKS[other], handle=other[2:], password=PASSWORD)
+        await self.hub.pipeline.do(one, link, proven=frozenset({other}))
+        if upgrade:
+            await self.hub.pipeline.do(one, Upgrade(as_=one))
+
+    async def upgrade_alone(self, account: AccountId) -> None:
+        """Let a Direct account take part in hybrid messaging."""
+        record = await self.hub.pipeline.consult(account, lambda scene: scene.facts.account(account))
+        await self.put(replace(record, hybrid="on"))
+
+    async def put(self, *records: Any) -> None:
+        """Keep records as they are, past all rules."""
+        from bridge.domain.outcome import Outcome, Scene  # noqa: PLC0415  # only here
+        from bridge.hub.pipeline import Work, _Ticket  # noqa: PLC0415
+
+        def run(scene: Scene) -> Outcome:
+            return Outcome(records=list(records))
+
+        ticket = _Ticket()
+        self.hub.pipeline.submit(Work(lane=ticket, call=0, account=AccountId(""), run=run))
+        await ticket.reply
+
+    async def open(self, speaker: AccountId, other: AccountId) -> ThreadId:
+        """Open the thread of two accounts."""
+        opened = await self.hub.pipeline.do(speaker, OpenThread(as_=speaker, account=other, confirm=True))
+        found: ThreadId = opened.thread.id  # type: ignore[attr-defined]  # Opened, by the rule
+        return found
+
+    async def send(self, speaker: AccountId, thread: ThreadId, text: str, token: str = "") -> int:
+        """Say something, and give its seq."""
+        sent = await self.hub.pipeline.do(speaker, Send(thread=thread, text=text, token=token or text[:60]))
+        seq: int = sent.seq  # type: ignore[attr-defined]  # Sent, by the rule
+        return seq
+
+    async def acquaint(self, one: AccountId, other: AccountId) -> ThreadId:
+        """Let two accounts have a thread that both take part in, with two messages."""
+        thread = await self.open(one, other)
+        await self.send(one, thread, f"hello-{one}-{other}")
+        await self.hub.pipeline.do(other, Accept(threads=(thread,)))
+        await self.send(other, thread, f"hello-back-{other}-{one}")
+        return thread
+
+    async def tie(self, owner: AccountId, other: AccountId, kind: TieKind, *, on: bool = True) -> None:
+        """Make or end a tie."""
+        await self.hub.pipeline.do(owner, SetTie(as_=owner, account=other, tie=kind, on=on))
+
+    async def leave(self) -> None:
+        """Close every socket that is open."""
+        for talker in self.talkers:
+            await talker.close()
+
+
+@asynccontextmanager
+async def house(
+    password_hash: str, settings: Config | None = None, store: Store | None = None
+) -> AsyncIterator[House]:
+    """Run a hub, on memory unless the settings name a file."""
+    settings = settings or config()
+    if store is None and not settings.store.path:
+        store = await MemoryStore.open()
+    async with running_hub(settings, store) as hub:
+        made = House(hub, password_hash)
+        try:
+            yield made
+        finally:
+            await made.leave()
