@@ -1,0 +1,1 @@
+"""Load on a hub over real sockets: its process, a lean client, and talk whose deliveries are verified."""

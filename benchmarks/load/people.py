@@ -1,0 +1,37 @@
+"""Makes accounts that can sign in at once: for loads, where hashing passwords would be most of the work."""
+
+import asyncio
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from bridge.domain.deeds import CreateAccount, PutDevice
+from bridge.hub.auth import new_device
+from bridge.hub.pipeline import Pipeline
+from bridge.hub.services import now_ms
+from bridge.ids import AccountId
+from bridge.wire.values import Network
+
+
+class Person(Struct, frozen=True):
+    """An account and how to sign in to it."""
+
+    account: str
+    network: str
+    handle: str
+    token: str
+
+
+async def make_people(pipeline: Pipeline, wanted: Iterable[tuple[Network, str]]) -> list[Person]:
+    """Make an account with a device for each network and handle."""
+    return list(await asyncio.gather(*(_make(pipeline, network, handle) for network, handle in wanted)))
+
+
+async def _make(pipeline: Pipeline, network: Network, handle: str) -> Person:
+    account = AccountId(f"a-{network}-{handle}")
+    nobody = AccountId("")
+    deed = CreateAccount(network=network, handle=handle, name=handle.title(), account=account)
+    await pipeline.do(nobody, deed)
+    device, token = new_device(account, "load", now_ms())
+    await pipeline.do(nobody, PutDevice(device=device))
+    return Person(account, network.value, handle, token)

@@ -1,0 +1,73 @@
+"""Processes of a benchmark: started, pinned to a core, measured, ended by their own pid."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+try:
+    import uvloop
+except ImportError:  # Windows: the hub runs on asyncio's own loop there too
+    LOOP: Callable[[], asyncio.AbstractEventLoop] | None = None
+else:
+    LOOP = uvloop.new_event_loop
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+_TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
+
+
+def cores() -> list[int]:
+    """List the cores that this process may use."""
+    return sorted(os.sched_getaffinity(0))
+
+
+@contextmanager
+def started(
+    module: str, *arguments: str, core: int | None = None, before: Sequence[str] = ()
+) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """Run a module until the block ends; give the process and the first line that it printed.
+
+    Args:
+        module: What ``python -m`` should run.
+        arguments: Its arguments.
+        core: The core that it may use; absent: any.
+        before: A command that runs it, such as ``strace``.
+
+    Raises:
+        RuntimeError: If it ends before it prints anything.
+    """
+    command = [*before, sys.executable, "-m", module, *arguments]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            if core is not None:
+                os.sched_setaffinity(process.pid, {core})
+            line = process.stdout.readline()
+            if not line:
+                raise RuntimeError(f"{module} ended with {process.wait()} before it served")
+            yield process, line
+            process.stdin.close()
+            process.wait(20)
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def cpu_s(pid: int) -> float:
+    """Give the seconds of CPU, user and system, that a process and its children have used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return sum(map(int, fields[11:15])) * _TICK_S + sum(cpu_s(int(child)) for child in children)
+
+
+def rss_mib(pid: int) -> float:
+    """Give the memory that a process holds, in MiB."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
