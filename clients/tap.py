@@ -111,7 +111,7 @@ def read(line: str) -> dict[str, object]:
     Raises:
         Unclear: If it is none.
     """
-    op, _, rest = ("", "", line) if line.startswith("{") else line.partition(" ")
+    op, _, rest = ("", "", line) if line.startswith(("{", "[")) else line.partition(" ")
     try:
         fields = orjson.loads(rest or "{}")
     except orjson.JSONDecodeError as wrong:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed as SocketClosed
-from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
+from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatus, InvalidURI, WebSocketException
 from websockets.typing import Subprotocol
 
 import bridge
@@ -119,6 +119,10 @@ async def dial(url: str, codec: Codec, options: SocketOptions) -> WebSocket:
     except InvalidStatus as refused:
         status = refused.response.status_code
         raise _cannot(f"The handshake was refused with HTTP {status}.", status in TRY_AGAIN) from refused
+    except InvalidMessage as broken:
+        # A wire that broke in the middle of the handshake; anything else that is no HTTP is no hub.
+        cut = isinstance(broken.__cause__, EOFError | ConnectionError)
+        raise _cannot(f"The hub cannot be reached: {broken}", temporary=cut) from broken
     except (InvalidURI, InvalidHandshake, SSLCertVerificationError, ValueError) as wrong:
         raise _cannot(f"There is no hub at this address: {wrong}", temporary=False) from wrong
     except (OSError, WebSocketException) as wrong:  # a timeout is an OSError

@@ -41,7 +41,8 @@ class Lines:
     def __init__(self, stdin: TextIO) -> None:
         """Read from ``stdin``, from the first ``read`` on."""
         self._stdin = stdin
-        self._queue: asyncio.Queue[str | None] = asyncio.Queue(WAITING_LINES)
+        self._queue: asyncio.Queue[str | None] = asyncio.Queue()
+        self._room = threading.Semaphore(WAITING_LINES)
         self._thread: threading.Thread | None = None
         self._ended = False
 
@@ -56,6 +57,7 @@ class Lines:
         if self._ended:
             return None
         line = await self._queue.get()
+        self._room.release()
         self._ended = line is None
         return line
 
@@ -81,12 +83,18 @@ class Lines:
             termios.tcsetattr(fd, termios.TCSADRAIN, before)
 
     def _pump(self, loop: asyncio.AbstractEventLoop) -> None:
+        for line in self._lines():
+            self._room.acquire()
+            if not self._hand_over(loop, line):
+                return
+        self._hand_over(loop, None)
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop, line: str | None) -> bool:
         try:
-            for line in self._lines():
-                asyncio.run_coroutine_threadsafe(self._queue.put(line), loop).result()
-            asyncio.run_coroutine_threadsafe(self._queue.put(None), loop).result()
+            loop.call_soon_threadsafe(self._queue.put_nowait, line)
         except RuntimeError:
-            return  # the loop is closed: nobody reads any more
+            return False  # the loop is closed: nobody reads any more
+        return True
 
     def _lines(self) -> Iterator[str]:
         """Read by file descriptor: a buffered reader's lock, held by this thread, would hinder the exit."""
