@@ -7,8 +7,8 @@ only read, so that no search and no page of history holds up a commit.
 # ruff: noqa: D102 -- the port's docstrings bind its engines, which do not repeat them
 
 import os
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from time import time
@@ -26,47 +26,27 @@ from bridge.domain.model import (
     Tie,
     Verdict,
 )
-from bridge.errors import SetupError
+from bridge.errors import SetupError, Unavailable
 from bridge.ids import AccountId, Position, ThreadId
 from bridge.store.base import Audited, Batch, Entry, Head, Imported, Page, Progress, Tally
-from bridge.store.sqlite import facts, journal, listing, schema
+from bridge.store.sqlite import copies, facts, journal, listing, schema, search, upkeep
+from bridge.store.sqlite.audit import Inspector
 from bridge.store.sqlite.commit import Writer
 from bridge.store.sqlite.connection import Connection
-from bridge.store.sqlite.names import Names
 from bridge.store.sqlite.ownership import Ownership
+from bridge.store.sqlite.reader import Reader
 from bridge.wire.values import Folder, TieKind
 
 T = TypeVar("T")
 
 _WALK: Final = 200  # threads read at once while walking through all
+_CATCH_UP: Final = 1_000  # messages taken into the index between two commits
+_ACCOUNTS: Final = 500  # accounts whose journals are trimmed between two commits
+_MERGE: Final = 200  # pages of the index that are rewritten between two commits
 
 
 def _milliseconds() -> int:
     return int(time() * 1000)
-
-
-class _Reader:
-    """A connection that only reads, with its own memory of names."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._names: Names | None = None
-
-    @classmethod
-    async def open(cls, path: Path) -> "_Reader":
-        return cls(await Connection.open(path, write=False))
-
-    async def run(self, work: Callable[[sqlite3.Connection, Names], T]) -> T:
-        def with_names(raw: sqlite3.Connection) -> T:
-            if self._names is None:
-                self._names = Names(raw)
-            self._names.shrink()
-            return work(raw, self._names)
-
-        return await self._connection.run(with_names)
-
-    async def close(self) -> None:
-        await self._connection.close()
 
 
 class SqliteStore:
@@ -77,10 +57,11 @@ class SqliteStore:
         path: Path,
         ownership: Ownership | None,
         writing: Connection | None,
-        readers: tuple[_Reader, _Reader],
+        readers: tuple[Reader, Reader],
     ) -> None:
         """Take what ``open`` made; that is the way in."""
         self.epoch = 1
+        self._closed = False
         self._path, self._ownership, self._writing = path, ownership, writing
         self._pages, self._walks = readers
         self._writer: Writer | None = None
@@ -110,16 +91,16 @@ class SqliteStore:
         """
         _find(path, create=create and not read_only)
         ownership = None if read_only else Ownership(path)
-        opened: list[Connection | _Reader] = []
+        opened: list[Connection | Reader] = []
         try:
             writing = None
             if not read_only:
                 writing = await Connection.open(path, write=True)
                 opened.append(writing)
                 await writing.run(schema.upgrade)
-            pages = await _Reader.open(path)
+            pages = await Reader.open(path)
             opened.append(pages)
-            walks = await _Reader.open(path)
+            walks = await Reader.open(path)
             opened.append(walks)
             store = cls(path, ownership, writing, (pages, walks))
             await store._begin(clock)
@@ -170,6 +151,30 @@ class SqliteStore:
             lambda raw, names: listing.history(raw, names, thread, before, after, limit)
         )
 
+    async def search(
+        self,
+        accounts: Collection[AccountId],
+        text: str,
+        *,
+        thread: ThreadId | None = None,
+        before: int | None = None,
+        limit: int,
+    ) -> Sequence[tuple[int, Message]]:
+        if self._writer is not None:
+            goal = self._writer.newest_message
+            while self._writer.index.upto < goal and await self.catch_up(_CATCH_UP):
+                pass
+        return await self._walks.run(
+            lambda raw, names: search.find(raw, names, accounts, text, thread, before, limit)
+        )
+
+    async def catch_up(self, limit: int = _CATCH_UP) -> int:
+        """Take at most so many committed messages into the index of words; return how many there were.
+
+        A search does this by itself. Done in idle moments, the next search has less to wait for.
+        """
+        return await self._write(lambda writer: writer.catch_up(limit))
+
     async def threads(
         self, accounts: Collection[AccountId], folder: Folder, *, after: Page | None = None, limit: int
     ) -> Sequence[tuple[Thread, Member]]:
@@ -217,7 +222,52 @@ class SqliteStore:
                 return
             after = piece[-1][0].id
 
+    # --- in bulk
+
+    async def put_history(self, pieces: Sequence[Imported], records: Collection[StoredRecord]) -> None:
+        await self._write(lambda writer: upkeep.put_history(writer, pieces, records))
+
+    async def audit(self, progress: Progress | None = None) -> Audited:
+        async with self._own_reader() as reader:
+            return await Inspector(reader, progress).run()
+
+    async def trim(self, before: int, limit: int) -> int:
+        lines, after = 0, 0
+        while lines < limit:
+            piece = await self._write(
+                partial(upkeep.trim, before=before, limit=limit - lines, after=after, accounts=_ACCOUNTS)
+            )
+            lines += piece.lines
+            if piece.after is None:
+                break
+            after = piece.after
+        return lines
+
+    async def erase(self, account: AccountId, limit: int) -> int:
+        erased = await self._write(lambda writer: upkeep.erase(writer, account, limit))
+        if erased < limit and await self._write(upkeep.is_unclean):
+            while await self._write(lambda writer: upkeep.purge(writer, _MERGE)):
+                pass
+            await self._write(upkeep.truncate_log)
+        return erased
+
+    async def backup(self, path: str, progress: Progress | None = None) -> None:
+        async with self._own_reader() as reader:
+            await reader.run(lambda raw, names: copies.copy_to(raw, Path(path), progress))
+
+    @asynccontextmanager
+    async def _own_reader(self) -> AsyncIterator[Reader]:
+        """Open a connection for a long work, so that nobody waits behind it."""
+        if self._closed:
+            raise Unavailable
+        reader = await Reader.open(self._path)
+        try:
+            yield reader
+        finally:
+            await reader.close()
+
     async def close(self) -> None:
+        self._closed = True
         await self._walks.close()
         await self._pages.close()
         if self._writing is not None:

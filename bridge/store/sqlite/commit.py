@@ -20,11 +20,12 @@ from bridge.store.rows import AUDIT, MESSAGES, TABLES, Row, event_row, seal
 from bridge.store.sqlite.connection import primary
 from bridge.store.sqlite.journal import NEWEST, stamp
 from bridge.store.sqlite.names import Names
+from bridge.store.sqlite.search import Index
 from bridge.store.sqlite.statements import GET, INSERT, UPSERT, selected
 
 MOST_HEADS: Final = 50_000  # heads of journals in memory at once, some 5 MiB
 
-_INSERT_MESSAGE: Final = (
+INSERT_MESSAGE: Final = (
     f"INSERT INTO messages (id, {selected(MESSAGES)}) VALUES (?{', ?' * (len(MESSAGES.columns) + 1)})"
 )
 _INSERT_EVENT: Final = "INSERT INTO events (id, body, crc, uses) VALUES (?, ?, ?, ?)"
@@ -44,21 +45,26 @@ class Writer:
 
     Attributes:
         names: Numbers and ids, for this connection.
+        raw: The connection.
         newest_message: The id of the newest message.
+        index: The index of words.
+        erased: By account, the thread's number and the seq up to which content is erased, while that goes on.
     """
 
     def __init__(self, raw: sqlite3.Connection, clock: Callable[[], int]) -> None:
         """Take over a database whose schema is up to date."""
-        self._raw, self._clock = raw, clock
+        self.raw, self._clock = raw, clock
         self._broken = False
         self.newest_message = self._newest_event = self._moment = 0
         self._version: int = raw.execute("PRAGMA data_version").fetchone()[0]
         self._heads: dict[int, int] = {}
         self.names = Names(raw)
+        self.index = Index(raw, self.names)
+        self.erased: dict[int, tuple[int, int]] = {}
         self._remember()
 
     def _remember(self) -> None:
-        self.newest_message, self._newest_event, self._moment = self._raw.execute(_NEWEST_IDS).fetchone()
+        self.newest_message, self._newest_event, self._moment = self.raw.execute(_NEWEST_IDS).fetchone()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -70,7 +76,7 @@ class Writer:
         """
         if self._broken:
             raise CommitFailed("The store failed before; start anew.")
-        raw = self._raw
+        raw = self.raw
         try:
             raw.execute("BEGIN IMMEDIATE")
             yield raw
@@ -88,9 +94,10 @@ class Writer:
     def _undo(self) -> None:
         """Roll back, and forget what memory held of the transaction."""
         try:
-            if self._raw.in_transaction:
-                self._raw.execute("ROLLBACK")
+            if self.raw.in_transaction:
+                self.raw.execute("ROLLBACK")
             self.names.undone()
+            self.index.remember()
             self._heads.clear()
             self._remember()
         except sqlite3.Error:
@@ -104,27 +111,33 @@ class Writer:
         self._see_no_other(batch)
         with self.transaction():
             try:
-                self._put(batch.records.values())
+                self.put(batch.records.values())
                 first = self._say(batch.messages)
             except sqlite3.IntegrityError as error:
                 self._raise_stale(batch, error)
             heads = self._tell(batch, first)
             if batch.audit:
-                self._raw.executemany(INSERT[AuditLine], [AUDIT.row(line, {}) for line in batch.audit])
+                self.raw.executemany(INSERT[AuditLine], [AUDIT.row(line, {}) for line in batch.audit])
         return heads
+
+    def catch_up(self, limit: int) -> int:
+        """Take the next messages into the index of words; return how many there were."""
+        self.names.shrink()
+        with self.transaction():
+            return self.index.add(limit)
 
     def _see_no_other(self, batch: Batch) -> None:
         """Raise ``Stale`` if anybody else wrote: a person by hand, whom the lock does not stop."""
-        version = self._raw.execute("PRAGMA data_version").fetchone()[0]
+        version = self.raw.execute("PRAGMA data_version").fetchone()[0]
         if version != self._version:
             self._version = version
             self._heads.clear()
             self._remember()
             raise Stale(tuple(batch.versions) or tuple(batch.records))
 
-    def _put(self, records: Iterable[StoredRecord]) -> None:
+    def put(self, records: Iterable[StoredRecord]) -> None:
         """Replace records, table by table, in the order of their keys."""
-        raw, numbers = self._raw, self.names.numbers
+        raw, numbers = self.raw, self.names.numbers
         rows: defaultdict[type, list[Row]] = defaultdict(list)
         for record in records:
             kind = type(record)
@@ -140,7 +153,7 @@ class Writer:
         """Append messages; return the id of the first."""
         first, numbers, row = self.newest_message + 1, self.names.numbers, MESSAGES.row
         rows = [(no, *row(message, numbers)) for no, message in enumerate(messages, first)]
-        self._raw.executemany(_INSERT_MESSAGE, rows)
+        self.raw.executemany(INSERT_MESSAGE, rows)
         self.newest_message += len(rows)
         return first
 
@@ -164,10 +177,10 @@ class Writer:
                 lines.append((no, position, stamp(no, position, ref)))
         lines.sort()
         if events:
-            self._raw.executemany(_INSERT_EVENT, events)
-        self._raw.executemany(_INSERT_LINE, lines)
+            self.raw.executemany(_INSERT_EVENT, events)
+        self.raw.executemany(_INSERT_LINE, lines)
         self._moment = max(self._moment, self._clock())  # a clock set back must not reorder what it dates
-        self._raw.execute(_PUT_MOMENT, (self._moment, self.newest_message, self._newest_event))
+        self.raw.execute(_PUT_MOMENT, (self._moment, self.newest_message, self._newest_event))
         return heads
 
     def _ref(self, told: Told, places: dict[tuple[ThreadId, Seq], int], events: list[Row], uses: int) -> int:
@@ -175,7 +188,7 @@ class Writer:
             no = places.get((told.thread, told.seq))
             if no is None:
                 key = (self.names.numbers[told.thread], told.seq)
-                (no,) = self._raw.execute(_FIND_MESSAGE, key).fetchone()
+                (no,) = self.raw.execute(_FIND_MESSAGE, key).fetchone()
             return int(no)
         self._newest_event += 1
         body = event_row(told)
@@ -183,11 +196,11 @@ class Writer:
         return -self._newest_event
 
     def _newest_position(self, account: int) -> int:
-        return int(self._raw.execute(NEWEST, (account,)).fetchone()[0] or 0)
+        return int(self.raw.execute(NEWEST, (account,)).fetchone()[0] or 0)
 
     def _raise_stale(self, batch: Batch, error: sqlite3.IntegrityError) -> None:
         """Name the tokens, seqs and handles that are taken already."""
-        raw, numbers = self._raw, self.names.numbers
+        raw, numbers = self.raw, self.names.numbers
         raw.execute("ROLLBACK")
         self.names.undone()
         stale: list[Key] = []
@@ -209,7 +222,7 @@ class Writer:
 
     def _taken_handles(self, batch: Batch, account: Account) -> Iterator[Key]:
         key = handle_key(account.handle)
-        holder = self._raw.execute(_HOLDER, (account.network.value, key)).fetchone()
+        holder = self.raw.execute(_HOLDER, (account.network.value, key)).fetchone()
         if holder is not None and holder[0] != account.id and (Account, holder[0]) not in batch.records:
             yield HandleOwner, HandleOwner(account.network, key)
 

@@ -83,6 +83,21 @@ def be_current(raw: sqlite3.Connection) -> None:
         raise SetupError("An older version wrote this database; start the hub once, which upgrades it.")
 
 
+def version_of(raw: sqlite3.Connection) -> int:
+    """Read which version a database has, making sure that this code can use it.
+
+    Raises:
+        SetupError: If it is empty.
+        StoreTooNew: If a newer version wrote it.
+        CorruptStore: If a step was changed after it was taken.
+    """
+    state = _state(raw)
+    missing(steps(), *state)
+    if state[0] == 0:
+        raise SetupError("This database is empty.")
+    return state[0]
+
+
 def epoch(raw: sqlite3.Connection) -> int:
     """Read the store's epoch."""
     return int(raw.execute("SELECT value FROM marks WHERE name = 'epoch'").fetchone()[0])

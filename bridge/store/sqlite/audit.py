@@ -1,0 +1,297 @@
+"""The audit: every row's checksum, every thread's chain, every journal, every count, every index.
+
+Reads only, in pieces that each see one snapshot, so that it can run beside a
+busy hub; what it holds in memory does not grow with the store.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Final, Protocol
+from zlib import crc32
+
+from bridge.domain.content import digest_of, first_link, next_link
+from bridge.domain.model import Account
+from bridge.errors import CorruptStore
+from bridge.ids import AccountId, ThreadId
+from bridge.store.base import Audited, Problem
+from bridge.store.rows import ACCOUNTS, MEMBERS, MESSAGES, TABLES, THREADS, VERDICTS, Table, check, pack, seal
+from bridge.store.sqlite.journal import ref_of
+from bridge.store.sqlite.names import Names
+from bridge.store.sqlite.reader import Reader
+from bridge.store.sqlite.statements import selected
+
+Progress = Callable[[int, int], None]
+
+
+class Piece(Protocol):
+    """Looks at a bounded piece of a table; returns after which number to go on, or None."""
+
+    def __call__(self, raw: sqlite3.Connection, names: Names, after: int) -> int | None:
+        """Look at what comes after a number."""
+
+
+_SOME: Final = 20_000  # messages, lines or rows looked at within one snapshot
+
+_NEXT_THREAD: Final = """
+    SELECT min(no) FROM (
+        SELECT min(id) AS no FROM threads WHERE id > :after
+        UNION ALL SELECT min(thread) FROM messages WHERE thread > :after
+    )"""
+_MESSAGES: Final = f"SELECT {selected(MESSAGES)} FROM messages WHERE thread = ? ORDER BY seq"
+_THREAD: Final = f"SELECT {selected(THREADS)} FROM threads WHERE id = ?"
+_MEMBERS: Final = f"SELECT {selected(MEMBERS)} FROM members WHERE thread = ?"
+_NEXT_JOURNAL: Final = "SELECT min(account) FROM journal WHERE account > ?"
+_LINES: Final = """
+    SELECT journal.position, journal.stamp, messages.id, events.id
+    FROM journal
+    LEFT JOIN messages ON messages.id = journal.stamp >> 8
+    LEFT JOIN events ON events.id = -(journal.stamp >> 8)
+    WHERE account = ? ORDER BY position"""
+_VERDICTS: Final = f"""
+    SELECT {selected(VERDICTS, "verdicts")}, messages.id
+    FROM verdicts LEFT JOIN messages
+    ON messages.thread = verdicts.thread AND messages.seq = verdicts.seq
+    AND messages.sender = verdicts.account
+    WHERE (account, token) > (?, ?) ORDER BY account, token LIMIT ?"""
+_EVENTS: Final = "SELECT id, body, crc FROM events WHERE id > ? ORDER BY id LIMIT ?"
+_NAMES: Final = "SELECT no, id, crc FROM names WHERE no > ? ORDER BY no LIMIT ?"
+_LONE_FRIENDS: Final = """
+    SELECT owner, other FROM ties WHERE friend = 1 AND NOT EXISTS (
+        SELECT 1 FROM ties AS back
+        WHERE back.owner = ties.other AND back.other = ties.owner AND back.friend = 1
+    )"""
+_STRAYS: Final = {
+    "members": "SELECT count(*) FROM members WHERE NOT EXISTS (SELECT 1 FROM threads WHERE id = thread)",
+    "shelves": """
+        SELECT (SELECT count(*) FROM (
+            SELECT account, folder, thread FROM members EXCEPT SELECT account, folder, thread FROM shelves
+        )) + (SELECT count(*) FROM shelves) - (SELECT count(*) FROM members)""",
+}
+_SHADOWS: Final = ("words_data", "words_idx", "words_config")
+
+
+class Inspector:
+    """One audit: what it has counted and found so far."""
+
+    def __init__(self, reader: Reader, progress: Progress | None) -> None:
+        """Look through a reader."""
+        self._reader, self._progress = reader, progress
+        self._problems: list[Problem] = []
+        self._threads = self._messages = self._journals = self._entries = 0
+
+    async def run(self) -> Audited:
+        """Look at everything."""
+        steps: tuple[Callable[[], Any], ...] = (
+            lambda: self._reader.run(self._structure),
+            self._walk(self._some_threads),
+            self._walk(self._some_journals),
+            self._walk(self._some_names),
+            self._walk(self._some_events),
+            self._some_verdicts,
+            lambda: self._reader.run(self._records),
+            lambda: self._reader.run(self._index),
+        )
+        for done, step in enumerate(steps, 1):
+            await step()
+            if self._progress is not None:
+                self._progress(done, len(steps))
+        return Audited(self._threads, self._messages, self._journals, self._entries, tuple(self._problems))
+
+    def _found(self, kind: str, where: str, text: str) -> None:
+        self._problems.append(Problem(kind, where, text))
+
+    def _walk(self, piece: Piece) -> Callable[[], Any]:
+        """Walk through a table by number, piece by piece."""
+
+        async def walk() -> None:
+            after: int | None = 0
+            while after is not None:
+                after = await self._reader.run(partial(piece, after=after))
+
+        return walk
+
+    def _structure(self, raw: sqlite3.Connection, names: Names) -> None:
+        """Let SQLite prove its pages and indexes."""
+        try:
+            for (text,) in raw.execute("PRAGMA integrity_check(100)"):
+                if text != "ok":
+                    self._found("structure", "database", str(text))
+        except sqlite3.DatabaseError as error:
+            self._found("structure", "database", str(error))
+
+    # --- threads
+
+    def _some_threads(self, raw: sqlite3.Connection, names: Names, after: int) -> int | None:
+        goal = self._messages + _SOME
+        while self._messages < goal:
+            (no,) = raw.execute(_NEXT_THREAD, {"after": after}).fetchone()
+            if no is None:
+                return None
+            self._thread(raw, names, no)
+            after = no
+        return after
+
+    def _thread(self, raw: sqlite3.Connection, names: Names, no: int) -> None:
+        try:
+            name = ThreadId(names.ids[no])
+            row = raw.execute(_THREAD, (no,)).fetchone()
+            thread = None if row is None else THREADS.record(row, names.ids)
+            members = [MEMBERS.record(side, names.ids) for side in raw.execute(_MEMBERS, (no,)).fetchall()]
+        except CorruptStore as error:
+            self._found("checksum", f"thread number {no}", error.text)
+            return
+        self._threads += thread is not None
+        senders, link = self._chain(raw, names, no, name)
+        if thread is None or (thread.tip, thread.link) != (len(senders), link):
+            self._found("tip", name, f"expected tip {len(senders)}, link {link.hex()}")
+        sent = Counter(senders)
+        for member in members:
+            where, account = f"{name}/{member.account}", names.numbers[member.account]
+            if member.sent != sent[account]:
+                self._found("sent", where, f"expected {sent[account]} messages sent")
+            own = senders[: member.read].count(account)
+            if member.read_sent != own:
+                self._found("read_sent", where, f"expected {own} own messages at or before the receipt")
+            if max(member.read, member.delivered) > len(senders):
+                self._found("receipt", where, f"expected at most {len(senders)}")
+
+    def _chain(
+        self, raw: sqlite3.Connection, names: Names, no: int, name: ThreadId
+    ) -> tuple[list[int], bytes]:
+        """Follow a thread's chain; return who said each message, and the last link."""
+        senders: list[int] = []
+        link, expected, ids = first_link(name), 0, names.ids
+        for row in raw.execute(_MESSAGES, (no,)):
+            _, seq, sender, _, content, salt, digest, kept_link, _, crc = row
+            expected += 1
+            if crc32(pack(row[:-1])) != crc:
+                self._found("checksum", f"{name}/{seq}", "the row is damaged on disk")
+                link, expected = kept_link, seq
+                senders.append(sender)
+                continue
+            if seq != expected:
+                self._found("seq", f"{name}/{seq}", f"expected seq {expected}")
+                expected = seq
+            if content is not None and digest_of(salt or b"", content) != digest:
+                self._found("digest", f"{name}/{seq}", "the content does not match its digest")
+            link = next_link(link, name, seq, AccountId(ids[sender]), digest)
+            if link != kept_link:
+                self._found("link", f"{name}/{seq}", "the chain does not lead here")
+                link = kept_link
+            senders.append(sender)
+        self._messages += len(senders)
+        return senders, link
+
+    # --- journals, verdicts, events, names
+
+    def _some_journals(self, raw: sqlite3.Connection, names: Names, after: int) -> int | None:
+        goal = self._entries + _SOME
+        while self._entries < goal:
+            (account,) = raw.execute(_NEXT_JOURNAL, (after,)).fetchone()
+            if account is None:
+                return None
+            self._journals += 1
+            self._journal(raw, account)
+            after = account
+        return after
+
+    def _journal(self, raw: sqlite3.Connection, account: int) -> None:
+        where, expected = f"journal of number {account}", None
+        for position, stamped, message, event in raw.execute(_LINES, (account,)):
+            self._entries += 1
+            if expected is not None and position != expected:
+                self._found("position", f"{where}/{position}", f"expected position {expected}")
+            expected = position + 1
+            try:
+                ref_of(account, position, stamped)
+            except CorruptStore as error:
+                self._found("checksum", f"{where}/{position}", error.text)
+                continue
+            if message is None and event is None:
+                self._found("reference", f"{where}/{position}", "it refers to nothing")
+
+    async def _some_verdicts(self) -> None:
+        after: tuple[int, str] | None = (0, "")
+        while after is not None:
+            after = await self._reader.run(partial(self._verdicts, after=after))
+
+    def _verdicts(
+        self, raw: sqlite3.Connection, names: Names, after: tuple[int, str]
+    ) -> tuple[int, str] | None:
+        account, token = after
+        rows = raw.execute(_VERDICTS, (account, token, _SOME)).fetchall()
+        seq, code = VERDICTS.fields.index("seq"), VERDICTS.fields.index("code")
+        for row in rows:
+            where = f"verdict {row[1]!r} of number {row[0]}"
+            self._check(row[:-1], VERDICTS.name, where)
+            if row[code] == "ok" and row[seq] and row[-1] is None:
+                self._found("verdict", where, "the message that it speaks of is not there")
+        return None if len(rows) < _SOME else rows[-1][:2]
+
+    def _some_events(self, raw: sqlite3.Connection, names: Names, after: int) -> int | None:
+        return self._sealed(raw.execute(_EVENTS, (after, _SOME)).fetchall(), "event")
+
+    def _some_names(self, raw: sqlite3.Connection, names: Names, after: int) -> int | None:
+        return self._sealed(raw.execute(_NAMES, (after, _SOME)).fetchall(), "name")
+
+    def _sealed(self, rows: list[tuple[Any, ...]], what: str) -> int | None:
+        for no, value, crc in rows:
+            if seal((no, value)) != crc:
+                self._found("checksum", f"{what} number {no}", "the row is damaged on disk")
+        return None if len(rows) < _SOME else rows[-1][0]
+
+    # --- all other records
+
+    def _check(self, row: tuple[Any, ...], table: str, where: str) -> bool:
+        try:
+            check(row, table)
+        except CorruptStore as error:
+            self._found("checksum", where, error.text)
+            return False
+        return True
+
+    def _records(self, raw: sqlite3.Connection, names: Names) -> None:
+        for table in TABLES.values():
+            if not table.numbered:
+                for row in raw.execute(f"SELECT {selected(table)} FROM {table.name}"):
+                    self._check(row, table.name, f"{table.name}/{row[0]}")
+        for account in self._whole(raw, ACCOUNTS):
+            self._person(raw, account)
+        for owner, other in raw.execute(_LONE_FRIENDS):
+            self._found("tie", f"{owner}/{other}", "a friendship is kept on one side only")
+        for table_name, query in _STRAYS.items():
+            (strays,) = raw.execute(query).fetchone()
+            if strays:
+                self._found("stray", table_name, f"{strays} rows belong to nothing")
+
+    def _whole(self, raw: sqlite3.Connection, table: Table[Account]) -> Iterator[Account]:
+        for row in raw.execute(f"SELECT {selected(table)} FROM {table.name}"):
+            try:
+                yield table.record(row, {})
+            except CorruptStore:
+                continue  # found before
+
+    def _person(self, raw: sqlite3.Connection, account: Account) -> None:
+        row = raw.execute("SELECT accounts FROM persons WHERE id = ?", (account.person,)).fetchone()
+        if row is None or pack(account.id) not in row[0]:
+            self._found("person", f"account {account.id}", f"its person {account.person} does not know it")
+
+    def _index(self, raw: sqlite3.Connection, names: Names) -> None:
+        """Let FTS5 prove the index of words, on a copy: on the spot it would hold up the writer."""
+        copy = sqlite3.connect("", isolation_level=None)
+        try:
+            copy.execute(raw.execute("SELECT sql FROM sqlite_schema WHERE name = 'words'").fetchone()[0])
+            copy.execute("BEGIN")
+            for shadow in _SHADOWS:
+                copy.execute(f"DELETE FROM {shadow}")
+                rows = raw.execute(f"SELECT * FROM {shadow}")
+                marks = ", ".join("?" * len(rows.description))
+                copy.executemany(f"INSERT INTO {shadow} VALUES ({marks})", rows)
+            copy.execute("COMMIT")
+            copy.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+        except sqlite3.DatabaseError as error:
+            self._found("index", "words", str(error))
+        finally:
+            copy.close()

@@ -1,0 +1,110 @@
+"""Backup and restore: whole copies, on disk before they bear their name."""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from bridge.errors import CorruptStore, SetupError, StorageFull, StoreNotEmpty
+from bridge.store.sqlite import schema
+from bridge.store.sqlite.connection import Connection, primary
+from bridge.store.sqlite.ownership import Ownership
+
+_PAGES: Final = 1_000  # copied between two looks at the progress
+
+Progress = Callable[[int, int], None]
+
+
+def copy_to(raw: sqlite3.Connection, path: Path, progress: Progress | None) -> None:
+    """Write a copy of one snapshot; it gets its name when all of it is on disk.
+
+    Raises:
+        StoreNotEmpty: If there is a file of this name.
+        StorageFull: If there is no room for it.
+        SetupError: If it cannot be written.
+    """
+    if path.exists():
+        raise StoreNotEmpty(f"{path} exists already; name another file.")
+    part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)
+    try:
+        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        target = sqlite3.connect(part, isolation_level=None)
+        try:
+            raw.backup(target, pages=_PAGES, progress=_heard(progress))
+            target.execute("PRAGMA journal_mode = DELETE")  # one file, readable where nothing can be written
+        finally:
+            target.close()
+        _to_disk(part)
+        part.rename(path)
+        _to_disk(path.parent)
+    except sqlite3.Error as error:
+        part.unlink(missing_ok=True)
+        if primary(error) == sqlite3.SQLITE_FULL:
+            raise StorageFull(f"There is no room for {path}.") from error
+        raise SetupError(f"{path} cannot be written: {error}.") from error
+    except OSError as error:
+        raise SetupError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _heard(progress: Progress | None) -> Callable[[int, int, int], None] | None:
+    if progress is None:
+        return None
+    return lambda _, remaining, total: progress(total - remaining, total)
+
+
+def _to_disk(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+async def restore(backup: Path, to: Path, progress: Progress | None = None) -> None:
+    """Make a database of a backup, in a new epoch: no cursor given out before means anything in it.
+
+    Raises:
+        StoreNotEmpty: If there is a database, or what is left of one.
+        StoreLocked: If a hub uses the place.
+        CorruptStore: If the backup is damaged.
+        SetupError: If there is no backup, or it is not ours.
+    """
+    _look(backup, to)
+    ownership = Ownership(to)
+    try:
+        source = await Connection.open(backup, write=False)
+        try:
+            await source.run(_prove)
+            await source.run(lambda raw: copy_to(raw, to, progress))
+        finally:
+            await source.close()
+        restored = await Connection.open(to, write=True)
+        try:
+            await restored.run(_raise_epoch)
+        finally:
+            await restored.close()
+    finally:
+        ownership.release()
+
+
+def _look(backup: Path, to: Path) -> None:
+    """Make sure that there is a backup, and nothing at the place to restore it to but an empty file."""
+    if not backup.is_file():
+        raise SetupError(f"There is no backup {backup}.")
+    for place in (to, to.with_name(to.name + "-wal")):
+        if place.exists() and place.stat().st_size:
+            raise StoreNotEmpty
+    to.unlink(missing_ok=True)
+
+
+def _prove(raw: sqlite3.Connection) -> None:
+    schema.version_of(raw)
+    (found,) = raw.execute("PRAGMA integrity_check(1)").fetchone()
+    if found != "ok":
+        raise CorruptStore(f"The backup is damaged: {found}.")
+
+
+def _raise_epoch(raw: sqlite3.Connection) -> None:
+    raw.execute("UPDATE marks SET value = value + 1 WHERE name = 'epoch'")

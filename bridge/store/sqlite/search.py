@@ -1,0 +1,143 @@
+"""Search: an index of words that lags behind the commits and is caught up before it answers.
+
+A commit pays nothing for search. The index holds no text, only words and, beside
+them, whose they are: an account's search meets the hits of its own threads only.
+"""
+
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final
+
+from bridge.domain.content import unpack
+from bridge.domain.model import Message, Thread, ThreadKind
+from bridge.errors import CorruptStore
+from bridge.ids import AccountId, ThreadId
+from bridge.store.rows import MESSAGES, THREADS, check
+from bridge.store.sqlite.names import Names
+from bridge.store.sqlite.statements import selected
+from bridge.store.words import Term, document, sought
+
+_MARK: Final = "SELECT value FROM marks WHERE name = 'searchable'"
+_SET_MARK: Final = "UPDATE marks SET value = ? WHERE name = 'searchable'"
+_NEXT: Final = f"SELECT {selected(MESSAGES)}, id FROM messages WHERE id > ? ORDER BY id LIMIT ?"
+_ADD: Final = "INSERT INTO words (rowid, said, who) VALUES (?, ?, ?)"
+_REMOVE: Final = "INSERT INTO words (words, rowid, said, who) VALUES ('delete', ?, ?, ?)"
+_HITS: Final = "SELECT rowid FROM words WHERE words MATCH ? AND rowid < ? ORDER BY rowid DESC"
+_MESSAGE: Final = f"SELECT {selected(MESSAGES)} FROM messages WHERE id = ?"
+_THREAD: Final = f"SELECT {selected(THREADS)} FROM threads WHERE id = ?"
+_SHOWN: Final = "SELECT 1 FROM members WHERE thread = ? AND account = ? AND folder <> 'none'"
+_GROUPS: Final = """
+    SELECT shelves.thread FROM shelves JOIN threads ON threads.id = shelves.thread
+    WHERE shelves.account = ? AND shelves.folder <> 'none' AND threads.kind = 'group'"""
+_MERGE: Final = "INSERT INTO words (words, rank) VALUES ('merge', ?)"
+_NEVER: Final = 2**62
+
+_THREAD_PLACE, _CONTENT_PLACE = MESSAGES.fields.index("thread"), MESSAGES.fields.index("content")
+
+
+def who_of(thread: Thread, no: int, names: Names) -> str:
+    """Say whose a thread's words are: the thread's, and its accounts' unless they may come and go."""
+    if thread.kind is ThreadKind.GROUP:
+        return f"t{no}"
+    return " ".join((f"t{no}", *(f"a{names.numbers[account]}" for account in thread.members)))
+
+
+class Index:
+    """The writing side of the index; runs in the writing connection's thread, within its transactions.
+
+    Attributes:
+        upto: The id of the newest message in it.
+    """
+
+    def __init__(self, raw: sqlite3.Connection, names: Names) -> None:
+        """Take up where the index stands."""
+        self._raw, self._names = raw, names
+        self.upto: int = raw.execute(_MARK).fetchone()[0]
+
+    def remember(self) -> None:
+        """Read again where the index stands, after a transaction was undone."""
+        self.upto = self._raw.execute(_MARK).fetchone()[0]
+
+    def add(self, limit: int) -> int:
+        """Take in the next messages, at most so many; return how many there were."""
+        rows = self._raw.execute(_NEXT, (self.upto, limit)).fetchall()
+        if rows:
+            self._raw.executemany(_ADD, self._documents(rows))
+            self.upto = rows[-1][-1]
+            self._raw.execute(_SET_MARK, (self.upto,))
+        return len(rows)
+
+    def remove(self, rows: Sequence[tuple[object, ...]]) -> None:
+        """Take out messages (rows as ``_NEXT`` has them), as they were put in."""
+        known = [row for row in rows if row[-1] <= self.upto]  # type: ignore[operator]  # the last is the id
+        self._raw.executemany(_REMOVE, self._documents(known))
+
+    def merge(self, pages: int) -> bool:
+        """Rewrite a bounded piece of the index without what was taken out; tell whether there was any."""
+        before = self._raw.total_changes
+        self._raw.execute(_MERGE, (-pages,))
+        return self._raw.total_changes - before > 1  # SQLite's own sign that it did something
+
+    def _documents(self, rows: Sequence[tuple[object, ...]]) -> Iterator[tuple[object, str, str]]:
+        whose: dict[object, str] = {}
+        for row in rows:
+            try:
+                check(row[:-1], "messages")  # type: ignore[arg-type]  # a row as SQLite has it
+            except CorruptStore:
+                continue  # a damaged message is served to nobody; the audit reports it
+            packed = row[_CONTENT_PLACE]
+            text = unpack(packed).text if isinstance(packed, bytes) else None
+            if text:
+                no = row[_THREAD_PLACE]
+                who = whose.get(no)
+                if who is None:
+                    who = whose[no] = self._who(no)
+                yield row[-1], document(text), who
+
+    def _who(self, no: object) -> str:
+        row = self._raw.execute(_THREAD, (no,)).fetchone()
+        return f"t{no}" if row is None else who_of(THREADS.record(row, self._names.ids), row[0], self._names)
+
+
+def find(
+    raw: sqlite3.Connection,
+    names: Names,
+    accounts: Collection[AccountId],
+    text: str,
+    thread: ThreadId | None,
+    before: int | None,
+    limit: int,
+) -> Sequence[tuple[int, Message]]:
+    """Find messages; the index must have been caught up."""
+    terms = sought(text)
+    own = [no for no in map(names.find, set(accounts)) if no is not None]
+    places = _places(raw, names, own, thread)
+    if not terms or not places:
+        return []
+    query = f"said : ({' AND '.join(map(_phrase, terms))}) AND who : ({' OR '.join(places)})"
+    found: list[tuple[int, Message]] = []
+    shown: dict[str, bool] = {}
+    for (place,) in raw.execute(_HITS, (query, _NEVER if before is None else before)):
+        message = MESSAGES.record(raw.execute(_MESSAGE, (place,)).fetchone(), names.ids)
+        if message.thread not in shown:
+            no = names.find(message.thread)
+            shown[message.thread] = any(raw.execute(_SHOWN, (no, one)).fetchone() for one in own)
+        if shown[message.thread]:
+            found.append((place, message))
+            if len(found) == limit:
+                break
+    return found
+
+
+def _places(raw: sqlite3.Connection, names: Names, own: list[int], thread: ThreadId | None) -> list[str]:
+    """Say under whose words to look. All of these are digits behind a letter."""
+    if thread is not None:
+        no = names.find(thread)
+        return [] if no is None or not own else [f"t{no}"]
+    groups = [f"t{row[0]}" for one in own for row in raw.execute(_GROUPS, (one,))]
+    return [*(f"a{one}" for one in own), *groups]
+
+
+def _phrase(term: Term) -> str:
+    """Quote a term. Tokens hold letters, digits, marks and symbols only, never a quotation mark."""
+    return f'"{" ".join(term.tokens)}"{"*" if term.begins else ""}'

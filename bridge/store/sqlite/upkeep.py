@@ -1,0 +1,173 @@
+"""Work beside the road: imported history, trimming of journals, erasing; in pieces, in the writing thread."""
+
+import sqlite3
+from collections.abc import Collection, Sequence
+from itertools import chain
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
+
+from bridge.domain.facts import Key, key_of
+from bridge.domain.model import AuditLine, Message, StoredRecord, Thread
+from bridge.errors import Unavailable
+from bridge.ids import AccountId
+from bridge.store.base import Imported
+from bridge.store.rows import AUDIT, MESSAGES, THREADS
+from bridge.store.sqlite.commit import INSERT_MESSAGE, Writer
+from bridge.store.sqlite.journal import NEWEST, ref_of
+from bridge.store.sqlite.statements import GET, INSERT, selected
+
+_KEEP_OLD: Final = f"{INSERT_MESSAGE} ON CONFLICT (thread, seq) DO NOTHING"
+
+_MOMENT: Final = "SELECT message, event FROM moments WHERE at < ? ORDER BY at DESC LIMIT 1"
+_NEXT_ACCOUNT: Final = "SELECT min(account) FROM journal WHERE account > ?"
+_LINES: Final = (
+    "SELECT position, stamp FROM journal WHERE account = ? AND position < ? ORDER BY position LIMIT ?"
+)
+_CUT: Final = "DELETE FROM journal WHERE account = ? AND position <= ?"
+_LESS: Final = "UPDATE events SET uses = uses - 1 WHERE id = ?"
+_UNUSED: Final = "DELETE FROM events WHERE id = ? AND uses <= 0"
+_FORGET_MOMENTS: Final = """
+    DELETE FROM moments WHERE at IN (
+        SELECT at FROM moments WHERE at < (SELECT max(at) FROM moments WHERE at < ?) ORDER BY at LIMIT 10000
+    )"""
+
+_OWN_THREADS: Final = "SELECT DISTINCT thread FROM shelves WHERE account = ? AND thread >= ? ORDER BY thread"
+_OWN: Final = f"""
+    SELECT {selected(MESSAGES)}, id FROM messages
+    WHERE thread = ? AND seq > ? AND sender = ? AND content IS NOT NULL ORDER BY seq LIMIT ?"""
+_ERASE: Final = "UPDATE messages SET content = NULL, salt = NULL, crc = ? WHERE id = ?"
+_SET_UNCLEAN: Final = "UPDATE marks SET value = ? WHERE name = 'unclean'"
+_UNCLEAN: Final = "SELECT value FROM marks WHERE name = 'unclean'"
+
+_SEQ_PLACE: Final = MESSAGES.fields.index("seq")
+
+
+def put_history(writer: Writer, pieces: Sequence[Imported], records: Collection[StoredRecord]) -> None:
+    """Keep imported history; see the port."""
+    with writer.transaction() as raw:
+        numbers, row, first = writer.names.numbers, MESSAGES.row, writer.newest_message + 1
+        keyed: dict[Key, StoredRecord] = {}
+        for record in records:
+            if isinstance(record, AuditLine):
+                raw.execute(INSERT[AuditLine], AUDIT.row(record, numbers))
+            else:
+                keyed[key_of(record)] = record
+        for piece in pieces:
+            if _goes_on(writer, raw, piece.thread):
+                keyed[key_of(piece.thread)] = piece.thread
+                keyed.update((key_of(member), member) for member in piece.members)
+        writer.put(keyed.values())
+        messages = chain.from_iterable(piece.messages for piece in pieces)
+        rows = [(no, *row(message, numbers)) for no, message in enumerate(messages, first)]
+        raw.executemany(_KEEP_OLD, rows)
+        writer.newest_message += len(rows)
+
+
+def _goes_on(writer: Writer, raw: sqlite3.Connection, thread: Thread) -> bool:
+    """Say whether a piece does not set its thread back, as one that is put again would."""
+    no = writer.names.find(thread.id)
+    row = None if no is None else raw.execute(GET[Thread], (no,)).fetchone()
+    return row is None or THREADS.record(row, writer.names.ids).tip <= thread.tip
+
+
+class Trimmed(NamedTuple):
+    """How far one piece of trimming came: lines forgotten, and after which account to go on, if at all."""
+
+    lines: int
+    after: int | None
+
+
+def trim(writer: Writer, before: int, limit: int, after: int, accounts: int) -> Trimmed:
+    """Forget old journal lines of the next few accounts."""
+    with writer.transaction() as raw:
+        bound = raw.execute(_MOMENT, (before,)).fetchone()
+        if bound is None:
+            return Trimmed(0, None)
+        lines = 0
+        for _ in range(accounts):
+            (account,) = raw.execute(_NEXT_ACCOUNT, (after,)).fetchone()
+            if account is None:
+                raw.execute(_FORGET_MOMENTS, (before,))
+                return Trimmed(lines, None)
+            lines += _trim_one(raw, account, bound, limit - lines)
+            if lines == limit:
+                return Trimmed(lines, account - 1)
+            after = account
+    return Trimmed(lines, after)
+
+
+def _trim_one(raw: sqlite3.Connection, account: int, bound: tuple[int, int], limit: int) -> int:
+    """Forget an account's lines up to the first that is younger, never its newest."""
+    message, event = bound
+    (newest,) = raw.execute(NEWEST, (account,)).fetchone()
+    cut, old, events = 0, 0, []
+    for position, stamped in raw.execute(_LINES, (account, newest, limit)):
+        ref = ref_of(account, position, stamped)
+        if ref > message or -ref > event:
+            break
+        cut, old = position, old + 1
+        if ref < 0:
+            events.append((-ref,))
+    if old:
+        raw.execute(_CUT, (account, cut))
+        raw.executemany(_LESS, events)
+        raw.executemany(_UNUSED, events)
+    return old
+
+
+def erase(writer: Writer, account: AccountId, limit: int) -> int:
+    """Delete what an account said, at most so many messages; the index forgets them at ``purge``."""
+    no = writer.names.find(account)
+    if no is None:
+        return 0
+    with writer.transaction() as raw:
+        thread, seq = writer.erased.get(no, (0, 0))
+        rows: list[tuple[object, ...]] = []
+        for (own,) in raw.execute(_OWN_THREADS, (no, thread)).fetchall():
+            rows += raw.execute(_OWN, (own, seq if own == thread else 0, no, limit - len(rows))).fetchall()
+            if len(rows) == limit:
+                break
+        if rows:
+            writer.index.remove(rows)
+            records = [(MESSAGES.record(row[:-1], writer.names.ids), row[-1]) for row in rows]  # type: ignore[arg-type]  # as read
+            raw.executemany(_ERASE, [(_crc_without_content(writer, one), no) for one, no in records])
+            raw.execute(_SET_UNCLEAN, (1,))
+    if len(rows) == limit:
+        writer.erased[no] = (int(str(rows[-1][0])), int(str(rows[-1][_SEQ_PLACE])))
+    else:
+        writer.erased.pop(no, None)
+    return len(rows)
+
+
+def _crc_without_content(writer: Writer, message: Message) -> object:
+    return MESSAGES.row(replace(message, content=None, salt=None), writer.names.numbers)[-1]
+
+
+def is_unclean(writer: Writer) -> bool:
+    """Say whether words of erased messages may be left in the index or the log."""
+    return bool(writer.raw.execute(_UNCLEAN).fetchone()[0])
+
+
+def purge(writer: Writer, pages: int) -> bool:
+    """Rewrite a piece of the index without what was erased; tell whether more is left."""
+    with writer.transaction():
+        return writer.index.merge(pages)
+
+
+def truncate_log(writer: Writer) -> None:
+    """Move all into the database file and empty the log.
+
+    Raises:
+        Unavailable: If a reader kept it from that for five seconds; try again.
+    """
+    with writer.transaction() as raw:
+        raw.execute(_SET_UNCLEAN, (0,))
+    raw = writer.raw
+    raw.execute("PRAGMA busy_timeout = 5000")
+    busy = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    raw.execute("PRAGMA busy_timeout = 0")
+    if busy:
+        with writer.transaction():
+            raw.execute(_SET_UNCLEAN, (1,))
+        raise Unavailable("A reader keeps the store from emptying its log; try again.")
