@@ -6,12 +6,13 @@ all or nothing by nature. It is a shared store: it checks what a batch read.
 # ruff: noqa: D102 -- the port's docstrings bind its engines, which do not repeat them
 
 import asyncio
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from time import time
-from unicodedata import combining, normalize
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -34,8 +35,11 @@ from bridge.errors import Stale, Unavailable
 from bridge.ids import AccountId, Position, ThreadId
 from bridge.store.base import Audited, Batch, Entry, Head, Imported, Page, Problem, Progress, Tally
 from bridge.store.tables import KINDS, Journal, Tables, problems_of
+from bridge.store.words import Term, document, sought
 from bridge.wire.events import JournalEvent
 from bridge.wire.values import Folder, TieKind
+
+_SEPARATORS: Final = re.compile(r"[^0-9A-Za-z\x80-\U0010ffff]+")  # where every index parts a document
 
 
 def _milliseconds() -> int:
@@ -60,9 +64,14 @@ def _is_tied(tie: Tie, kind: TieKind) -> bool:
             return tie.restricts
 
 
-def _tokens(text: str) -> tuple[str, ...]:
-    plain = "".join(c for c in normalize("NFKD", text).casefold() if not combining(c))
-    return tuple("".join(c if c.isalnum() else " " for c in plain).split())
+def _indexed(message: Message) -> str:
+    """Give a message's tokens, each between spaces."""
+    text = None if message.content is None else unpack(message.content).text
+    return f" {_SEPARATORS.sub(' ', document(text or ''))} "
+
+
+def _as_indexed(term: Term) -> str:
+    return f" {' '.join(term.tokens)}{'' if term.begins else ' '}"
 
 
 class _Copy(Struct):
@@ -84,7 +93,7 @@ class MemoryStore:
         self.epoch = epoch
         self._state: Tables | None = kept
         self._clock = clock
-        self._words: dict[int, tuple[str, ...]] = {}
+        self._words: dict[int, str] = {}
 
     @classmethod
     async def open(cls, *, clock: Callable[[], int] = _milliseconds) -> "MemoryStore":
@@ -185,23 +194,18 @@ class MemoryStore:
             if member.folder is not Folder.NONE and thread in (None, name)
         }
         newest = len(kept.said) if before is None else min(before - 1, len(kept.said))
+        terms = [_as_indexed(term) for term in sought(text)]
         found = (
             (place, kept.said[place - 1])
-            for place in range(newest, 0, -1)
-            if kept.said[place - 1].thread in shown and self._holds(place, kept.said[place - 1], text)
+            for place in range(newest if terms else 0, 0, -1)
+            if kept.said[place - 1].thread in shown and self._holds(place, terms)
         )
         return list(islice(found, limit))
 
-    def _holds(self, place: int, message: Message, text: str) -> bool:
-        if message.content is None:
-            return False
+    def _holds(self, place: int, terms: Sequence[str]) -> bool:
         if place not in self._words:
-            self._words[place] = _tokens(unpack(message.content).text or "")
-        words, wanted = self._words[place], _tokens(text)
-        return bool(wanted) and all(
-            any(word == sought or (sought is wanted[-1] and word.startswith(sought)) for word in words)
-            for sought in wanted
-        )
+            self._words[place] = _indexed(self._kept.said[place - 1])
+        return all(term in self._words[place] for term in terms)
 
     async def threads(
         self, accounts: Collection[AccountId], folder: Folder, *, after: Page | None = None, limit: int
