@@ -202,7 +202,8 @@ class Model:
         for own, other, seat in self._seats():
             if own in self.persons[by] and other in self.persons[of]:
                 seat.covered = False
-                seat.acceptance_seen = seat.acceptance_seen or seat.consent == "accepted"
+                if seat.consent == "accepted" and (own, other) not in self.opened:
+                    seat.acceptance_seen = True
 
     def _lift(self, marks: set[tuple[str, str]], by: str, of: str) -> None:
         marks -= {(x, y) for x in self.persons[by] for y in self.persons[of]}

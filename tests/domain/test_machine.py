@@ -1,0 +1,257 @@
+"""Whatever people do, in whatever order, the rules and a small model written another way agree."""
+
+from collections.abc import Callable
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from bridge.domain.model import Account, Decision, Thread
+from bridge.domain.routing import decide_route, route
+from bridge.errors import BridgeError
+from bridge.ids import AccountId, thread_of_pair
+from bridge.wire.commands import UploadContacts
+from bridge.wire.values import AccountState, Consent
+from tests.domain.reference.categories import DEFAULTS
+from tests.domain.reference.model import Model, Refused
+from tests.domain.world import World, accounts_named, phone_of
+
+NETWORKS = {"ann": "direct", "bob": "direct", "eve": "direct", "annm": "messenger", "bobm": "messenger"}
+COUPLES = [("ann", "bob"), ("annm", "bob"), ("ann", "bobm"), ("annm", "bobm")]
+DAY_MS = 86_400_000
+
+names = st.sampled_from(sorted(NETWORKS))
+# Whose turn it is: mostly the couple's, either way round, so that things meet.
+turns = st.sampled_from(
+    ["there", "there", "there", "back", "back", "there twin", "twin there", "twins", "other", "else"]
+)
+categories = st.sampled_from(sorted({name for network in DEFAULTS.values() for name in network}))
+
+
+def twin_of(name: str) -> str:
+    """Name the account on the other network that belongs to the same human."""
+    return name[:3] if name.endswith("m") else f"{name}m"
+
+
+def _refused(act: Callable[[], object]) -> str | None:
+    """Do it; give the code if it was refused."""
+    try:
+        act()
+    except (BridgeError, Refused) as refusal:
+        return refusal.code
+    return None
+
+
+class People(RuleBasedStateMachine):
+    """Five accounts of three people who do to each other what people do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world, self.model = World(), Model()
+        self.couple = self.last = ("ann", "bob")
+        for name, network in NETWORKS.items():
+            self.world.join(name, network, phone=phone_of(name))
+            self.model.add_account(name, network)
+
+    def _both(self, world: Callable[[], object], model: Callable[[], object]) -> None:
+        """Do the same in both; either both refuse it or neither does."""
+        assert (_refused(world) is None) == (_refused(model) is None)
+
+    def _pair(self, turn: str) -> tuple[str, str]:
+        one, other = self.couple
+        return {
+            "there": (one, other),
+            "back": (other, one),
+            "there twin": (one, twin_of(other)),
+            "twin there": (twin_of(one), other),
+            "twins": (twin_of(one), twin_of(other)),
+            "other": (twin_of(other), one),
+            "else": ("eve", other),
+        }[turn]
+
+    @initialize(
+        couple=st.sampled_from(COUPLES), linked=st.sets(st.sampled_from(["ann", "bob"])), graph=st.booleans()
+    )
+    def begin(self, couple: tuple[str, str], linked: set[str], graph: bool) -> None:
+        self.couple = self.last = couple
+        for name in sorted(linked):
+            self.link_with_the_own_twin_and_upgrade(name)
+        if graph:
+            self.tie("there", "follow", True)
+            self.tie("twins", "friend", True)
+
+    # --- accounts, persons, links
+
+    @rule(turn=turns)
+    def link(self, turn: str) -> None:
+        pair = self._pair(turn)
+        self._both(lambda: self.world.link(*pair), lambda: self.model.link(*pair))
+
+    @rule(name=st.sampled_from(["ann", "annm", "bob", "bobm"]))
+    def link_with_the_own_twin_and_upgrade(self, name: str) -> None:
+        one, two = name[:3], f"{name[:3]}m"
+        self._both(lambda: self.world.link(one, two), lambda: self.model.link(one, two))
+        self._both(lambda: self.world.upgrade(one), lambda: self.model.upgrade(one))
+
+    @rule(name=names)
+    def unlink(self, name: str) -> None:
+        if len(self.model.persons[name]) > 1:
+            self.world.unlink(name)
+            self.model.unlink(name)
+
+    @rule(name=st.sampled_from(["ann", "bob", "eve"]))
+    def upgrade(self, name: str) -> None:
+        self._both(lambda: self.world.upgrade(name), lambda: self.model.upgrade(name))
+
+    @rule(name=names)
+    def leave_hybrid(self, name: str) -> None:
+        self._both(lambda: self.world.leave(name), lambda: self.model.leave_hybrid(name))
+
+    @rule(name=names, state=st.sampled_from(["active", "active", "deactivated"]))
+    def come_and_go(self, name: str, state: str) -> None:
+        self.world.change(name, state=AccountState(state))
+        self.model.set_state(name, state)
+
+    # --- settings and ties
+
+    @rule(name=names, category=categories, outcome=st.sampled_from(["none", "inbox", "requests", "none"]))
+    def set_control(self, name: str, category: str, outcome: str) -> None:
+        self._both(
+            lambda: self.world.set_controls(name, None, **{category: outcome}),
+            lambda: self.model.set_control(name, category, outcome),
+        )
+
+    @rule(name=names, keep=st.booleans())
+    def set_keep_connected(self, name: str, keep: bool) -> None:
+        self._both(
+            lambda: self.world.set_controls(name, keep=keep),
+            lambda: self.model.set_keep_connected(name, keep),
+        )
+
+    @rule(
+        turn=turns,
+        kind=st.sampled_from(["block", "restrict", "restrict", "follow", "friend"]),
+        on=st.booleans(),
+    )
+    def tie(self, turn: str, kind: str, on: bool) -> None:
+        pair = self._pair(turn)
+        self.last = pair
+        if pair[1] in self.model.persons[pair[0]] and not on:
+            return
+        acts = {
+            ("block", True): self.model.block,
+            ("block", False): self.model.unblock,
+            ("restrict", True): self.model.restrict,
+            ("restrict", False): self.model.unrestrict,
+            ("follow", True): self.model.follow,
+            ("follow", False): self.model.unfollow,
+            ("friend", True): self.model.befriend,
+            ("friend", False): self.model.unfriend,
+        }
+        at_home = {"follow": "direct", "friend": "messenger"}.get(kind)
+        if at_home is not None and {NETWORKS[pair[0]], NETWORKS[pair[1]]} != {at_home}:
+            assert _refused(lambda: self.world.set_tie(kind, *pair, on)) is not None
+        elif kind == "friend" and on:
+            self._both(lambda: self.world.befriend(*pair), lambda: self.model.befriend(*pair))
+        else:
+            self._both(lambda: self.world.set_tie(kind, *pair, on), lambda: acts[kind, on](*pair))
+
+    @rule(turn=turns)
+    def put_into_contacts(self, turn: str) -> None:
+        pair = self._pair(turn)
+        self.last = pair
+        owner, other = pair
+        self.model.add_contact(owner, other)
+        known = tuple(phone_of(b) for a, b in sorted(self.model.contacts) if a == owner)
+        self.world.now += DAY_MS
+        self.world.run(owner, UploadContacts(as_=AccountId(f"a{owner}"), phones=known))
+
+    # --- writing and answering
+
+    @rule(turn=turns, spam=st.booleans())
+    def send(self, turn: str, spam: bool) -> None:
+        pair = self._pair(turn)
+        self.last = pair
+        sender, receiver = pair
+        if self.world.account(sender).suspected is not spam:
+            self.world.change(sender, suspected=spam)
+        if receiver not in self.model.persons[sender]:
+            self.model.open(sender, receiver)
+            told = self.world.sent(sender, receiver)
+        else:
+            told = _refused(lambda: self.world.send(sender, receiver)) or "ok"
+        assert told == self.model.send(sender, receiver, spam=spam).sender_class
+
+    @rule(turn=turns)
+    def reply(self, turn: str) -> None:
+        pair = self._pair(turn)
+        if self.world.tip(*pair):
+            self.send(turn, spam=False)
+
+    @rule(turn=turns)
+    def accept(self, turn: str) -> None:
+        pair = self._pair(turn)
+        self._answer(pair, lambda: self.world.accept(*pair), lambda: self.model.accept(*pair))
+
+    @rule(turn=turns, hide=st.booleans())
+    def decline(self, turn: str, hide: bool) -> None:
+        pair = self._pair(turn)
+        self._answer(
+            pair, lambda: self.world.decline(*pair, hide=hide), lambda: self.model.decline(*pair, hide=hide)
+        )
+
+    def _answer(
+        self, pair: tuple[str, str], world: Callable[[], object], model: Callable[[], object]
+    ) -> None:
+        self.last = pair
+        waits = self.world.side(*pair).consent is Consent.PENDING
+        assert (_refused(model) is None) == waits
+        if waits:
+            world()
+
+    @rule(turn=turns)
+    def archive(self, turn: str) -> None:
+        pair = self._pair(turn)
+        if self.world.tip(*pair) and self.world.side(*pair).folder != "archived":
+            self._both(lambda: self.world.archive(*pair), lambda: self.model.archive(*pair))
+
+    # --- what must be the same
+
+    @invariant()
+    def the_same_threads_lie_in_the_same_folders(self) -> None:
+        said = {thread.members for thread in self.world.all(Thread) if thread.tip}
+        assert said == {tuple(sorted(accounts_named(*pair))) for pair in self.model.threads}
+        for pair in self.model.threads:
+            for owner in pair:
+                (other,) = pair - {owner}
+                folder = str(self.world.side(owner, other).folder)
+                assert ("nowhere" if folder == "none" else folder) == self.model.folder(owner, other)
+
+    @invariant()
+    def the_same_accounts_take_part_across_the_networks(self) -> None:
+        hybrids = {account.handle: str(account.hybrid) for account in self.world.all(Account)}
+        assert hybrids == {name: account.hybrid for name, account in self.model.accounts.items()}
+
+    @invariant()
+    def the_next_message_is_decided_by_the_same_rule(self) -> None:
+        for sender, receiver in (self.last, self.last[::-1]):
+            decision = _next_decision(self.world, *accounts_named(sender, receiver))
+            spam = self.world.account(sender).suspected
+            assert (decision.outcome, decision.rule) == self.model.judge(sender, receiver, spam=spam)
+
+
+def _next_decision(world: World, sender: AccountId, receiver: AccountId) -> Decision:
+    def decided() -> Decision:
+        side = world.facts.find_member(thread_of_pair(sender, receiver), receiver)
+        return decide_route(route(world.facts, world.policy, sender, receiver, side))
+
+    decision: Decision = world.look(decided)
+    return decision
+
+
+TestPeople = People.TestCase
+TestPeople.settings = settings(
+    max_examples=1_000,
+    stateful_step_count=30,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
