@@ -33,8 +33,8 @@ from bridge.domain.model import (
 )
 from bridge.errors import Stale, Unavailable
 from bridge.ids import AccountId, Position, ThreadId
-from bridge.store.base import Audited, Batch, Entry, Head, Imported, Page, Problem, Progress, Tally
-from bridge.store.tables import KINDS, Journal, Tables, problems_of
+from bridge.store.base import Audited, Batch, Entry, Head, Imported, Page, Progress, Tally
+from bridge.store.tables import KINDS, Journal, Tables, problems_of, strays_of
 from bridge.store.words import Term, document, sought
 from bridge.wire.events import JournalEvent
 from bridge.wire.values import Folder, TieKind
@@ -300,7 +300,7 @@ class MemoryStore:
     async def audit(self, progress: Progress | None = None) -> Audited:
         kept = self._kept
         names = kept.names()
-        problems: list[Problem] = []
+        problems = list(strays_of(kept))
         for done, name in enumerate(names, 1):
             problems.extend(problems_of(kept, name))
             if progress is not None:

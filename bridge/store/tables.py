@@ -1,6 +1,6 @@
 """What a store in memory keeps: records, messages and journals, with the indexes and answers over them."""
 
-from bisect import insort
+from bisect import bisect_right, insort
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Final, TypeVar, get_args
@@ -26,6 +26,7 @@ from bridge.domain.model import (
     AuditLine,
     Member,
     Message,
+    Person,
     StoredRecord,
     Thread,
     ThreadKind,
@@ -120,7 +121,7 @@ class Tables:
     def names(self) -> list[ThreadId]:
         """Name all threads, also those of which only messages or only the record is there, in order."""
         records = (thread.id for thread in self.table(Thread).values())
-        return sorted({*records, *self.seqs})
+        return sorted({*records, *self.seqs, *self.members})
 
     def answer(self, key: Key) -> object:
         """Answer a key: a record, a message or a question."""
@@ -212,24 +213,38 @@ def _arrivals(tables: Tables, account: AccountId, since: int) -> tuple[Arrived, 
 def problems_of(tables: Tables, name: ThreadId) -> Iterator[Problem]:
     """Yield what contradicts itself in a thread: its seqs, digests, chain, tip and counts."""
     thread = tables.table(Thread).get(name)
-    link, sent = first_link(name), Counter[AccountId]()
-    for expected, seq in enumerate(tables.seqs.get(name, ()), 1):
-        message = tables.said[tables.places[name, seq] - 1]
-        if seq != expected:
-            yield Problem("seq", f"{name}/{seq}", f"expected seq {expected}")
+    said = [tables.said[tables.places[name, seq] - 1] for seq in tables.seqs.get(name, ())]
+    link = first_link(name)
+    for expected, message in enumerate(said, 1):
+        where = f"{name}/{message.seq}"
+        if message.seq != expected:
+            yield Problem("seq", where, f"expected seq {expected}")
         if message.content is not None and digest_of(message.salt or b"", message.content) != message.digest:
-            yield Problem("digest", f"{name}/{seq}", "the content does not match its digest")
-        link = next_link(link, name, seq, message.sender, message.digest)
+            yield Problem("digest", where, "the content does not match its digest")
+        link = next_link(link, name, message.seq, message.sender, message.digest)
         if link != message.link:
-            yield Problem("link", f"{name}/{seq}", "the chain does not lead here")
+            yield Problem("link", where, "the chain does not lead here")
             link = message.link
-        sent[message.sender] += 1
-    if thread is None or (thread.tip, thread.link) != (sent.total(), link):
-        yield Problem("tip", name, f"expected tip {sent.total()}, link {link.hex()}")
+    if thread is None or (thread.tip, thread.link) != (len(said), link):
+        yield Problem("tip", name, f"expected tip {len(said)}, link {link.hex()}")
     for account, member in tables.members.get(name, {}).items():
-        if member.sent != sent[account]:
-            yield Problem("sent", f"{name}/{account}", f"expected {sent[account]} messages sent")
-        if member.read_sent != _answer(tables, OwnUpto(name, account, member.read)):
-            yield Problem(
-                "read_sent", f"{name}/{account}", "the own messages at or before the receipt are others"
-            )
+        where, own = f"{name}/{account}", [message.seq for message in said if message.sender == account]
+        if member.sent != len(own):
+            yield Problem("sent", where, f"expected {len(own)} messages sent")
+        if member.read_sent != bisect_right(own, member.read):
+            yield Problem("read_sent", where, "expected as many as its own messages at or before the receipt")
+        if max(member.read, member.delivered) > len(said):
+            yield Problem("receipt", where, f"expected at most {len(said)}")
+
+
+def strays_of(tables: Tables) -> Iterator[Problem]:
+    """Yield what refers to nothing: verdicts on messages not there, accounts that no person knows."""
+    for verdict in tables.table(Verdict).values():
+        message = tables.message(verdict.thread, verdict.seq)
+        if verdict.code == "ok" and verdict.seq and (message is None or message.sender != verdict.account):
+            where = f"verdict {verdict.token!r} of {verdict.account}"
+            yield Problem("verdict", where, "the message that it speaks of is not there")
+    for account in tables.table(Account).values():
+        person = tables.table(Person).get(account.person)
+        if person is None or account.id not in person.accounts:
+            yield Problem("person", f"account {account.id}", f"its person {account.person} does not know it")

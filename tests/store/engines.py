@@ -7,6 +7,8 @@ from typing import Final, Protocol
 
 from bridge.store.base import Store
 from bridge.store.memory import MemoryStore
+from bridge.store.sqlite import SqliteStore
+from bridge.store.sqlite.copies import restore
 
 Clock = Callable[[], int]
 """Milliseconds since 1970."""
@@ -52,7 +54,20 @@ class Memory:
         return await MemoryStore.restored(str(backup))
 
 
-ENGINES: Final[Mapping[str, Engine]] = {"memory": Memory()}
+class Sqlite:
+    """In one file."""
+
+    lasts = True
+
+    async def open(self, folder: Path, clock: Clock) -> Store:
+        return await SqliteStore.open(folder / FILE, clock=clock)
+
+    async def restored(self, backup: Path, folder: Path) -> Store:
+        await restore(backup, folder / FILE)
+        return await SqliteStore.open(folder / FILE)
+
+
+ENGINES: Final[Mapping[str, Engine]] = {"memory": Memory(), "sqlite": Sqlite()}
 
 
 @asynccontextmanager

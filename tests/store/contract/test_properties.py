@@ -157,7 +157,7 @@ async def care_for(store: Store, world: World, upkeep: str) -> int | None:
 
 
 @each_engine
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES // 2)
 @given(steps=moves(), trims=st.booleans())
 async def test_a_restored_backup_gives_the_same_answers(
     name: str, tmp_path_factory: Folders, steps: list[Move], trims: bool

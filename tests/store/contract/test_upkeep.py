@@ -27,6 +27,7 @@ from tests.builders import (
     make_pair_thread,
     make_people,
     make_segment,
+    make_verdict,
 )
 from tests.store.engines import ENGINES, Clockwork, Engine, closing
 
@@ -119,7 +120,9 @@ async def test_an_audit_finds_a_thread_that_stands_elsewhere(store: Store, chang
     assert [problem.where for problem in (await store.audit()).problems if talk.id in problem.where]
 
 
-@pytest.mark.parametrize("change", [{"sent": 1}, {"read_sent": 2}])
+@pytest.mark.parametrize(
+    "change", [{"sent": 1}, {"read_sent": 2}, {"read": 4, "read_sent": 3}, {"delivered": 4}]
+)
 async def test_an_audit_finds_counts_that_are_wrong(store: Store, change: dict[str, object]) -> None:
     talk = make_pair_thread()
     for number in range(3):
@@ -127,6 +130,20 @@ async def test_an_audit_finds_counts_that_are_wrong(store: Store, change: dict[s
     await keep(store, *make_people(), *talk.kept, replace(talk.sides[ANA], **change))
 
     assert [problem.where for problem in (await store.audit()).problems if talk.id in problem.where]
+
+
+async def test_an_audit_finds_what_refers_to_nothing(store: Store) -> None:
+    talk = make_pair_thread()
+    talk.say(ANA, "kept")
+    await keep(store, *make_people(ANA, BEN), *talk.kept, make_account(CYD))
+    await keep(store, make_verdict(ANA, "k1", thread=talk.id, seq=1))
+    await keep(
+        store, make_verdict(ANA, "k2", thread=talk.id, seq=2), make_verdict(BEN, "k3", thread=talk.id, seq=1)
+    )
+
+    problems = (await store.audit()).problems
+
+    assert sorted(problem.kind for problem in problems) == ["person", "verdict", "verdict"]
 
 
 # --- trim
