@@ -7,12 +7,12 @@ punctuation; no Unicode tables but Python's take part.
 """
 
 from typing import Final, NamedTuple
-from unicodedata import combining, normalize
+from unicodedata import normalize
 
 import regex
 
 BREAK: Final = "\ue000"
-"""Stands between two runs of signs, so that no run is found across them; never sought."""
+"""Stands behind each run of signs, so that no run is found across two; never sought."""
 
 MOST_TOKENS: Final = 200
 """How much of what is sought is looked at; whoever pastes a page finds it by its beginning."""
@@ -20,13 +20,17 @@ MOST_TOKENS: Final = 200
 _SIGNS: Final = (
     r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー々〆"
 )
+_SYMBOLS: Final = r"\p{So}\p{Sc}\p{Sm}--[\x00-\x7f]"
+_LETTERS: Final = r"\p{L}\p{N}\p{M}"
+_RUN: Final = regex.compile(rf"[{_SIGNS}]+|[\p{{So}}\p{{Sc}}\p{{Sm}}]+")  # ASCII ones part words in any case
 _PIECE: Final = regex.compile(
-    rf"(?P<word>[[\p{{L}}\p{{N}}\p{{M}}]--[{_SIGNS}]--[\p{{Variation_Selector}}]]+)"
-    rf"|(?P<run>[{_SIGNS}]+|[\p{{So}}\p{{Sc}}\p{{Sm}}]+)",
-    regex.VERSION1,
+    rf"(?P<word>[[{_LETTERS}]--[{_SIGNS}]]+)|(?P<run>[{_SIGNS}]+|[{_SYMBOLS}]+)", regex.VERSION1
 )
-_JOINERS: Final = str.maketrans("", "", "\u200d\ufe0e\ufe0f\u20e3🏻🏼🏽🏾🏿")  # an emoji is found in any tone
-_VOICED: Final = ("\u3099", "\u309a")  # part of the sign: か is not が
+_NOISE: Final = regex.compile(rf"[^\x00-\x7f{_LETTERS}\p{{So}}\p{{Sc}}\p{{Sm}}]+")
+# Accents go, but not what tells が from か; an emoji is found in any tone, and a family by its members.
+_ACCENTS: Final = regex.compile(
+    r"[\P{ccc=0}--[\u3099\u309a]]+|[\u200d\ufe0e\ufe0f\u20e3🏻🏼🏽🏾🏿]+", regex.VERSION1
+)
 
 
 class Term(NamedTuple):
@@ -45,9 +49,7 @@ def fold(text: str) -> str:
     """Give the form in which texts are compared."""
     if text.isascii():
         return text.lower()
-    apart = normalize("NFKD", text.translate(_JOINERS)).casefold()
-    plain = "".join(sign for sign in apart if not combining(sign) or sign in _VOICED)
-    return normalize("NFC", normalize("NFKC", plain).casefold())
+    return normalize("NFC", _ACCENTS.sub("", normalize("NFKD", text).casefold()))
 
 
 def document(text: str) -> str:
@@ -55,18 +57,11 @@ def document(text: str) -> str:
     folded = fold(text)
     if folded.isascii():
         return folded
-    pieces: list[str] = []
-    after_run = False
-    for found in _PIECE.finditer(folded):
-        run = found["run"]
-        if run is None:
-            pieces.append(found["word"])
-        else:
-            if after_run:
-                pieces.append(BREAK)
-            pieces.extend(run)
-        after_run = run is not None
-    return " ".join(pieces)
+    return _RUN.sub(_apart, _NOISE.sub(" ", folded))
+
+
+def _apart(run: regex.Match[str]) -> str:
+    return f" {' '.join(run[0])} {BREAK} "
 
 
 def sought(text: str) -> tuple[Term, ...]:

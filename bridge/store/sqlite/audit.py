@@ -57,11 +57,6 @@ _VERDICTS: Final = f"""
     WHERE (account, token) > (?, ?) ORDER BY account, token LIMIT ?"""
 _EVENTS: Final = "SELECT id, body, crc FROM events WHERE id > ? ORDER BY id LIMIT ?"
 _NAMES: Final = "SELECT no, id, crc FROM names WHERE no > ? ORDER BY no LIMIT ?"
-_LONE_FRIENDS: Final = """
-    SELECT owner, other FROM ties WHERE friend = 1 AND NOT EXISTS (
-        SELECT 1 FROM ties AS back
-        WHERE back.owner = ties.other AND back.other = ties.owner AND back.friend = 1
-    )"""
 _STRAYS: Final = {
     "members": "SELECT count(*) FROM members WHERE NOT EXISTS (SELECT 1 FROM threads WHERE id = thread)",
     "shelves": """
@@ -259,8 +254,6 @@ class Inspector:
                     self._check(row, table.name, f"{table.name}/{row[0]}")
         for account in self._whole(raw, ACCOUNTS):
             self._person(raw, account)
-        for owner, other in raw.execute(_LONE_FRIENDS):
-            self._found("tie", f"{owner}/{other}", "a friendship is kept on one side only")
         for table_name, query in _STRAYS.items():
             (strays,) = raw.execute(query).fetchone()
             if strays:

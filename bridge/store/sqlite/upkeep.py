@@ -3,16 +3,14 @@
 import sqlite3
 from collections.abc import Collection, Sequence
 from itertools import chain
-from typing import Final, NamedTuple
-
-from msgspec.structs import replace
+from typing import Any, Final, NamedTuple
 
 from bridge.domain.facts import Key, key_of
-from bridge.domain.model import AuditLine, Message, StoredRecord, Thread
+from bridge.domain.model import AuditLine, StoredRecord, Thread
 from bridge.errors import Unavailable
 from bridge.ids import AccountId
 from bridge.store.base import Imported
-from bridge.store.rows import AUDIT, MESSAGES, THREADS
+from bridge.store.rows import AUDIT, MESSAGES, THREADS, Row, check, seal
 from bridge.store.sqlite.commit import INSERT_MESSAGE, Writer
 from bridge.store.sqlite.journal import NEWEST, ref_of
 from bridge.store.sqlite.statements import GET, INSERT, selected
@@ -40,7 +38,7 @@ _ERASE: Final = "UPDATE messages SET content = NULL, salt = NULL, crc = ? WHERE 
 _SET_UNCLEAN: Final = "UPDATE marks SET value = ? WHERE name = 'unclean'"
 _UNCLEAN: Final = "SELECT value FROM marks WHERE name = 'unclean'"
 
-_SEQ_PLACE: Final = MESSAGES.fields.index("seq")
+_THREAD, _SEQ, _CONTENT, _SALT = map(MESSAGES.fields.index, ("thread", "seq", "content", "salt"))
 
 
 def put_history(writer: Writer, pieces: Sequence[Imported], records: Collection[StoredRecord]) -> None:
@@ -123,25 +121,25 @@ def erase(writer: Writer, account: AccountId, limit: int) -> int:
         return 0
     with writer.transaction() as raw:
         thread, seq = writer.erased.get(no, (0, 0))
-        rows: list[tuple[object, ...]] = []
+        rows: list[Any] = []
         for (own,) in raw.execute(_OWN_THREADS, (no, thread)).fetchall():
             rows += raw.execute(_OWN, (own, seq if own == thread else 0, no, limit - len(rows))).fetchall()
             if len(rows) == limit:
                 break
         if rows:
-            writer.index.remove(rows)
-            records = [(MESSAGES.record(row[:-1], writer.names.ids), row[-1]) for row in rows]  # type: ignore[arg-type]  # as read
-            raw.executemany(_ERASE, [(_crc_without_content(writer, one), no) for one, no in records])
+            writer.index.remove([(row[-1], row[_THREAD], row[_CONTENT]) for row in rows])
+            raw.executemany(_ERASE, [(_seal_without_content(row[:-1]), row[-1]) for row in rows])
             raw.execute(_SET_UNCLEAN, (1,))
     if len(rows) == limit:
-        writer.erased[no] = (int(str(rows[-1][0])), int(str(rows[-1][_SEQ_PLACE])))
+        writer.erased[no] = (rows[-1][_THREAD], rows[-1][_SEQ])
     else:
         writer.erased.pop(no, None)
     return len(rows)
 
 
-def _crc_without_content(writer: Writer, message: Message) -> object:
-    return MESSAGES.row(replace(message, content=None, salt=None), writer.names.numbers)[-1]
+def _seal_without_content(row: Row) -> int:
+    check(row, MESSAGES.name)
+    return seal([None if place in (_CONTENT, _SALT) else value for place, value in enumerate(row[:-1])])
 
 
 def is_unclean(writer: Writer) -> bool:
