@@ -35,8 +35,13 @@ from bridge.store.base import Batch, Page, Store, Told
 from bridge.wire.events import ControlsChanged, Delivered
 from bridge.wire.values import Consent, Folder, Hybrid, Network, OutcomeOf, TieKind
 from tests.builders import (
+    ANA,
+    BEN,
+    CYD,
     PEOPLE,
     Talk,
+    keep,
+    keep_told,
     make_account,
     make_batch,
     make_device,
@@ -226,6 +231,19 @@ def split(changes: Sequence[Change], cuts: Iterable[int]) -> list[Batch]:
     """Cut a list of changes into batches."""
     edges = sorted({0, len(changes), *(cut % (len(changes) + 1) for cut in cuts)})
     return [batch_of(changes[start:end]) for start, end in pairwise(edges)]
+
+
+async def keep_talks(store: Store) -> list[Talk]:
+    """Keep a pair's thread with five messages, a segment with two and an empty group, all told."""
+    pair = make_pair_thread()
+    segment, group = make_segment(pair), make_group(ANA, BEN, CYD)
+    await keep(store, *make_people(), *group.kept)
+    for number in range(5):
+        await keep_told(store, pair, pair.say((ANA, BEN)[number % 2], f"canary {number}"))
+    for text in ("older", "old"):
+        segment.say(ANA, text, decision=None)
+    await store.put_history([segment.piece()], ())
+    return [pair, segment, group]
 
 
 async def picture_of(store: Store, world: World) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from bridge.domain.facts import Facts, HandleOwner, Key
 from bridge.domain.model import (
@@ -26,7 +27,8 @@ from bridge.domain.model import (
 )
 from bridge.domain.networks import handle_key
 from bridge.store.base import Store
-from tests.builders import ANA, PEOPLE, make_people
+from bridge.store.words import sought
+from tests.builders import ANA, BEN, PEOPLE, keep, make_pair_thread, make_people
 from tests.store.engines import ENGINES, Clockwork, closing
 from tests.store.world import FAR, KINDS, Move, World, batch_of, moves, picture_of, split
 
@@ -143,6 +145,42 @@ async def test_engines_agree_at_every_step_of_a_long_life(
             assert await one.commit(batch) == await other.commit(batch)
             assert await picture_of(one, world) == await picture_of(other, world)
         assert (await other.audit()).problems == ()
+
+
+signs = st.sampled_from(
+    [*"aAbBzéÉßıİ日本語ｶﾞガー한국ไทยΣσς٣①½ﬁ㍍👍🏽❤🇩🇪", "\ufe0f", "\u200d", "\u0301", *" \n_-'\"*.,:()^@"]
+)
+texts = st.text(signs, max_size=12) | st.text(max_size=6)
+
+
+@beside_memory
+@settings(max_examples=EXAMPLES * 2)
+@given(said=st.lists(texts, min_size=1, max_size=8), data=st.data())
+async def test_engines_find_the_same_whatever_is_said_and_sought(
+    name: str, tmp_path_factory: Folders, said: list[str], data: st.DataObject
+) -> None:
+    talk = make_pair_thread()
+    for text in said:
+        talk.say(ANA, text)
+
+    async with opened("memory", tmp_path_factory) as one, opened(name, tmp_path_factory) as other:
+        for store in (one, other):
+            await keep(store, *make_people(ANA, BEN), *talk.kept)
+        for seq, text in enumerate(said, 1):
+            found = await found_in(one, text)
+            assert (seq in found) == bool(sought(text))
+            assert await found_in(other, text) == found
+        for text in data.draw(st.lists(texts | parts_of(said), max_size=12)):
+            assert await found_in(one, text) == await found_in(other, text)
+
+
+def parts_of(said: list[str]) -> SearchStrategy[str]:
+    where = st.integers(0, 12)
+    return st.builds(lambda text, start, end: text[start:end], st.sampled_from(said), where, where)
+
+
+async def found_in(store: Store, text: str) -> list[int]:
+    return [message.seq for _, message in await store.search([BEN], text, limit=99)]
 
 
 async def care_for(store: Store, world: World, upkeep: str) -> int | None:
