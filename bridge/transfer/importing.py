@@ -1,19 +1,172 @@
-"""An archive into the store."""
+"""An archive into the store: its owner, lists, threads; then who of the others is an account here.
 
-from collections.abc import Sequence
+Whatever live people may touch goes through the desk, decided upon fresh facts
+and all or nothing. The bulk, threads that nobody sees before they are whole,
+goes straight into the store, piece by piece; a killed import goes on where it
+was. No journal is written: each commit that shows something raises the
+owner's epoch, so that clients take a snapshot.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from bridge.archive.reader import Archive, open_archive
+from bridge.domain.model import Account, Member, Thread
+from bridge.domain.outcome import Outcome, Scene
+from bridge.domain.policy import Policy
+from bridge.ids import AccountId, ThreadId
 from bridge.store.base import Store
+from bridge.transfer import edges, links
+from bridge.transfer.desk import StoreDesk
+from bridge.transfer.history import Chunk, Teller
+from bridge.transfer.ledger import Ledger, write
 from bridge.transfer.model import Desk, ImportOptions, ImportReport, Progress
+from bridge.transfer.owner import Claim, claim_of, make_owner
+from bridge.transfer.reconcile import read_maps, resolve
+from bridge.wire.values import Network
+
+
+def _milliseconds() -> int:
+    return int(time.time() * 1000)
 
 
 async def import_archives(
     store: Store,
     paths: Sequence[Path],
     *,
-    options: ImportOptions = ImportOptions(),
+    options: ImportOptions = ImportOptions(),  # noqa: B008  # a frozen value
     progress: Progress | None = None,
     desk: Desk | None = None,
 ) -> ImportReport:
-    """Import the archive of one person on one network."""
-    raise ImportError("in the making")
+    """Import the archive (all parts of it) of one person on one network.
+
+    May be run again at any time: what is there already is left alone, and an
+    import that was killed goes on.
+
+    Args:
+        store: Where to.
+        paths: ZIP files or folders, all of one archive.
+        options: How.
+        progress: Hears how many bytes of message files are done.
+        desk: The pipeline of a hub that runs on the store; absent: the store has no other writer.
+
+    Raises:
+        ArchiveError: If the archive cannot be used at all; nothing was changed.
+        ImportRefused: If it is unclear whose it is, or ``options`` make no sense; nothing was changed.
+    """
+    if desk is None:
+        desk = StoreDesk(store, Policy(), clock=_milliseconds, chance=os.urandom)
+    archive = await asyncio.to_thread(
+        open_archive, paths, owner_name=options.owner_name or None, limits=options.limits
+    )
+    with archive:
+        claim = await claim_of(store, archive, options)
+        maps = await read_maps(store, Network(claim.network), options.maps)
+        work = _Import(store, desk, archive, claim, options, progress)
+        await (work.look() if options.dry_run else work.run(maps))
+    work.report.archive = archive.report.as_dict()
+    return work.report
+
+
+class _Import:
+    """One import, step by step."""
+
+    def __init__(
+        self,
+        store: Store,
+        desk: Desk,
+        archive: Archive,
+        claim: Claim,
+        options: ImportOptions,
+        progress: Progress | None,
+    ) -> None:
+        self._store, self._desk, self._archive = store, desk, archive
+        self._claim, self._options, self._progress = claim, options, progress
+        known = claim.account
+        self._is_noted = False
+        self.report = ImportReport(
+            network=claim.network,
+            account=known.id if known else "",
+            handle=known.handle if known else claim.as_handle,
+            name=claim.name,
+            created=known is None,
+            dry_run=options.dry_run,
+        )
+
+    async def run(self, maps: dict[str, Account]) -> None:
+        """Do it."""
+        owner = self._claim.account or await make_owner(self._store, self._desk, self._claim, self._options)
+        self.report.account = owner.id
+        ledger = await Ledger.read(self._store, owner.id)
+        if await edges.take_up(self._store, self._desk, self._archive, owner, ledger, self.report):
+            self._is_noted = True
+        await self._threads(owner, ledger)
+        await links.connect(self._store, self._desk, owner, ledger, self._options, self.report)
+        await resolve(self._store, self._desk, owner, ledger, maps, self.report)
+
+    async def look(self) -> None:
+        """Read everything and keep nothing."""
+        owner = self._claim.account
+        account = owner.id if owner else AccountId("")
+        ledger = await Ledger.read(self._store, account) if owner else Ledger(account)
+        edges.count(self._archive, self.report)
+        links.claims(self._archive, self.report)
+        teller = Teller(self._archive, account, await self._standing(account) if owner else {}, ledger)
+        async for chunk in self._chunks(teller):
+            self._count(chunk)
+        self._told(teller)
+
+    async def _standing(self, owner: AccountId) -> dict[ThreadId, tuple[Thread, tuple[Member, ...]]]:
+        return {thread.id: (thread, sides) async for thread, sides in self._store.all_threads(owner)}
+
+    async def _threads(self, owner: Account, ledger: Ledger) -> None:
+        teller = Teller(self._archive, owner.id, await self._standing(owner.id), ledger)
+        async for chunk in self._chunks(teller):
+            self._count(chunk)
+            if chunk.pieces or chunk.records:
+                await self._store.put_history(chunk.pieces, chunk.records)
+            if chunk.done:
+                await self._desk.decide(partial(self._show, owner=owner.id, ledger=ledger, chunk=chunk))
+                self._is_noted = True
+                for talk in chunk.done:
+                    ledger.take(talk.entry())
+        self._told(teller)
+
+    async def _chunks(self, teller: Teller) -> AsyncIterator[Chunk]:
+        """Read in a worker thread, one chunk ahead of whoever keeps them."""
+        telling = teller.chunks()
+        ahead = asyncio.ensure_future(asyncio.to_thread(next, telling, None))
+        try:
+            while (chunk := await ahead) is not None:
+                ahead = asyncio.ensure_future(asyncio.to_thread(next, telling, None))
+                yield chunk
+                if self._progress is not None:
+                    self._progress(chunk.bytes_done, self._archive.message_bytes)
+        finally:
+            await asyncio.wait([ahead])  # the archive is closed next: nobody may be reading it then
+
+    def _show(self, scene: Scene, owner: AccountId, ledger: Ledger, chunk: Chunk) -> Outcome:
+        """Show threads that are whole, where their sections want them, and note them in the ledger."""
+        outcome = Outcome()
+        for talk in chunk.done:
+            outcome.records += talk.sealed(is_new=talk.head.path not in ledger.threads)
+        account = scene.facts.account(owner)
+        write(scene, outcome, owner, account.network, (talk.entry() for talk in chunk.done))
+        outcome.records.append(replace(account, epoch=account.epoch + 1))
+        if not self._is_noted:
+            outcome.audit.append(scene.note("import", owner, "an archive's threads"))
+        return outcome
+
+    def _count(self, chunk: Chunk) -> None:
+        self.report.added += sum(len(piece.messages) for piece in chunk.pieces)
+        self.report.placeholders += sum(isinstance(record, Account) for record in chunk.records)
+
+    def _told(self, teller: Teller) -> None:
+        self.report.threads, self.report.groups = teller.threads, teller.groups
+        self.report.messages = teller.messages

@@ -34,10 +34,10 @@ class ImportOptions(Struct, frozen=True, kw_only=True):
     """How to import.
 
     Attributes:
-        owner: Whose archive it is, as ``network/handle``; absent: what the archive tells. Made if there is none.
+        owner: Whose archive it is, as ``network/handle``; made if absent. Not said: as the archive tells.
         owner_name: The owner's name as it stands in the threads, for an archive that does not tell.
         region: The region of an account that is made.
-        maps: Who is whom by the operator's word: a name in the archive, or a thread's path, to ``network/handle``.
+        maps: Who is whom by the operator's word: a name or a thread's path there, to ``network/handle``.
         trust_links: Whether a link that only one of two accounts names is made all the same.
         dry_run: Whether to read and report only.
         limits: What to refuse as too large; absent: the reader's own.

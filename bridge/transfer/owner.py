@@ -1,0 +1,125 @@
+"""Whose archive it is: the account that the archive's owner gets or has."""
+
+import re
+from typing import Final
+
+from bridge.archive.model import ArchiveOwner
+from bridge.archive.reader import Archive
+from bridge.domain.deeds import CreateAccount
+from bridge.domain.facts import HandleOwner, Key
+from bridge.domain.model import Account
+from bridge.domain.networks import handle_key
+from bridge.domain.outcome import Outcome, Scene
+from bridge.domain.rules.accounts import create_account
+from bridge.ids import AccountId
+from bridge.store.base import Store
+from bridge.transfer.errors import BadMap, OwnerNotTold
+from bridge.transfer.ledger import Ledger
+from bridge.transfer.model import Desk, ImportOptions
+from bridge.transfer.names import shown_name
+from bridge.wire.values import Network
+
+_UNUSUAL: Final = re.compile(r"[^\w]+")
+_HANDLE_LIMIT: Final = 60
+_MOST_NAMESAKES: Final = 1_000
+
+
+def parsed_handle(said: str, error: type[BadMap | OwnerNotTold]) -> tuple[Network, str]:
+    """Read ``network/handle``.
+
+    Raises:
+        BadMap: Or whichever error is asked for, if it is none.
+    """
+    network, slash, handle = said.partition("/")
+    handle = handle.removeprefix("@")
+    if not slash or not handle or network not in set(Network):
+        raise error(f"{said!r} is no network/handle; the networks are direct and messenger.")
+    return Network(network), handle
+
+
+async def find_account(store: Store, network: Network, handle: str) -> Account | None:
+    """Find an account by its handle."""
+    question: Key = (HandleOwner, HandleOwner(network, handle_key(handle)))
+    found = (await store.load([question]))[question]
+    return None if found is None else await load_account(store, AccountId(str(found)))
+
+
+async def load_account(store: Store, account: AccountId) -> Account | None:
+    """Load an account by its id."""
+    found = (await store.load([(Account, account)]))[Account, account]
+    assert found is None or isinstance(found, Account), "a key's answer is of its kind"
+    return found
+
+
+class Claim(ArchiveOwner, frozen=True):
+    """Which account the archive's owner is to be; ``account`` is None where it must be made."""
+
+    account: Account | None = None
+    as_handle: str = ""
+
+
+async def claim_of(store: Store, archive: Archive, options: ImportOptions) -> Claim:
+    """Find the owner's account, or the handle under which to make it.
+
+    Raises:
+        OwnerNotTold: If its own word alone would give it to a live person's account, or another network's.
+    """
+    told = archive.owner
+    network = Network(told.network)
+    if options.owner:
+        meant, handle = parsed_handle(options.owner, OwnerNotTold)
+        if meant is not network:
+            raise OwnerNotTold(f"The archive is from {network.value}, not from {meant.value}.")
+        return Claim(told.network, told.name, told.handle, await find_account(store, network, handle), handle)
+    if told.handle:
+        found = await find_account(store, network, told.handle)
+        if found is not None and not await _is_its_archive(store, found, told):
+            raise OwnerNotTold(
+                f"{told.handle!r} is an account already, and nothing tells that the archive is its owner's; "
+                f"if it is, say so: --as {network.value}/{told.handle}."
+            )
+        return Claim(told.network, told.name, told.handle, found, told.handle)
+    return await _by_name(store, archive, network)
+
+
+async def _is_its_archive(store: Store, account: Account, told: ArchiveOwner) -> bool:
+    ledger = await Ledger.read(store, account.id)
+    return ledger.owner is not None and (ledger.owner.name, ledger.owner.handle) == (told.name, told.handle)
+
+
+async def _by_name(store: Store, archive: Archive, network: Network) -> Claim:
+    """Choose a handle made of the name; who bears the name already is the same only if the threads are."""
+    told = archive.owner
+    base = _UNUSUAL.sub(".", shown_name(told.name).casefold()).strip(".")[:_HANDLE_LIMIT] or "somebody"
+    paths = set(archive.thread_paths())
+    for number in range(1, _MOST_NAMESAKES):
+        handle = base if number == 1 else f"{base}.{number}"
+        found = await find_account(store, network, handle)
+        if found is None:
+            return Claim(told.network, told.name, told.handle, None, handle)
+        ledger = await Ledger.read(store, found.id)
+        if (
+            ledger.owner is not None
+            and ledger.owner.handle is None
+            and (not (paths or ledger.threads) or paths & ledger.threads.keys())
+        ):
+            return Claim(told.network, told.name, told.handle, found, handle)
+    raise OwnerNotTold(f"Too many people are called {told.name!r} here; say whose archive this is.")
+
+
+async def make_owner(store: Store, desk: Desk, claim: Claim, options: ImportOptions) -> Account:
+    """Make the owner's account; its owner can sign in once the operator sets a password."""
+    deed = CreateAccount(
+        network=Network(claim.network),
+        handle=claim.as_handle,
+        name=shown_name(claim.name),
+        region=options.region,
+    )
+
+    def run(scene: Scene) -> Outcome:
+        return create_account(scene, deed)
+
+    await desk.decide(run)
+    made = await find_account(store, deed.network, deed.handle)
+    assert made is not None, "what was decided is on disk"
+    return made
