@@ -19,7 +19,7 @@ class News(Struct):
         moved: Accounts whose person, hybrid state or devices changed: sessions must look again at what they may use.
     """
 
-    told: Sequence[tuple[Told, tuple[tuple[AccountId, Position], ...]]]
+    told: Sequence[tuple[Told, Sequence[tuple[AccountId, Position]]]]
     passing: Sequence[tuple[Typed, tuple[AccountId, ...]]] = ()
     moved: frozenset[AccountId] = frozenset()
 

@@ -327,30 +327,35 @@ class Pipeline:
             for account in accounts:
                 entries[account] = entries.get(account, 0) + 1
         following = {account: head - entries[account] for account, head in heads.items()}
+        told: list[tuple[Told, list[tuple[AccountId, Position]]]] = []
+        counters = self._counters
         for work, result in decided.done:
             if isinstance(result, BridgeError):
-                self._counters.refusals_total[result.code] += 1
+                counters.refusals_total[result.code] += 1
                 work.lane.answered(work.call, result)
                 continue
             if isinstance(result.reply, BridgeError):
-                self._counters.refusals_total[result.reply.code] += 1
+                counters.refusals_total[result.reply.code] += 1
             work.lane.answered(work.call, result.reply)
-            if result.told or result.passing or result.records:
-                self._publish(result, following)
-
-    def _publish(self, outcome: Outcome, following: dict[AccountId, int]) -> None:
-        told: list[tuple[Told, tuple[tuple[AccountId, Position], ...]]] = []
-        for event, accounts in outcome.told:
-            places = []
-            for account in accounts:
-                position = following[account] = following[account] + 1
-                places.append((account, Position(position)))
-            told.append((event, tuple(places)))
-        for message in outcome.messages:
+            for event, accounts in result.told:
+                places = []
+                for account in accounts:
+                    position = following[account] = following[account] + 1
+                    places.append((account, Position(position)))
+                told.append((event, places))
+            moved = _moved(result.records)
+            if moved or result.passing:  # who may hear what follows depends on it
+                self._publish(News(told, result.passing, moved))
+                told = []
+        for message in decided.batch.messages:
             if message.decision is not None:
-                self._counters.messages_total[message.decision.outcome] += 1
+                counters.messages_total[message.decision.outcome] += 1
+        if told:
+            self._publish(News(told))
+
+    def _publish(self, news: News) -> None:
         try:
-            self._bus.publish(News(told, outcome.passing, _moved(outcome.records)))
+            self._bus.publish(news)
         except Exception:  # what is committed stays; whoever missed it sees the gap and reads the journal
             log.exception("telling failed")
 

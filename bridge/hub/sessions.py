@@ -193,15 +193,15 @@ class Sessions:
 
     def hear(self, news: News) -> None:
         """Tell the sessions of this node what was committed, in order."""
+        by_leg, heads = self._by_leg, self.heads
         for told, places in news.told:
             bodies: Bodies | None = None
             for account, position in places:
-                listeners = self._by_leg.get(account)
-                if listeners is None:
-                    continue
-                self.heads[account] = position
-                bodies = bodies or Bodies(self._facts, told)
-                self._tell(bodies, account, position, listeners)
+                listeners = by_leg.get(account)
+                if listeners is not None:
+                    heads[account] = position
+                    bodies = bodies or Bodies(self._facts, told)
+                    self._tell(bodies, account, position, listeners)
         for event, accounts in news.passing:
             self._pass(event, accounts)
         for account in news.moved:
@@ -221,7 +221,7 @@ class Sessions:
         self, bodies: Bodies, account: AccountId, position: Position, listeners: dict[Listening, None]
     ) -> None:
         frames: dict[Codec, bytes] = {}
-        for session in list(listeners):
+        for session in tuple(listeners):
             leg = session.legs.get(account)
             if leg is None or not leg.live or position <= leg.sent:
                 continue

@@ -91,7 +91,9 @@ class Socket(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._fragments = bytearray()
         self._fragments_are_text = False
+        self._most_queued = hub.send_queue_bytes
         self._queued = 0
+        self._is_dirty = False
         self._paused = False
         self._closing = False
         self._drained: asyncio.Future[None] | None = None
@@ -111,23 +113,22 @@ class Socket(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Feed the protocol and handle what came of it."""
         self.heard_at = self._loop.time()
-        self._protocol.receive_data(data)
-        for event in self._protocol.events_received():
-            if self._closing and not isinstance(event, Frame):
-                continue
+        protocol = self._protocol
+        protocol.receive_data(data)
+        for event in protocol.events_received():
             if isinstance(event, Frame):
                 self._on_ws_frame(event)
-            elif isinstance(event, Request):
+            elif isinstance(event, Request) and not self._closing:
                 self._on_request(event)
-        self._hub.flush_soon(self)
-        if self._protocol.close_expected():
+        self._flush_soon()  # pongs and closes are the protocol's own
+        if protocol.state is not State.OPEN and protocol.close_expected():
             self._closing = True
             self._loop.call_later(_CLOSE_S, self.abort)
 
     def eof_received(self) -> bool:
         """The peer will send no more."""
         self._protocol.receive_eof()
-        self._hub.flush_soon(self)
+        self._flush_soon()
         return False
 
     def pause_writing(self) -> None:
@@ -138,7 +139,7 @@ class Socket(asyncio.Protocol):
         """The kernel takes bytes again."""
         self._paused = False
         self._let_go()
-        self._hub.flush_soon(self)
+        self._flush_soon()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Tell whoever listens that it is over."""
@@ -163,14 +164,10 @@ class Socket(asyncio.Protocol):
         else:
             self._protocol.send_text(frame)
         self._queued += len(frame)
-        counters = self._hub.counters
-        counters.frames_out_total += 1
-        counters.bytes_out_total += len(frame)
-        if self._waiting_bytes() > self._hub.send_queue_bytes:
-            counters.slow_readers_total += 1
-            self.close(CloseCode.SLOW_READER, "reading too slowly: come back with your cursor")
-            return
-        self._hub.flush_soon(self)
+        if self._queued > self._most_queued:
+            self._crowd()
+        if not self._is_dirty:
+            self._flush_soon()
 
     def close(self, code: int, reason: str = "") -> None:
         """Say why, then end the connection; one that does not answer is cut."""
@@ -200,7 +197,7 @@ class Socket(asyncio.Protocol):
         """Ask whether the peer is still there."""
         if not self._closing and self._protocol.state is State.OPEN:
             self._protocol.send_ping(b"")
-            self._hub.flush_soon(self)
+            self._flush_soon()
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -219,18 +216,24 @@ class Socket(asyncio.Protocol):
 
     def flush(self) -> None:
         """Write everything that is ready, in one piece."""
+        self._is_dirty = False
         transport = self._transport
         if transport is None or (self._paused and not self._closing):
             return
         pieces = self._protocol.data_to_send()
-        self._queued = 0
         if not pieces:
             return
-        ends = pieces[-1] == b""
-        if not transport.is_closing():
-            transport.write(b"".join(pieces))
-            if ends:
-                transport.close()
+        counters = self._hub.counters
+        counters.frames_out_total += len(pieces)
+        counters.bytes_out_total += self._queued
+        self._queued = 0
+        if transport.is_closing():
+            return
+        transport.write(b"".join(pieces))
+        if pieces[-1] == b"":
+            transport.close()
+        elif transport.get_write_buffer_size() > self._most_queued:
+            self._crowd()
 
     # --- inside
 
@@ -239,9 +242,16 @@ class Socket(asyncio.Protocol):
             self._drained.set_result(None)
         self._drained = None
 
-    def _waiting_bytes(self) -> int:
-        written = self._transport.get_write_buffer_size() if self._transport is not None else 0
-        return self._queued + written
+    def _flush_soon(self) -> None:
+        if not self._is_dirty:
+            self._is_dirty = True
+            self._hub.flush_soon(self)
+
+    def _crowd(self) -> None:
+        """Send a peer away that lets more pile up than is kept for it; its journal waits."""
+        if not self._closing:
+            self._hub.counters.slow_readers_total += 1
+            self.close(CloseCode.SLOW_READER, "reading too slowly: come back with your cursor")
 
     def _on_request(self, request: Request) -> None:
         page = self._hub.page(request.path)
