@@ -37,9 +37,9 @@ async def leave(chat: Chat, text: str) -> None:
 async def sign_out(chat: Chat, text: str) -> None:
     """Sign this device out and leave."""
     if await chat.confirmed("Sign this device out?"):
+        chat.done = True  # the connection ends with this, and that is no failure
         await chat.client.sign_out()
         chat.say("Signed out.")
-        chat.done = True
 
 
 async def help_(chat: Chat, text: str) -> None:

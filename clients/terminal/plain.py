@@ -147,8 +147,8 @@ async def _talk(chat: Chat, stream: EventStream) -> int:
     typing = asyncio.create_task(_take_lines(chat, listener), name="isthmus-lines")
     try:
         await asyncio.wait((listening, typing), return_when=asyncio.FIRST_COMPLETED)
-        if typing.done():
-            typing.result()
+        if chat.done or typing.done():
+            await typing
         return FAILED if listener.failed and not chat.done else OK
     finally:
         typing.cancel()

@@ -123,17 +123,25 @@ class Dialog:
 
     async def ask(self, question: str) -> str:
         """Ask the person; nothing typed, or the end of input, is an empty answer."""
-        self.screen.ask(question)
+        self._put(question)
         return (await self.lines.read() or "").strip()
 
     async def ask_hidden(self, question: str) -> str:
         """Ask for something that must not be seen."""
         with self.lines.hidden():
-            self.screen.ask(question)
+            self._put(question)
             answer = await self.lines.read() or ""
-        self.say("")  # the person's own newline was hidden too
+        if self.lines.is_terminal:
+            self.say("")  # the person's own newline was hidden too
         return answer
 
     async def confirmed(self, question: str) -> bool:
         """Ask for a yes."""
         return (await self.ask(f"{question} Type yes to go on:")).lower() == "yes"
+
+    def _put(self, question: str) -> None:
+        """Ask on the line of the answer, where a person types one; a pipe shows no answer."""
+        if self.lines.is_terminal:
+            self.screen.ask(question)
+        else:
+            self.say(question)

@@ -74,7 +74,7 @@ async def _show(chat: Chat, row: Row) -> None:
     chat.turn_to(row.id)
     chat.say(f"Open: {chat.title(row)}. What you type goes out as {chat.via(row)}.")
     if row.closed:
-        chat.say(f"You cannot write here: {clean_line(row.closed).replace('_', ' ')}.")
+        chat.say(f"You cannot write here: {words.closed(row.closed)}.")
     if row.is_request:
         chat.say("This is a request. Reading it leaves no trace. /accept or /decline answers it.")
     if row.tip:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, Invalid
 from bridge.wire.replies import Effects
 from bridge.wire.values import (
     AccountView,
@@ -54,6 +54,14 @@ RULES = {
     "friends": "you are friends",
     "control": "your message control",
     "not_delivered": "a cause that only the sender may know",
+}
+
+CLOSED = {
+    "left_hybrid": "you left chats across networks; /upgrade takes that back",
+    "unlinked": "your accounts are no longer linked",
+    "network_shut_down": "the operator shut this down",
+    "history": "this is imported history",
+    "left": "you left",
 }
 
 LANDINGS = {
@@ -114,8 +122,8 @@ def decision(view: DecisionView) -> Iterator[str]:
     if category:
         reason += f", for {CATEGORIES.get(category, clean_line(category))}"
     yield f"It lands {LANDINGS[view.outcome]}, because of this rule: {reason}."
-    for fact in view.facts:
-        yield f"It rests on: {clean_line(fact)}."
+    if "spam" in view.facts:
+        yield "The operator's spam filter put it among the hidden requests."
 
 
 def effects(view: Effects) -> Iterator[str]:
@@ -152,6 +160,11 @@ def account(view: OwnAccountView) -> str:
 
 
 def refusal(error: BridgeError) -> str:
-    """Say why something was not done."""
-    where = f" ({clean_line(error.path)})" if error.path else ""
+    """Say why something was not done; the field only where the text does not speak for itself."""
+    where = f" ({clean_line(error.path)})" if error.path and isinstance(error, Invalid) else ""
     return f"Not done: {clean_line(error.text)}{where}"
+
+
+def closed(reason: str) -> str:
+    """Say why one cannot write in a thread."""
+    return CLOSED.get(reason, clean_line(reason).replace("_", " "))

@@ -1,0 +1,129 @@
+"""The line-mode client in a real terminal: two people, a hidden password, a hub that goes and comes back."""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pexpect
+
+from bridge.app import Hub
+from bridge.errors import CloseCode
+from bridge.wire.values import Network
+from tests.clients.fake_hub import FakeHub
+from tests.clients.fake_sockets import serving
+from tests.clients.fake_state import ANA, BEN
+from tests.clients.terminal.people import DIRECT, MESSENGER, PASSWORD, person
+
+ROOT = Path(__file__).parents[3]
+
+
+class Terminal:
+    """One person's terminal: what is typed into it, and all that it showed."""
+
+    def __init__(self, child: "pexpect.spawn[str]") -> None:
+        self._child = child
+        self.shown = ""
+
+    async def has(self, text: str) -> None:
+        """Wait until it shows a text."""
+        await asyncio.to_thread(self._child.expect_exact, text, timeout=20)
+        self.shown += self._child.before + text
+
+    async def type(self, line: str) -> None:
+        """Type a line."""
+        await asyncio.to_thread(self._child.sendline, line)
+
+    async def leave(self, how: str = "/quit") -> int | None:
+        """Leave, and give the exit code."""
+        await self.type(how)
+        self.shown += await asyncio.to_thread(self._child.read)
+        await asyncio.to_thread(self._child.wait)
+        return self._exit()
+
+    def _exit(self) -> int | None:
+        code: int | None = self._child.exitstatus
+        return code
+
+
+@asynccontextmanager
+async def terminal(url: str, network: Network, name: str, home: Path, **more: str) -> AsyncIterator[Terminal]:
+    """Open a terminal with the client in it; it is gone at the end."""
+    env = {**os.environ, "XDG_STATE_HOME": str(home), "PYTHONPATH": str(ROOT), "COLUMNS": "200", **more}
+    arguments = ["-m", "clients.terminal", url, "--network", network, "--handle", name]
+    child: Any = await asyncio.to_thread(
+        lambda: pexpect.spawn(
+            sys.executable, arguments, env=env, encoding="utf-8", dimensions=(40, 200), cwd=str(ROOT)
+        )
+    )
+    try:
+        yield Terminal(child)
+    finally:
+        await asyncio.to_thread(child.close, True)
+
+
+async def test_two_people_talk_over_both_networks_from_two_terminals(hub: Hub, tmp_path: Path) -> None:
+    async with person(hub, DIRECT, "Ana"), person(hub, MESSENGER, "Ben"):
+        pass
+    async with (
+        terminal(hub.url, DIRECT, "ana", tmp_path / "ana") as ana,
+        terminal(hub.url, MESSENGER, "ben", tmp_path / "ben", TERM="dumb", NO_COLOR="1") as ben,
+    ):
+        for side, name in ((ana, "ana on Direct"), (ben, "ben on Messenger")):
+            await side.has(f"Password of {name} (not shown):")
+            await side.type(PASSWORD)
+            await side.has(f"Signed in as {name}.")
+            await side.has("Unread messages: 0. Requests waiting: 0.")
+        await ben.type("/open ana on direct")
+        await ben.has("Open: Ana (ana on Direct). What you type goes out as ben on Messenger.")
+        await ben.type("hello from over there")
+        await ben.has("Sent as ben on Messenger, number 1.")
+        await ben.type("hello?")
+        await ben.has("Not sent: You can send more once your first message is answered.")
+
+        await ana.has("New request. From Ben via Messenger: hello from over there")
+        await ana.type("/requests")
+        await ana.has("1. Ben (ben on Messenger), as ana on Direct, 1 unread")
+        await ana.type("/open 1")
+        await ana.has("This is a request. Reading it leaves no trace.")
+        await ana.type("/accept")
+        await ana.has("Accepted: Ben (ben on Messenger).")
+        await ana.type("hello Ben")
+        await ana.has("Sent as ana on Direct, number 2.")
+        await ben.has("From Ana via Direct: hello Ben")
+        await ben.type("/help")
+        await ben.has("/quit: Leave.")
+
+        codes = [await ana.leave(), await ben.leave()]
+
+    assert codes == [0, 0]
+    for side in (ana, ben):
+        assert PASSWORD not in side.shown
+        assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", side.shown)
+
+
+async def test_a_hub_that_goes_away_comes_back_before_the_readers_eyes(tmp_path: Path) -> None:
+    hub = FakeHub()
+    hub.say(BEN, ANA, "first")
+    async with serving(hub) as url, terminal(url, DIRECT, "ana", tmp_path) as ana:
+        await ana.has("not shown):")
+        await ana.type(PASSWORD)
+        await ana.has("Unread messages: 1.")
+        await ana.type("/open ben on messenger")
+        await ana.has("Type yes to go on:")
+        await ana.type("yes")
+        await ana.has("1. From Ben via Messenger: first")
+        hub.close_all(CloseCode.DRAINING)
+        await ana.has("Connection lost; trying again in")
+        hub.say(BEN, ANA, "while you were away")
+        await ana.has("Connected again; nothing was missed.")
+        await ana.has("From Ben via Messenger: while you were away")
+
+        code = await ana.leave("\x04")
+
+    assert code == 0
+    assert ana.shown.count("while you were away") == 1

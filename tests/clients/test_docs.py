@@ -1,0 +1,99 @@
+"""The examples of docs/sdk.md, run against the real hub; the SDK's methods, held against the wire."""
+
+import asyncio
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from bridge.app import Hub
+from bridge.wire.codec import OPERATIONS
+from bridge.wire.values import Folder
+from clients import Client, Options, SendOptions, SocketOptions
+from clients.inbox import Inbox
+from tests.clients.terminal.people import DIRECT, MESSENGER, own, person, thread_of
+
+PAGE = (Path(__file__).parents[2] / "docs" / "sdk.md").read_text()
+
+
+def examples() -> dict[str, Any]:
+    """Run the page's definitions, top to bottom, in one namespace."""
+    names: dict[str, Any] = {}
+    for block in re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL):
+        exec(compile(block, "docs/sdk.md", "exec"), names)  # the page is ours
+    return names
+
+
+async def test_the_first_example_sends(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    async with person(hub, DIRECT, "Ana"), person(hub, MESSENGER, "Ben"):
+        await examples()["main"](hub.url)
+
+    assert capsys.readouterr().out == "on disk, in order, as number 1\n"
+
+
+async def test_the_examples_of_asking_and_sending_work(
+    hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with person(hub, DIRECT, "Ana") as ana, person(hub, DIRECT, "Ben") as ben:
+        thread = await thread_of(ana, ben)
+        await ana.send(thread, "hello")
+        await examples()["ask"](ana, thread, own(ana))
+        await ben.accept(thread)
+        await examples()["send_for_sure"](hub.url, ana.token, thread, tmp_path / "outbox")
+
+        texts = [message.text async for message in ben.history(thread)]
+    assert "one message until they answer" in capsys.readouterr().out
+    assert texts == ["said once", "hello"]
+
+
+async def test_the_examples_of_listening_work(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    async with person(hub, DIRECT, "Ana") as ana, person(hub, MESSENGER, "Ben") as ben:
+        client, inbox = Client(hub.url, token=ana.token), Inbox()
+        stream = client.events()
+        async with client:
+            await examples()["watch"](client, inbox, stream)
+            listening = asyncio.create_task(examples()["listen"](client))
+            thread = await thread_of(ben, ana)
+            await ben.send(thread, "hello")
+            await listening
+
+            views = [view.id async for view in client.threads(Folder.INBOX)]
+    assert views == [thread]
+    assert capsys.readouterr().out.startswith("0 0 []\n")
+
+
+async def test_the_example_without_a_loop_works(hub: Hub) -> None:
+    async with person(hub, DIRECT, "Ana") as ana, person(hub, DIRECT, "Bea") as bea:
+        thread = await thread_of(ana, bea)
+        await ana.send(thread, "hello")
+        await bea.accept(thread)
+        await asyncio.to_thread(examples()["script"], hub.url, ana.token)
+
+        texts = [message.text async for message in bea.history(thread)]
+    assert texts == ["from a script", "hello"]
+
+
+@pytest.mark.parametrize(
+    "op", sorted(set(OPERATIONS) - {"sign_in", "register", "history", "send", "sign_out"})
+)
+def test_every_operation_is_a_method_with_its_fields(op: str) -> None:
+    method = inspect.signature(getattr(Client, op))
+
+    taken = {name.rstrip("_") for name in method.parameters} - {"self"}
+    assert taken == {
+        name.rstrip("_") for name in (field.name for field in msgspec.structs.fields(OPERATIONS[op]))
+    }
+
+
+@pytest.mark.parametrize("op", ["history", "send", "sign_out"])
+def test_the_operations_with_a_meaning_of_their_own_are_methods_too(op: str) -> None:
+    assert callable(getattr(Client, op))
+
+
+def test_every_option_stands_on_the_page() -> None:
+    for field in Options.__dataclass_fields__:
+        assert f"`{field}`" in PAGE
+    assert {SendOptions.__name__, SocketOptions.__name__} <= set(re.findall(r"`(\w+)`", PAGE))
