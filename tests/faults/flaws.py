@@ -1,0 +1,157 @@
+"""Seeded bugs: each breaks one promise in the hub's process, and must be caught by the judge.
+
+They are put into the runner of the tests alone, by name; the product knows nothing of them.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from bridge.domain.facts import Facts
+from bridge.domain.model import Controls, StoredRecord, Verdict
+from bridge.domain.outcome import Outcome
+from bridge.errors import BridgeError
+from bridge.hub.authority import Authority
+from bridge.hub.connection import Connection
+from bridge.hub.pipeline import Decided, Pipeline, Work
+from bridge.ids import AccountId, Position
+from bridge.store.base import Batch
+from bridge.store.sqlite.statements import INSERT
+from bridge.wire.replies import Reply
+from bridge.wire.values import LegHead, LegState
+
+_WINDOW_S: Final = 0.005
+_SELDOM: Final = 0.05
+_FEW: Final = 3
+
+
+class _Deaf:
+    """A lane whose work was answered already."""
+
+    def answered(self, call: int, reply: Reply | BridgeError) -> None:
+        """Hear nothing."""
+
+
+def acknowledge_before_commit() -> None:
+    """Answer first, then write."""
+    commit = Pipeline._commit
+
+    async def too_early(self: Pipeline, decided: Decided) -> Mapping[AccountId, Position]:
+        for work, result in decided.done:
+            work.lane.answered(work.call, result if isinstance(result, BridgeError) else result.reply)
+        await asyncio.sleep(_WINDOW_S)
+        heads = await commit(self, decided)
+        decided.done = [
+            (Work(lane=_Deaf(), call=work.call, account=work.account), result)
+            for work, result in decided.done
+        ]
+        return heads
+
+    Pipeline._commit = too_early  # type: ignore[method-assign]
+
+
+def forget_tokens() -> None:
+    """Take a repeated token for a new message."""
+    Facts.verdict = lambda self, account, token: None  # type: ignore[method-assign]
+    INSERT[Verdict] = INSERT[Verdict].replace("INSERT INTO", "INSERT OR IGNORE INTO")
+
+
+def stale_controls() -> None:
+    """Keep changed controls on disk, and go on deciding by the old ones."""
+
+    def half(self: Pipeline, batch: Batch, outcome: Outcome) -> None:
+        kept: list[StoredRecord] = [record for record in outcome.records if not isinstance(record, Controls)]
+        take(
+            self,
+            batch,
+            Outcome(records=kept, messages=outcome.messages, told=outcome.told, audit=outcome.audit),
+        )
+
+    take = Pipeline._take
+    Pipeline._take = half  # type: ignore[method-assign]
+
+
+def skip_one_at_resume() -> None:
+    """Resume one entry too late, a few times."""
+    _resume_elsewhere(1)
+
+
+def repeat_one_at_resume() -> None:
+    """Resume one entry too early, a few times."""
+    _resume_elsewhere(-1)
+
+
+def _resume_elsewhere(by: int) -> None:
+    decide = Authority._leg
+    times: list[AccountId] = []
+
+    def shifted(self: Authority, client: Connection, account: AccountId, *rest: object) -> LegHead:
+        head = decide(self, client, account, *rest)  # type: ignore[arg-type]
+        leg = client.legs[account]
+        if head.state is LegState.RESUMED and 1 < leg.sent < head.head and times.count(account) < _FEW:
+            times.append(account)
+            leg.sent += by
+        return head
+
+    Authority._leg = shifted  # type: ignore[method-assign, assignment]
+
+
+def subscribe_after_backlog() -> None:
+    """Read the backlog first, and listen to news only then."""
+    catch_up = Connection._catch_up
+
+    async def late(self: Connection, account: AccountId) -> None:
+        await catch_up(self, account)
+        leg = self.legs.get(account)
+        if leg is not None:
+            leg.live = False
+            await asyncio.sleep(_WINDOW_S)
+            leg.sent = self._services.sessions.heads.get(account, leg.sent)
+            leg.live = True
+
+    Connection._catch_up = late  # type: ignore[method-assign]
+
+
+def swap_pushes() -> None:
+    """Now and then hand the next event over before this one."""
+    push = Connection.push
+    chance = random.Random(1)
+    held: dict[Connection, bytes] = {}
+
+    def swapped(self: Connection, frame: bytes) -> None:
+        before = held.pop(self, None)
+        if before is None and chance.random() < _SELDOM:
+            held[self] = frame
+            return
+        push(self, frame)
+        if before is not None:
+            push(self, before)
+
+    Connection.push = swapped  # type: ignore[method-assign]
+
+
+def keep_revoked_sockets() -> None:
+    """Let the open sockets of a revoked device be."""
+    apply = Connection._apply
+
+    def lenient(self: Connection, allowed: object, revoked: bool) -> None:
+        apply(self, allowed, False)  # type: ignore[arg-type]
+
+    Connection._apply = lenient  # type: ignore[method-assign]
+
+
+FLAWS: Final[dict[str, Callable[[], None]]] = {
+    flaw.__name__: flaw
+    for flaw in (
+        acknowledge_before_commit,
+        forget_tokens,
+        stale_controls,
+        skip_one_at_resume,
+        repeat_one_at_resume,
+        subscribe_after_backlog,
+        swap_pushes,
+        keep_revoked_sockets,
+    )
+}
+"""All of them, by name."""

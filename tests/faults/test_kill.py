@@ -1,0 +1,70 @@
+"""The hub is killed again and again under load, and no client may ever notice more than a pause."""
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from bridge.store.sqlite import SqliteStore
+from tests.faults.cast import Cast
+from tests.faults.judge import Judge
+from tests.faults.rig import Rig
+
+NAMES = ("ana", "ben", "cleo", "dov")
+SEED = 20_260
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(14_000)
+async def test_fifty_kills_under_load_lose_double_and_reorder_nothing(tmp_path: Path, release: bool) -> None:
+    kills, acknowledged = (1_000, 400_000) if release else (50, 20_000)
+    chance = random.Random(SEED)
+    async with Rig(tmp_path, names=NAMES) as rig:
+        cast = Cast(rig.url, rig.people, SEED)
+        await cast.arrive(late=3)
+        cast.begin()
+        for kill in range(kills):
+            if kill == kills // 3:
+                await cast.accept_late()
+            await rig.stand_by()
+            await until_a_random_moment(cast, chance, acknowledged // kills)
+            await rig.kill()
+            await rig.start()
+        if (missing := acknowledged - cast.acknowledged) > 0:
+            await cast.reached(missing)
+        await cast.settle()
+        await cast.leave()
+        await rig.stop()
+    verdict = Judge(cast.history).judge()
+    assert verdict.findings == []
+    assert [fault for actor in cast.actors for fault in actor.broken] == []
+    assert [fault for actor in cast.actors for fault in actor.client.chain_breaks] == []
+    assert verdict.acknowledged >= acknowledged
+    assert min(verdict.governed, verdict.repeated, verdict.refused) > 100
+    assert verdict.resumed > 4 * kills
+    assert await problems(rig.path) == ()
+
+
+async def until_a_random_moment(cast: Cast, chance: random.Random, acknowledged: int) -> None:
+    """Let the load run for a while, and then for a moment that no batch has anything to do with."""
+    if chance.random() < 0.2:  # while everybody comes back
+        await a_moment(chance.random() * 0.2)
+        return
+    await cast.reached(chance.randrange(acknowledged * 2))
+    await a_moment(chance.random() * 0.01)
+
+
+async def a_moment(seconds: float) -> None:
+    """Let the real hub work for so long."""
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.get_running_loop().create_future(), seconds)
+
+
+async def problems(path: Path) -> tuple[object, ...]:
+    """Audit a database that nobody uses."""
+    store = await SqliteStore.open(path)
+    try:
+        return (await store.audit()).problems
+    finally:
+        await store.close()
