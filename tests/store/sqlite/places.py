@@ -1,0 +1,35 @@
+"""Where these tests keep their database, and how they look into it behind the store's back."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bridge.store.base import Store
+from tests.builders import ANA, BEN, Talk, keep, keep_told, make_pair_thread, make_people
+
+CANARY = "xylocanaryphone"
+
+
+def place(folder: Path) -> Path:
+    """Name the database."""
+    return folder / "store.sqlite3"
+
+
+@contextmanager
+def behind(folder: Path) -> Iterator[sqlite3.Connection]:
+    """Open the database without the store."""
+    raw = sqlite3.connect(place(folder), isolation_level=None)
+    try:
+        yield raw
+    finally:
+        raw.close()
+
+
+async def keep_some(store: Store, messages: int = 5) -> Talk:
+    """Keep people and a thread in which some messages were said and told."""
+    talk = make_pair_thread()
+    await keep(store, *make_people(), *talk.records)
+    for number in range(messages):
+        await keep_told(store, talk, talk.say((ANA, BEN)[number % 2], f"{CANARY} number {number}"))
+    return talk

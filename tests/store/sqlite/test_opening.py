@@ -1,0 +1,185 @@
+"""Opening: one owner at a time, nobody else's file, no newer schema, no loss over an upgrade."""
+
+import os
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+
+from bridge.domain.model import Thread
+from bridge.errors import CorruptStore, SetupError, StoreLocked, StoreTooNew
+from bridge.store.migrate import Step, steps
+from bridge.store.sqlite import SqliteStore, schema
+from tests.builders import ANA, keep, keep_told, make_account
+from tests.store.sqlite.places import behind, keep_some, place
+
+
+async def test_a_second_owner_is_refused_at_once_and_told_who_the_first_is(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    with pytest.raises(StoreLocked, match=str(os.getpid())):
+        await SqliteStore.open(place(tmp_path))
+
+
+async def test_the_lock_goes_with_its_owner(tmp_path: Path) -> None:
+    await (await SqliteStore.open(place(tmp_path))).close()
+
+    again = await SqliteStore.open(place(tmp_path))
+
+    await again.close()
+    assert place(tmp_path).exists()
+
+
+async def test_a_reader_opens_beside_the_owner_and_sees_its_commits(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    reader = await SqliteStore.open(place(tmp_path), read_only=True)
+    try:
+        talk = await keep_some(store)
+        loaded = await reader.load([(Thread, talk.id)])
+        audited = await reader.audit()
+    finally:
+        await reader.close()
+
+    assert loaded == {(Thread, talk.id): talk.thread}
+    assert (audited.messages, audited.problems) == (5, ())
+
+
+async def test_a_reader_finds_what_was_in_the_index_when_it_came(store: SqliteStore, tmp_path: Path) -> None:
+    await keep_some(store)
+    await store.catch_up()
+    reader = await SqliteStore.open(place(tmp_path), read_only=True)
+    try:
+        found = await reader.search([ANA], "number 3", limit=9)
+    finally:
+        await reader.close()
+
+    assert [message.seq for _, message in found] == [4]
+
+
+async def test_a_missing_database_is_not_made_unless_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="cannot be opened"):
+        await SqliteStore.open(place(tmp_path), create=False)
+    with pytest.raises(SetupError, match="cannot be opened"):
+        await SqliteStore.open(place(tmp_path), read_only=True)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_database_is_for_its_owners_eyes_only(store: SqliteStore, tmp_path: Path) -> None:
+    await keep_some(store)
+
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+
+    assert set(modes.values()) == {0o600}
+
+
+async def test_a_text_file_is_left_alone(tmp_path: Path) -> None:
+    place(tmp_path).write_text("These are my notes, keep them.\n" * 99)
+
+    with pytest.raises(SetupError, match="not an isthmus database"):
+        await SqliteStore.open(place(tmp_path))
+
+    assert place(tmp_path).read_text().startswith("These are my notes")
+
+
+async def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+    with behind(tmp_path) as raw:
+        raw.execute("CREATE TABLE recipes (name TEXT)")
+    before = place(tmp_path).read_bytes()
+
+    with pytest.raises(SetupError, match="another program's"):
+        await SqliteStore.open(place(tmp_path))
+
+    assert place(tmp_path).read_bytes() == before
+
+
+async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
+    await (await SqliteStore.open(place(tmp_path))).close()
+    newest = len(steps())
+    with behind(tmp_path) as raw:
+        raw.execute("INSERT INTO steps VALUES (?, 'x', ?)", (newest + 1, newest + 1))
+        raw.execute(f"PRAGMA user_version = {newest + 1}")
+
+    for read_only in (False, True):
+        with pytest.raises(StoreTooNew):
+            await SqliteStore.open(place(tmp_path), read_only=read_only)
+
+
+async def test_a_newer_database_that_older_code_can_read_is_opened(tmp_path: Path) -> None:
+    await (await SqliteStore.open(place(tmp_path))).close()
+    newest = len(steps())
+    with behind(tmp_path) as raw:
+        raw.execute("INSERT INTO steps VALUES (?, 'x', ?)", (newest + 1, newest))
+        raw.execute(f"PRAGMA user_version = {newest + 1}")
+
+    again = await SqliteStore.open(place(tmp_path))
+
+    assert again.epoch == 1
+    await again.close()
+
+
+async def test_a_step_that_was_changed_after_it_was_taken_is_noticed(tmp_path: Path) -> None:
+    await (await SqliteStore.open(place(tmp_path))).close()
+    with behind(tmp_path) as raw:
+        raw.execute("UPDATE steps SET checksum = 'other' WHERE number = 1")
+
+    with pytest.raises(CorruptStore, match="Step 1"):
+        await SqliteStore.open(place(tmp_path))
+
+
+async def test_a_database_that_forgot_its_steps_is_noticed(tmp_path: Path) -> None:
+    await (await SqliteStore.open(place(tmp_path))).close()
+    with behind(tmp_path) as raw:
+        raw.execute("DROP TABLE steps")
+
+    with pytest.raises(CorruptStore, match="which steps"):
+        await SqliteStore.open(place(tmp_path))
+
+
+async def test_an_older_database_is_upgraded_by_its_owner_and_not_by_a_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await SqliteStore.open(place(tmp_path))
+    talk = await keep_some(store)
+    await store.close()
+    newest = len(steps())
+    added = Step(newest + 1, 1, "ALTER TABLE devices ADD COLUMN colour TEXT")
+    monkeypatch.setattr(schema, "steps", lambda: (*steps(), added))
+
+    with pytest.raises(SetupError, match="older version"):
+        await SqliteStore.open(place(tmp_path), read_only=True)
+    again = await SqliteStore.open(place(tmp_path))
+
+    assert list(await again.history(talk.id, after=0, limit=9)) == talk.said
+    assert await keep_told(again, talk, talk.say(ANA, "on")) == {account: 6 for account in talk.members}
+    await again.close()
+    with behind(tmp_path) as raw:
+        assert raw.execute("SELECT count(colour) FROM devices").fetchone() == (0,)
+        assert raw.execute("PRAGMA user_version").fetchone() == (newest + 1,)
+
+
+async def test_a_step_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await (await SqliteStore.open(place(tmp_path))).close()
+    added = Step(2, 1, "CREATE TABLE half (one TEXT); INSERT INTO nowhere VALUES (1)")
+    monkeypatch.setattr(schema, "steps", lambda: (*steps()[:1], added))
+
+    with pytest.raises(sqlite3.OperationalError, match="nowhere"):
+        await SqliteStore.open(place(tmp_path))
+    monkeypatch.undo()
+    again = await SqliteStore.open(place(tmp_path))
+
+    await keep(again, make_account())
+    await again.close()
+    with behind(tmp_path) as raw:
+        assert raw.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'half'").fetchone() == (0,)
+
+
+async def test_an_sqlite_without_strict_tables_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 36, 0))
+
+    with pytest.raises(SetupError, match="too old"):
+        await SqliteStore.open(place(tmp_path))
