@@ -12,7 +12,7 @@ from hashlib import sha256
 from hmac import digest as hmac_digest
 from typing import NamedTuple
 
-import msgpack  # type: ignore[import-untyped]  # the library ships no types
+from msgspec.msgpack import Decoder, Encoder
 
 from bridge.ids import AccountId, Seq, ThreadId
 from bridge.wire.values import Network
@@ -36,17 +36,18 @@ class Content(NamedTuple):
     extras: dict[str, object] | None = None
 
 
+_encode = Encoder().encode
+_decode = Decoder(Content).decode
+
+
 def pack(content: Content) -> bytes:
     """Write a content: the bytes that are kept, and that the digest is of."""
-    return bytes(
-        msgpack.packb((content.text, content.origin, content.reply_to, content.kind, content.extras))
-    )
+    return _encode(content)
 
 
 def unpack(packed: bytes) -> Content:
     """Read what ``pack`` wrote."""
-    text, origin, reply_to, kind, extras = msgpack.unpackb(packed, strict_map_key=False)
-    return Content(text, Network(origin), reply_to, kind, extras)
+    return _decode(packed)
 
 
 def digest_of(salt: bytes, packed: bytes) -> bytes:

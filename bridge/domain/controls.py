@@ -169,9 +169,9 @@ def outcome_for(controls: Controls, category: Category) -> OutcomeOf:
     return OutcomeOf(controls.outcomes.get(category.name, category.default))
 
 
-def may_refuse(controls: Controls) -> bool:
-    """Say whether any category is ``none``, which is nobody's default: if not, no category need be found."""
-    return "none" in controls.outcomes.values()
+def may_close(controls: Controls) -> bool:
+    """Say whether any category closes crossings; if not, none need be found."""
+    return not controls.keep_connected and "none" in controls.outcomes.values()
 
 
 def rows_of(account: Account, controls: Controls, linked: bool) -> Iterator[ControlView]:

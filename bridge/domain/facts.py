@@ -175,6 +175,7 @@ class Facts:
         self._accounts: dict[AccountId, Account | None] = self._tables[Account]
         self._persons: dict[PersonId, Person | None] = self._tables[Person]
         self._ties: dict[tuple[AccountId, AccountId], Tie | None] = self._tables[Tie]
+        self._controls: dict[AccountId, Controls | None] = self._tables[Controls]
         self._threads: dict[ThreadId, Thread | None] = self._tables[Thread]
         self._members: dict[tuple[ThreadId, AccountId], Member | None] = self._tables[Member]
         self._verdicts: dict[tuple[AccountId, str], Verdict | None] = self._tables[Verdict]
@@ -207,6 +208,12 @@ class Facts:
         assert found is not None, "every account belongs to exactly one person"
         return found
 
+    def accounts_of(self, account: Account) -> tuple[AccountId, ...]:
+        """Give all accounts of an account's person."""
+        person = self.find_person(account.person)
+        assert person is not None, "every account belongs to exactly one person"
+        return person.accounts
+
     def find_person(self, person: PersonId) -> Person | None:
         """Give the person by id, or None."""
         try:
@@ -216,7 +223,14 @@ class Facts:
 
     def controls(self, account: AccountId) -> Controls:
         """Give the account's controls; version 0 with all defaults if it never set any."""
-        return self._get(Controls, account) or Controls(account=account)
+        return self.find_controls(account) or Controls(account=account)
+
+    def find_controls(self, account: AccountId) -> Controls | None:
+        """Give the account's controls, or None if all are as they were at first."""
+        try:
+            return self._controls[account]
+        except KeyError:
+            raise Missing((Controls, account)) from None
 
     def tie(self, owner: AccountId, other: AccountId) -> Tie:
         """Give what the owner has to do with the other; all false if nothing."""

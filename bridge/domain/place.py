@@ -22,6 +22,8 @@ def place(side: Member, outcome: OutcomeOf) -> Member:
     returns to the inbox when the restriction that moved it is lifted; what was
     not is a request again, unless it came to the inbox unasked.
     """
+    if outcome is OutcomeOf.INBOX and side.folder is Folder.INBOX and side.has_accepted:
+        return side  # as nearly all do
     folder = Folder.HIDDEN if _is_hidden(side) else _FOLDERS[outcome]
     if side.has_accepted:
         consent = side.consent

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.domain.controls import Sides, category_of, may_refuse, outcome_for
+from bridge.domain.controls import Sides, category_of, may_close, outcome_for
 from bridge.domain.facts import Facts
 from bridge.domain.model import Account, Decision, Member, Tie
 from bridge.domain.policy import Policy
@@ -35,6 +35,7 @@ class Route(Struct, frozen=True, kw_only=True):
         receiver: The account that is written to.
         senders: All accounts of the sender's person.
         receivers: All accounts of the receiver's person.
+        crosses: Whether the route goes from one network to another.
         theirs: What the receiver's accounts have to do with the sender's.
         ours: What the sender's accounts have to do with the receiver's.
         side: The receiver's side of the standing thread, if there is one.
@@ -46,14 +47,10 @@ class Route(Struct, frozen=True, kw_only=True):
     receiver: Account
     senders: tuple[AccountId, ...]
     receivers: tuple[AccountId, ...]
+    crosses: bool
     theirs: list[Tie]
     ours: list[Tie]
     side: Member | None
-
-    @property
-    def crosses(self) -> bool:
-        """Say whether the route goes from one network to another."""
-        return self.sender.network is not self.receiver.network
 
     @property
     def tie(self) -> Tie | None:
@@ -74,7 +71,8 @@ class Route(Struct, frozen=True, kw_only=True):
 def route(facts: Facts, policy: Policy, sender: AccountId, receiver: AccountId, side: Member | None) -> Route:
     """Gather what a decision looks at."""
     speaking, reading = facts.account(sender), facts.account(receiver)
-    senders, receivers = facts.person_of(sender).accounts, facts.person_of(receiver).accounts
+    senders, receivers = facts.accounts_of(speaking), facts.accounts_of(reading)
+    apart = speaking.person != reading.person  # what stands between accounts of one person sleeps
     return Route(
         facts=facts,
         policy=policy,
@@ -82,8 +80,9 @@ def route(facts: Facts, policy: Policy, sender: AccountId, receiver: AccountId, 
         receiver=reading,
         senders=senders,
         receivers=receivers,
-        theirs=facts.ties_between(receivers, senders) if speaking.person != reading.person else [],
-        ours=facts.ties_between(senders, receivers) if speaking.person != reading.person else [],
+        crosses=speaking.network is not reading.network,
+        theirs=facts.ties_between(receivers, senders) if apart else [],
+        ours=facts.ties_between(senders, receivers) if apart else [],
         side=side,
     )
 
@@ -136,8 +135,8 @@ def _has_left_hybrid(way: Route) -> Decision | None:
 def _is_closed(way: Route) -> Decision | None:
     if not way.crosses:
         return None
-    controls = way.facts.controls(way.receiver.id)
-    if controls.keep_connected or not may_refuse(controls):
+    controls = way.facts.find_controls(way.receiver.id)
+    if controls is None or not may_close(controls):
         return None
     category = category_of(way.sides)
     if outcome_for(controls, category) is not OutcomeOf.NONE:

@@ -1,6 +1,6 @@
 """Saying something: the stranger limit, the decision, the chain, and who hears it."""
 
-from hashlib import sha256
+from hashlib import blake2b
 
 from msgspec.structs import replace
 
@@ -10,9 +10,8 @@ from bridge.domain.model import Account, Decision, Member, Message, Thread, Thre
 from bridge.domain.networks import NETWORKS, can_reply
 from bridge.domain.outcome import Outcome, Scene, other_of
 from bridge.domain.place import place, put_back
-from bridge.domain.routing import SELF_RULE, decide_route, restricts, route
+from bridge.domain.routing import SELF_RULE, Route, decide_route, restricts, route
 from bridge.domain.rules.receipts import show_progress
-from bridge.domain.rules.requests import no_longer_hidden
 from bridge.domain.translate import fits
 from bridge.domain.views import thread_changed
 from bridge.errors import (
@@ -41,22 +40,29 @@ _REFUSALS: dict[str, type[BridgeError]] = {
 def send(scene: Scene, command: Send) -> Outcome:
     """Post a message, or refuse it: either way the token stands for this verdict for ever."""
     thread, side = scene.seat(command.thread)
-    body = sha256(f"{command.thread}\0{command.reply_to or 0}\0{command.text}".encode()).digest()[:16]
+    body = body_of(command)
     before = scene.facts.verdict(side.account, command.token)
     if before is not None:
         return Outcome(reply=_again(before, body))
-    speaker = scene.facts.account(side.account)
-    _check_content(scene, thread, speaker, command)
+    _check_content(scene, thread, scene.facts.account(side.account), command)
     other = scene.facts.find_member(thread.id, other_of(thread, side.account))
     assert other is not None, "a pair thread has both sides"
-    decision = decide_route(route(scene.facts, scene.policy, side.account, other.account, other))
+    way = route(scene.facts, scene.policy, side.account, other.account, other)
+    decision = decide_route(way)
     if decision.rule == SELF_RULE:
-        return _refused(scene, command, side, other, body, CannotMessageSelf.code, decision)
+        return _refused(scene, command, way, body, CannotMessageSelf.code, decision)
     if must_wait(scene.facts, side, other, is_text=True):
-        return _refused(scene, command, side, other, body, RequestPending.code, _LIMITED)
+        return _refused(scene, command, way, body, RequestPending.code, _LIMITED)
     if decision.outcome is OutcomeOf.NONE:
-        return _refused(scene, command, side, other, body, NotAccepting.code, decision)
-    return _taken(scene, command, thread, speaker, side, other, body, decision)
+        return _refused(scene, command, way, body, NotAccepting.code, decision)
+    message = _message(scene, command, thread, way, decision)
+    return _taken(scene, thread, message, side, other, way, _verdict(command, message, body))
+
+
+def body_of(command: Send) -> bytes:
+    """Digest what a send says, so that another body under the same token is noticed."""
+    said = f"{command.thread}\0{command.reply_to or 0}\0{command.text}"
+    return blake2b(said.encode(), digest_size=16).digest()
 
 
 def _check_content(scene: Scene, thread: Thread, speaker: Account, command: Send) -> None:
@@ -99,74 +105,87 @@ def _again(before: Verdict, body: bytes) -> Sent | BridgeError:
     return _REFUSALS[before.code]()
 
 
-def _refused(
-    scene: Scene, command: Send, side: Member, other: Member, body: bytes, code: str, decision: Decision
-) -> Outcome:
+def _refused(scene: Scene, command: Send, way: Route, body: bytes, code: str, decision: Decision) -> Outcome:
     verdict = Verdict(
-        account=side.account,
+        account=way.sender.id,
         token=command.token,
         body=body,
         code=code,
         thread=command.thread,
         at=scene.now,
         decision=decision,
-        receiver=other.account,
+        receiver=way.receiver.id,
     )
     return Outcome(reply=_REFUSALS[code](), records=[verdict])
 
 
-def _taken(
-    scene: Scene,
-    command: Send,
-    thread: Thread,
-    speaker: Account,
-    side: Member,
-    other: Member,
-    body: bytes,
-    decision: Decision,
-) -> Outcome:
-    at = max(scene.now, thread.last_at)  # a clock that was set back must not reorder a thread
+def _verdict(command: Send, message: Message, body: bytes) -> Verdict:
+    return Verdict(
+        account=message.sender,
+        token=command.token,
+        body=body,
+        code="ok",
+        thread=message.thread,
+        seq=message.seq,
+        at=message.at,
+    )
+
+
+def _message(scene: Scene, command: Send, thread: Thread, way: Route, decision: Decision) -> Message:
+    """Give the message its place in the thread and in its chain."""
     seq = Seq(thread.tip + 1)
-    content = pack(Content(command.text, speaker.network, command.reply_to))
+    content = pack(Content(command.text, way.sender.network, command.reply_to))
     salt = scene.chance(_SALT_LENGTH)
     digest = digest_of(salt, content)
-    link = next_link(thread.link, thread.id, seq, side.account, digest)
-    message = Message(
-        thread=thread.id, seq=seq, sender=side.account, at=at, content=content, salt=salt, digest=digest,
-        link=link, decision=decision,
-    )  # fmt: skip
-    answers = not side.has_answered
-    side_after = _speaking(scene, side, other.account, seq)
-    other_after = place(other, decision.outcome)
-    thread_after = replace(thread, tip=seq, link=link, last_at=at)
-    verdict = Verdict(
-        account=side.account, token=command.token, body=body, code="ok", thread=thread.id, seq=seq, at=at
+    return Message(
+        thread=thread.id,
+        seq=seq,
+        sender=way.sender.id,
+        at=max(scene.now, thread.last_at),  # a clock that was set back must not reorder a thread
+        content=content,
+        salt=salt,
+        digest=digest,
+        link=next_link(thread.link, thread.id, seq, way.sender.id, digest),
+        decision=decision,
     )
+
+
+def _taken(
+    scene: Scene, thread: Thread, message: Message, side: Member, other: Member, way: Route, verdict: Verdict
+) -> Outcome:
+    """Put the message into the thread, and tell both sides what it changes for them."""
+    assert message.decision is not None, "a message that is said has a decision"
+    side_after = _speaking(scene, side, other.account, message.seq)
+    other_after = place(other, message.decision.outcome)
     outcome = Outcome(
-        reply=Sent(thread=thread.id, seq=seq, at=at),
-        records=[thread_after, side_after, verdict],
+        reply=Sent(thread=thread.id, seq=message.seq, at=message.at),
+        records=[replace(thread, tip=message.seq, link=message.link, last_at=message.at), verdict],
         messages=[message],
     )
+    answers = not side.has_answered
     if side_after.folder is not side.folder or side_after.consent is not side.consent:
-        change = thread_changed(
-            scene.facts, scene.policy, thread, side_after, answered=other.has_answered, appears=False
-        )
-        outcome.told.append((change, (side.account,)))
+        _tell(scene, outcome, thread, side_after, answered=other.has_answered)
     if other_after is not other:
         outcome.records.append(other_after)
-    if other_after is not other or (answers and other.has_answered):
-        appears = other.folder is Folder.NONE
-        change = thread_changed(
-            scene.facts, scene.policy, thread, other_after, answered=True, appears=appears
-        )
-        outcome.told.append((change, (other.account,)))
+        _tell(scene, outcome, thread, other_after, answered=True, appears=other.folder is Folder.NONE)
+    elif answers and other.has_answered:
+        _tell(scene, outcome, thread, other_after, answered=True)
     outcome.told.append((message, (side.account, other.account)))
-    if answers:
-        shown, told = show_progress(scene, thread, side_after)
+    if answers and side.delivered:
+        side_after, told = show_progress(scene, thread, side_after)
         outcome.told += told
-        outcome.records[1] = shown
-    outcome.records += no_longer_hidden(scene, side.account, other.account)
+    outcome.records.append(side_after)
+    for tie in way.ours:
+        if tie.hides and tie.owner == side.account and tie.other == other.account:
+            outcome.records.append(replace(tie, hides=False))  # who writes to somebody hides him no more
     return outcome
+
+
+def _tell(
+    scene: Scene, outcome: Outcome, thread: Thread, side: Member, *, answered: bool, appears: bool = False
+) -> None:
+    change = thread_changed(scene.facts, scene.policy, thread, side, answered=answered, appears=appears)
+    outcome.told.append((change, (side.account,)))
 
 
 def _speaking(scene: Scene, side: Member, other: AccountId, seq: Seq) -> Member:

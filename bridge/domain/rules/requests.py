@@ -2,14 +2,13 @@
 
 from msgspec.structs import replace
 
-from bridge.domain.model import Member, StoredRecord, Thread, ThreadKind
+from bridge.domain.model import Member, Thread, ThreadKind
 from bridge.domain.outcome import Outcome, Scene, other_of
 from bridge.domain.place import put_back, turn_away
 from bridge.domain.routing import restricts
 from bridge.domain.rules.receipts import show_progress
 from bridge.domain.views import thread_changed
 from bridge.errors import NotAllowed
-from bridge.ids import AccountId
 from bridge.wire.commands import Accept, Decline
 from bridge.wire.events import ThreadChanged
 from bridge.wire.values import Consent
@@ -55,12 +54,6 @@ def show_answer(scene: Scene, outcome: Outcome, thread: Thread, side: Member) ->
     return shown
 
 
-def no_longer_hidden(scene: Scene, own: AccountId, other: AccountId) -> list[StoredRecord]:
-    """Take back the choice to hide a sender, when its thread is accepted after all."""
-    tie = scene.facts.tie(own, other)
-    return [replace(tie, hides=False)] if tie.hides else []
-
-
 def _accepted(scene: Scene, outcome: Outcome, thread: Thread, side: Member) -> None:
     """Accept one request: one who restricts the sender does so unseen, until the restriction is lifted."""
     if thread.kind is not ThreadKind.PAIR:
@@ -74,7 +67,10 @@ def _accepted(scene: Scene, outcome: Outcome, thread: Thread, side: Member) -> N
     outcome.told.append((_changed(scene, thread, after), (side.account,)))
     if not covered:
         after = show_answer(scene, outcome, thread, after)
-    outcome.records += [after, *no_longer_hidden(scene, side.account, other)]
+    outcome.records.append(after)
+    tie = scene.facts.tie(side.account, other)
+    if tie.hides:
+        outcome.records.append(replace(tie, hides=False))
 
 
 def _changed(scene: Scene, thread: Thread, side: Member) -> ThreadChanged:
