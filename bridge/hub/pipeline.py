@@ -210,7 +210,8 @@ class Pipeline:
         works = self._current = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
         missing, parked = await self._try(works)
         # Everything that was decided is on disk now: loading cannot see half of a batch.
-        self.facts.forget_answers()
+        if not missing:  # one who waits for a second answer must still find the first: it would wait for ever
+            self.facts.forget_answers()
         self.facts.shrink(self._most_records)
         self._waiting.extendleft(reversed(parked))
         self._current = ()
