@@ -5,8 +5,9 @@ import logging
 import os
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -14,18 +15,26 @@ from msgspec import Struct
 from bridge.bus.local import LocalBus
 from bridge.config import Config, PolicySettings
 from bridge.domain.policy import Policy
-from bridge.errors import ConfigInvalid
+from bridge.errors import ConfigInvalid, SetupError
+from bridge.hub.admin import admin_socket
 from bridge.hub.auth import Passwords
 from bridge.hub.authority import Authority
 from bridge.hub.counters import Counters
+from bridge.hub.desk import Desk
 from bridge.hub.journal import Cursors
+from bridge.hub.maintenance import Maintenance
+from bridge.hub.operator import Importer, Operator, Report
+from bridge.hub.orders import Import
 from bridge.hub.pipeline import Pipeline
 from bridge.hub.server import Server
 from bridge.hub.services import Services, now_ms
 from bridge.hub.sessions import Sessions
-from bridge.store.base import Store
+from bridge.store.base import Progress, Store
 from bridge.store.memory import MemoryStore
 from bridge.wire.values import Network
+
+if TYPE_CHECKING:
+    from bridge.transfer import ImportReport
 
 log = logging.getLogger("bridge.hub")
 
@@ -87,7 +96,9 @@ async def running_hub(config: Config, store: Store | None = None) -> AsyncIterat
     """
     opened = store or await open_store(config)
     try:
-        async with _assembled(config, opened) as hub:
+        async with _assembled(config, opened) as hub, AsyncExitStack() as beside:
+            if store is None and config.store.path:  # only the owner of a database may listen beside it
+                await beside.enter_async_context(admin_socket(config.store.path, operator_of(hub)))
             yield hub
     finally:
         if store is None:
@@ -114,13 +125,86 @@ async def offline(config: Config) -> AsyncIterator[tuple[Pipeline, Store]]:
         await store.close()
 
 
+@asynccontextmanager
+async def offline_operator(config: Config) -> AsyncIterator[Operator]:
+    """Do an operator's orders on the database itself, while no hub runs on it.
+
+    Raises:
+        StoreLocked: If a hub runs; give the orders to it instead.
+    """
+    async with offline(config) as (pipeline, store):
+        passwords = Passwords(config.limits.passwords_waiting)
+        try:
+            yield Operator(
+                pipeline=pipeline,
+                store=store,
+                passwords=passwords,
+                clock=now_ms,
+                importer=_importer(store, pipeline),
+            )
+        finally:
+            passwords.close()
+
+
+def _importer(store: Store, pipeline: Pipeline) -> Importer:
+    """Import archives beside everything else that is decided."""
+
+    async def bring_in(order: Import, report: Report) -> "ImportReport":
+        from bridge.transfer import ImportOptions, import_archives  # reading archives takes much code
+
+        options = ImportOptions(
+            owner=order.owner,
+            owner_name=order.owner_name,
+            region=order.region,
+            maps=order.maps,
+            trust_links=order.trust_links,
+            dry_run=order.dry_run,
+        )
+        paths = [Path(path) for path in order.paths]
+        return await import_archives(store, paths, options=options, progress=report, desk=Desk(pipeline))
+
+    return bring_in
+
+
+def operator_of(hub: Hub) -> Operator:
+    """Do an operator's orders inside a running hub."""
+    return Operator(
+        importer=_importer(hub.store, hub.pipeline),
+        pipeline=hub.pipeline,
+        store=hub.store,
+        passwords=hub.passwords,
+        clock=now_ms,
+        counters=hub.counters,
+        sessions=hub.sessions,
+        url=hub.url,
+    )
+
+
 async def open_store(config: Config) -> Store:
     """Open the store that the settings name."""
     if not config.store.path:
         return await MemoryStore.open()
-    from bridge.store.sqlite import SqliteStore  # noqa: PLC0415  # engines are loaded when they are used
+    from bridge.store.sqlite import SqliteStore  # engines are loaded when they are used
 
     return await SqliteStore.open(Path(config.store.path))
+
+
+@asynccontextmanager
+async def reading(config: Config) -> AsyncIterator[Store]:
+    """Open the store for reading only, whether or not a hub runs on it.
+
+    Raises:
+        SetupError: If there is no database.
+    """
+    if not os.path.isfile(config.store.path):  # noqa: ASYNC240 -- one look before anything runs
+        raise SetupError(f"There is no database at {config.store.path or '(in memory)'}. Name it with --db.")
+    from bridge.store.sqlite import SqliteStore
+
+    store = await SqliteStore.open(Path(config.store.path), read_only=True)
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 def new_pipeline(config: Config, store: Store, bus: LocalBus, counters: Counters, keys: Keys) -> Pipeline:
@@ -150,14 +234,26 @@ async def _assembled(config: Config, store: Store) -> AsyncIterator[Hub]:
     bus.subscribe(sessions.hear)
     passwords = Passwords(config.limits.passwords_waiting)
     auth = Authority(
-        pipeline=pipeline, store=store, sessions=sessions, cursors=cursors, passwords=passwords, limits=config.limits,
-        may_register=config.policy.register, region=config.policy.region, heartbeat_s=config.hub.heartbeat_s,
+        pipeline=pipeline,
+        store=store,
+        sessions=sessions,
+        cursors=cursors,
+        passwords=passwords,
+        limits=config.limits,
+        may_register=config.policy.register,
+        region=config.policy.region,
+        heartbeat_s=config.hub.heartbeat_s,
         clock=now_ms,
-    )  # fmt: skip
+    )
     services = Services(
-        pipeline=pipeline, store=store, sessions=sessions, cursors=cursors, counters=counters, limits=config.limits,
+        pipeline=pipeline,
+        store=store,
+        sessions=sessions,
+        cursors=cursors,
+        counters=counters,
+        limits=config.limits,
         auth=auth,
-    )  # fmt: skip
+    )
     server = Server(config, services)
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[None] = loop.create_future()
@@ -165,13 +261,24 @@ async def _assembled(config: Config, store: Store) -> AsyncIterator[Hub]:
     work.add_done_callback(lambda done: _stop(stopped, done))
     port = await server.start()
     time_keeper = loop.create_task(server.keep_time(), name="heartbeats")
+    upkeep = Maintenance(pipeline, store, now_ms, config.store.journal_days)
+    keeper = loop.create_task(upkeep.run(), name="maintenance")
     try:
         yield Hub(
-            port=port, pipeline=pipeline, store=store, sessions=sessions, counters=counters, passwords=passwords,
-            server=server, config=config, stopped=stopped,
-        )  # fmt: skip
+            port=port,
+            pipeline=pipeline,
+            store=store,
+            sessions=sessions,
+            counters=counters,
+            passwords=passwords,
+            server=server,
+            config=config,
+            stopped=stopped,
+        )
     finally:
         time_keeper.cancel()
+        keeper.cancel()
+        await asyncio.wait([keeper])
         pipeline.stop()
         with suppress(Exception):  # a failed commit was reported through ``stopped``
             await work
@@ -235,3 +342,14 @@ def read_keys(config: Config) -> Keys:
         file.flush()
         os.fsync(file.fileno())
     return fresh
+
+
+async def restore_backup(config: Config, backup: Path, progress: Progress | None = None) -> None:
+    """Make the database that the settings name of a backup; there must be none yet.
+
+    Raises:
+        SetupError: If there is a database, or the backup cannot be used.
+    """
+    from bridge.store.sqlite.copies import restore
+
+    await restore(backup, Path(config.store.path), progress)

@@ -1,0 +1,73 @@
+"""What a command prints: sentences for people, or one JSON value a line with ``--json``."""
+
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+
+class Printer:
+    """Prints answers to stdout and everything else to stderr."""
+
+    def __init__(self, *, json: bool) -> None:
+        """Choose for whom to print."""
+        self.json = json
+        self._shown = 0.0
+
+    def data(self, value: object) -> None:
+        """Print a value as one line of JSON; people are told by ``line`` and ``table``."""
+        if self.json:
+            print(msgspec.json.encode(value, enc_hook=str).decode(), flush=True)
+
+    def line(self, text: str = "") -> None:
+        """Print a line for people."""
+        if not self.json:
+            print(text, flush=True)
+
+    def table(self, titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Print aligned columns for people."""
+        if self.json:
+            return
+        cells = [titles, *([_shown(cell) for cell in row] for row in rows)]
+        widths = [max(len(row[column]) for row in cells) for column in range(len(titles))]
+        for row in cells:
+            print("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+
+    def error(self, code: str, text: str, path: str | None = None) -> None:
+        """Tell what went wrong: as data on stdout, or in a sentence on stderr."""
+        if self.json:
+            self.data({"error": {"code": code, "text": text, "path": path}})
+            return
+        where = f" ({path})" if path else ""
+        print(f"isthmus: {text}{where}", file=sys.stderr, flush=True)
+
+    def progress(self, done: int, total: int) -> None:
+        """Show how far a long work has come, where somebody watches: at most ten times a second."""
+        if not sys.stderr.isatty():
+            return
+        now = time.monotonic()
+        if done < total and now - self._shown < 0.1:
+            return
+        self._shown = now
+        share = min(1.0, done / total) if total else 0.0
+        bar = "#" * int(share * 30)
+        end = "\n" if done >= total else ""
+        print(f"\r[{bar:<30}] {share:4.0%}  {done:,} of {total:,}", end=end, file=sys.stderr, flush=True)
+
+
+def when(milliseconds: int) -> str:
+    """Write a time of the wire as local time."""
+    if not milliseconds:
+        return "-"
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(milliseconds / 1000))
+
+
+def _shown(cell: Any) -> str:
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, list | tuple):
+        return ", ".join(map(str, cell)) or "-"
+    text = "-" if cell is None or cell == "" else str(cell)
+    return "".join(character if character.isprintable() else "?" for character in text)

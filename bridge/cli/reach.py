@@ -1,0 +1,61 @@
+"""How an order gets to the one who owns the database: the running hub, or else this very process."""
+
+import asyncio
+import os
+from typing import Any
+
+import msgspec
+
+from bridge.app import offline_operator
+from bridge.cli.printing import Printer
+from bridge.config import Config
+from bridge.errors import BridgeError, SetupError, all_errors
+from bridge.hub.admin import orders_to, read_order
+from bridge.hub.orders import AnyOrder
+
+
+def ask(config: Config, order: AnyOrder, printer: Printer, *, makes_database: bool = False) -> Any:
+    """Have an order done; give its answer as plain data.
+
+    Args:
+        config: All settings; the store's path says which hub.
+        order: What to do.
+        printer: Shows how far a long order has come.
+        makes_database: Whether a database that is not there is made, rather than missed.
+
+    Raises:
+        BridgeError: If it was refused.
+    """
+    return asyncio.run(_ask(config, order, printer, makes_database))
+
+
+async def _ask(config: Config, order: AnyOrder, printer: Printer, makes_database: bool) -> Any:
+    path = config.store.path
+    if not path:
+        raise SetupError("A database in memory has no operator: name a file with --db.")
+    async with orders_to(path) as hub:
+        if hub is not None:
+            async for said in hub.ask(order):
+                if "progress" in said:
+                    printer.progress(*said["progress"])
+                elif "error" in said:
+                    raise _refusal(**said["error"])
+                else:
+                    return said["ok"]
+    if not makes_database and not os.path.isfile(path):  # noqa: ASYNC240 -- nothing else runs here
+        raise SetupError(
+            f"There is no database at {path}. Name it with --db, or begin with: isthmus account create"
+        )
+    checked = read_order(msgspec.json.encode(order))
+    async with offline_operator(config) as operator:
+        return msgspec.to_builtins(await operator.do(checked, printer.progress), enc_hook=str)
+
+
+def _refusal(code: str, text: str, path: str | None, temporary: bool) -> BridgeError:
+    """Raise here what was raised in the hub."""
+    kind = next((kind for kind in all_errors() if kind.code == code), BridgeError)
+    if kind.__init__ is BridgeError.__init__:
+        return kind(text, path=path)
+    refusal = BridgeError(text, path=path)
+    refusal.code, refusal.temporary = code, temporary
+    return refusal

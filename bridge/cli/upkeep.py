@@ -1,0 +1,103 @@
+"""``isthmus audit``, ``audit-log``, ``backup`` and ``restore``: proving, reading and copying the database."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from bridge.app import reading, restore_backup
+from bridge.cli.exits import FAILED, OK
+from bridge.cli.link import show_audit
+from bridge.cli.options import NO_OPTIONS, Common
+from bridge.cli.printing import Printer
+from bridge.cli.reach import ask
+from bridge.config import Config
+from bridge.errors import SetupError
+from bridge.hub import orders
+from bridge.store.base import Audited
+
+
+def audit(*, common: Common = NO_OPTIONS) -> int:
+    """Prove every chain, digest, position and count of the database; exit with 1 if anything contradicts.
+
+    A hub may run meanwhile.
+    """
+    found = asyncio.run(_audit(common.read(), common.printer))
+    for problem in found.problems:
+        common.printer.line(f"PROBLEM  {problem.kind}  {problem.where}: {problem.text}")
+    common.printer.data(msgspec.to_builtins(found))
+    common.printer.line(
+        f"Proved {found.threads:,} threads with {found.messages:,} messages, and {found.journals:,} journals "
+        f"with {found.entries:,} entries: {len(found.problems) or 'no'} problems."
+    )
+    return FAILED if found.problems else OK
+
+
+async def _audit(config: Config, printer: Printer) -> Audited:
+    async with reading(config) as store:
+        return await store.audit(printer.progress)
+
+
+def audit_log(account: str | None = None, /, *, limit: int = 50, common: Common = NO_OPTIONS) -> None:
+    """Read the newest lines of the audit log.
+
+    Args:
+        account: Of which account; of all if absent.
+        limit: At most so many lines.
+        common: Options of every command.
+    """
+    show_audit(common, ask(common.read(), orders.ReadAudit(account=account, limit=limit), common.printer))
+
+
+def backup(to: Path, /, *, common: Common = NO_OPTIONS) -> None:
+    """Write a consistent copy of the database, and of its keys, while the hub runs or not.
+
+    Args:
+        to: The copy's file; nothing may be there. Its keys are put beside it, as FILE.keys: keep them secret.
+        common: Options of every command.
+    """
+    config = common.read()
+    asyncio.run(_backup(config, to, common.printer))
+    keys = Path(config.store.path + ".keys")
+    if keys.is_file():
+        _copy_secret(keys, Path(f"{to}.keys"))
+    size = to.stat().st_size
+    common.printer.data({"backup": str(to), "bytes": size})
+    common.printer.line(
+        f"Wrote {to} ({size:,} bytes) and its keys. Restore it with: isthmus restore {to} --db NEW"
+    )
+
+
+async def _backup(config: Config, to: Path, printer: Printer) -> None:
+    async with reading(config) as store:
+        await store.backup(str(to), printer.progress)
+
+
+def restore(backup: Annotated[Path, Parameter(name="BACKUP")], /, *, common: Common = NO_OPTIONS) -> None:
+    """Make a database of a backup, where there is none; clients start anew from it.
+
+    Args:
+        backup: The copy that ``isthmus backup`` wrote.
+        common: Options of every command; --db names the new database.
+    """
+    config = common.read()
+    if not config.store.path:
+        raise SetupError("Name the new database with --db.")
+    to, keys = Path(config.store.path), Path(f"{backup}.keys")
+    asyncio.run(restore_backup(config, backup, common.printer.progress))
+    if keys.is_file():
+        _copy_secret(keys, Path(f"{to}.keys"))
+    common.printer.data({"database": str(to)})
+    common.printer.line(f"Restored {to}. Prove it with: isthmus audit --db {to}")
+
+
+def _copy_secret(source: Path, to: Path) -> None:
+    """Copy a file that only its owner may read."""
+    try:
+        to.touch(mode=0o600)
+        to.chmod(0o600)
+        to.write_bytes(source.read_bytes())
+    except OSError as wrong:
+        raise SetupError(f"The keys can't be copied to {to}: {wrong.strerror}.") from wrong
