@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.archives --messages 100000 --out DIR`` writes them and
 prints a manifest; ``write_sample`` does so from code, ``demo_people`` (in
-``benchmarks.cast``) writes the small cast of the demonstration.
+``bridge.archive.cast``) writes the small cast of the demonstration.
 
 Files are ``<out>/<handle>-facebook.zip`` and ``<out>/<handle>-instagram.zip``.
 Person 0 has both, linked and upgraded; her Facebook archive holds ``messages``
@@ -20,8 +20,8 @@ from itertools import accumulate
 from pathlib import Path
 from random import Random
 
-from benchmarks.cast import SampleArchive, demo_people
 from benchmarks.words import FIRST, LAST, WORDS
+from bridge.archive.cast import SampleArchive, demo_people
 from bridge.archive.model import (
     ArchiveOwner,
     Edge,
