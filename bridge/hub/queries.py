@@ -74,8 +74,11 @@ class Queries:
 
         def show(scene: Scene) -> replies.Threads:
             views = tuple(_thread_view(scene, thread, side, segments[thread.id]) for thread, side in shown)
-            last = shown[-1][0] if len(rows) > query.limit else None
-            return replies.Threads(threads=views, next=f"{last.last_at}/{last.id}" if last else None)
+            more = None
+            if len(rows) > query.limit:
+                last, side = shown[-1]
+                more = f"{last.last_at}/{last.id}/{side.account}"
+            return replies.Threads(threads=views, next=more)
 
         return await self._pipeline.consult(account, show)
 
@@ -177,7 +180,7 @@ def _thread_view(scene: Scene, thread: Thread, side: Member, segments: tuple[Thr
 def _page(cursor: str | None) -> Page | None:
     if cursor is None:
         return None
-    last_at, slash, thread = cursor.partition("/")
-    if not slash or not last_at.isdecimal() or len(last_at) > 16:
-        raise Invalid("Take the cursor from the page before.", path="$.before")
-    return Page(int(last_at), thread)
+    match cursor.split("/"):
+        case [last_at, thread, account] if last_at.isdecimal() and len(last_at) < 17:
+            return Page(int(last_at), thread, account)
+    raise Invalid("Take the cursor from the page before.", path="$.before")

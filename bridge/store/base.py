@@ -49,10 +49,11 @@ class Head(Struct, frozen=True):
 
 
 class Page(Struct, frozen=True):
-    """Where a listing goes on: after the thread with this time and id."""
+    """Where a listing goes on: after this account's side of the thread with this time and id."""
 
     last_at: int
     id: str
+    account: str
 
 
 class Tally(Struct, frozen=True):

@@ -216,7 +216,8 @@ class MemoryStore:
             for account in set(accounts)
             for thread, member in kept.of(account)
             if member.folder is folder and thread.kind is not ThreadKind.SEGMENT
-            if after is None or (-thread.last_at, thread.id) > (-after.last_at, after.id)
+            if after is None
+            or (-thread.last_at, thread.id, account) > (-after.last_at, after.id, after.account)
         ]
         found.sort(key=lambda row: (-row[0].last_at, row[0].id, row[1].account))
         return found[:limit]

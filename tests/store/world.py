@@ -293,8 +293,8 @@ async def _histories(store: Store, talk: Talk) -> object:
 
 async def _inboxes(store: Store, accounts: Sequence[AccountId]) -> object:
     listed = [list(await store.threads(accounts, folder, limit=99)) for folder in Folder]
-    last = listed[0][0][0] if listed[0] else None
-    after = None if last is None else Page(last.last_at, last.id)
+    last, side = listed[0][0] if listed[0] else (None, None)
+    after = None if last is None or side is None else Page(last.last_at, last.id, side.account)
     return (
         listed,
         list(await store.threads(accounts, Folder.INBOX, after=after, limit=3)),

@@ -21,7 +21,7 @@ _SHELF: Final = """
     SELECT threads.last_at, names.id, threads.id
     FROM shelves JOIN threads ON threads.id = shelves.thread JOIN names ON names.no = shelves.thread
     WHERE shelves.account = ? AND shelves.folder = ? AND threads.kind <> 'segment'
-      AND (threads.last_at < ? OR threads.last_at = ? AND names.id > ?)
+      AND (threads.last_at < ? OR threads.last_at = ? AND (names.id > ? OR names.id = ? AND ?))
     ORDER BY threads.last_at DESC, names.id LIMIT ?"""
 _THREAD: Final = f"SELECT {selected(THREADS)} FROM threads WHERE id = ?"
 _SIDE: Final = f"SELECT {selected(MEMBERS)} FROM members WHERE thread = ? AND account = ?"
@@ -104,11 +104,12 @@ def folder_page(
     limit: int,
 ) -> Sequence[tuple[Thread, Member]]:
     """List a page of a folder: each account's newest first, then the newest of those."""
-    last_at, last_id = (_NEVER, "") if after is None else (after.last_at, after.id)
+    last_at, last_id, last = (_NEVER, "", "") if after is None else (after.last_at, after.id, after.account)
     found: list[tuple[int, str, AccountId, int]] = []
     for account in set(accounts):
         no = names.find(account)
-        rows = raw.execute(_SHELF, (no, folder.value, last_at, last_at, last_id, limit))
+        key = (no, folder.value, last_at, last_at, last_id, last_id, account > last, limit)
+        rows = raw.execute(_SHELF, key)
         found.extend((-at, name, account, thread) for at, name, thread in rows)
     found.sort()
     return [

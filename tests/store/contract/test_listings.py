@@ -70,16 +70,28 @@ async def test_a_folder_lists_only_what_lies_in_it(store: Store) -> None:
 async def test_paging_by_equal_times_meets_every_thread_once(store: Store) -> None:
     talks = [at(make_group(ANA, BEN, name=f"g-{number}"), number // 5) for number in range(17)]
     await keep(store, *make_people(ANA, BEN), *(record for talk in talks for record in talk.kept))
-    seen: list[tuple[int, str]] = []
+    seen: list[tuple[int, str, str]] = []
     after = None
 
     while page := await store.threads([ANA], Folder.INBOX, after=after, limit=3):
-        seen.extend((thread.last_at, thread.id) for thread, _ in page)
+        seen.extend((thread.last_at, thread.id, side.account) for thread, side in page)
         after = Page(*seen[-1])
 
     assert seen == sorted(seen, key=lambda row: (-row[0], row[1]))
-    assert {name for _, name in seen} == {talk.id for talk in talks}
+    assert {name for _, name, _ in seen} == {talk.id for talk in talks}
     assert len(seen) == 17
+
+
+async def test_a_page_may_end_between_the_two_sides_of_one_thread(store: Store) -> None:
+    between = at(make_pair_thread(ANA, BEN), 7)
+    await keep(store, *make_people(), *between.kept)
+
+    ((first, side),) = await store.threads([ANA, BEN], Folder.INBOX, limit=1)
+    rest = await store.threads(
+        [ANA, BEN], Folder.INBOX, after=Page(first.last_at, first.id, side.account), limit=9
+    )
+
+    assert [side, *(other for _, other in rest)] == [between.sides[ANA], between.sides[BEN]]
 
 
 async def test_several_accounts_have_one_inbox_in_one_order(store: Store) -> None:
