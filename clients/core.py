@@ -5,14 +5,18 @@ import os
 from collections.abc import Callable
 from typing import Final
 
+from msgspec.structs import replace
+
 from bridge.errors import BridgeError
 from bridge.ids import AccountId
 from bridge.wire.codec import Codec
 from bridge.wire.events import (
     AccountStateChanged,
     Heartbeat,
+    HybridChanged,
     LegAdded,
     LegRemoved,
+    LinkChanged,
     MessageSent,
     PresenceChanged,
     ProfileChanged,
@@ -117,6 +121,11 @@ class Core:
                 self.accounts[news.event.account.id] = news.event.account
             case LegRemoved():
                 self.accounts.pop(news.event.account, None)
+            case LinkChanged(leg=leg) if leg in self.accounts:
+                linked = tuple(account.id for account in news.event.linked_to)
+                self.accounts[leg] = replace(self.accounts[leg], linked_to=linked)
+            case HybridChanged(account=account) if account in self.accounts:
+                self.accounts[account] = replace(self.accounts[account], hybrid=news.event.hybrid)
             case _:
                 pass
         push = Push(news.event, news.account, news.at)

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Coroutine
 from typing import TypeVar
 
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, NotFound
 from bridge.ids import AccountId, Seq, ThreadId
-from bridge.wire.values import AccountView, Folder, MessageView, Network, OwnAccountView
+from bridge.wire.values import AccountView, Folder, MessageView, Network, OwnAccountView, ThreadView
 from clients.client import Client
 from clients.inbox import Inbox, Row
 from clients.options import State
@@ -126,14 +126,17 @@ class Chat(Dialog):
     async def reload(self) -> None:
         """Read again what was missed, and the threads that events left unsure."""
         for account in tuple(self.inbox.stale):
-            views = [
-                view
-                for folder in FOLDERS
-                async for view in self.client.threads(folder, as_=account, page=200)
-            ]
-            self.inbox.load(account, views)
+            try:
+                self.inbox.load(account, [view async for view in self._threads_of(account)])
+            except NotFound:
+                self.inbox.stale.discard(account)  # it went meanwhile, as the next event will say
         for thread in self.inbox.unsure:
             self.inbox.load_thread((await self.client.get_thread(thread)).thread)
+
+    async def _threads_of(self, account: AccountId) -> AsyncIterator[ThreadView]:
+        for folder in FOLDERS:
+            async for view in self.client.threads(folder, as_=account, page=200):
+                yield view
 
     # --- messages
 

@@ -14,6 +14,8 @@ from bridge.errors import BridgeError, SignInFailed
 from bridge.wire.events import (
     ControlsChanged,
     HybridChanged,
+    LegAdded,
+    LegRemoved,
     LinkAnswered,
     LinkAsked,
     LinkAttempted,
@@ -291,6 +293,10 @@ class Listener:
                 return [
                     f"{words.full_name(account)} asks to be linked with you. /approve or /refuse answers."
                 ]
+            case LegAdded(account=account):
+                return [f"You can use {words.own_name(account)} here too now. /accounts lists your accounts."]
+            case LegRemoved():
+                return ["One of your accounts can no longer be used here. /accounts lists the others."]
             case LinkAnswered(accepted=accepted):
                 return ["Your link was approved." if accepted else "Your link was refused."]
             case LinkAttempted():
