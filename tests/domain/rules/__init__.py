@@ -1,0 +1,1 @@
+"""Tests of each module of rules, told as sentences."""

@@ -1,0 +1,104 @@
+"""Setting message controls: one write, against a version; a preview that tells no names."""
+
+from typing import Any
+
+import pytest
+
+from bridge.domain.controls import CATEGORIES
+from bridge.ids import AccountId
+from bridge.wire.commands import GetControls, PreviewControls, SetControls
+from bridge.wire.events import ControlsChanged
+from bridge.wire.replies import Controls, ControlsPreview
+from bridge.wire.values import Network
+from tests.domain.world import World
+
+ANN, ANNM = AccountId("aann"), AccountId("aannm")
+
+
+def test_a_change_is_one_write_with_a_new_version_told_to_the_owner(world: World) -> None:
+    world.say("ann", SetControls(as_=ANN, if_version=0, controls={"followers": "none"}))
+
+    shown = world.ask("ann", GetControls(as_=ANN))
+    assert isinstance(shown, Controls)
+    assert shown.version == 1
+    assert {row.category: row.outcome for row in shown.controls}["followers"] == "none"
+    assert [event.version for event in world.heard("ann", ControlsChanged)] == [1]
+    assert world.audit[-1].detail == "followers: default → none"
+
+
+def test_a_change_against_an_old_version_is_refused(world: World) -> None:
+    world.say("ann", SetControls(as_=ANN, if_version=0, controls={"followers": "none"}, keep_connected=True))
+    late = SetControls(as_=ANN, if_version=0, controls={"others_on_direct": "none"})
+
+    assert world.refusal("ann", late) == "stale_version"
+    assert "keep_connected" in world.audit[-1].detail
+
+
+@pytest.mark.parametrize(
+    ("controls", "code"),
+    [
+        ({"others_on_direct": "inbox"}, "invalid_control"),
+        ({"nobody": "none"}, "invalid_control"),
+        ({"friends_of_friends": "none"}, "invalid_control"),
+        ({"messenger_friends": "inbox"}, "needs_link"),
+        ({"group_adds": "friends"}, "invalid_control"),
+    ],
+)
+def test_a_control_that_cannot_be_is_refused_with_its_path(
+    world: World, controls: dict[str, Any], code: str
+) -> None:
+    assert world.refusal("ann", SetControls(as_=ANN, if_version=0, controls=controls)) == code
+    assert world.refusal("ann", PreviewControls(as_=ANN, controls=controls)) == code
+    assert not world.look(lambda: world.facts.controls(ANN)).outcomes
+
+
+def test_more_categories_open_with_a_link(world: World) -> None:
+    def available() -> set[str]:
+        shown = world.ask("ann", GetControls(as_=ANN))
+        assert isinstance(shown, Controls)
+        return {row.category for row in shown.controls if row.available}
+
+    assert available() == {"followers", "others_on_direct", "others_on_messenger", "group_adds"}
+    world.link("ann", "annm")
+    assert available() == {row.name for row in CATEGORIES[Network.DIRECT]} | {"group_adds"}
+
+
+def test_a_preview_counts_by_category_and_names_nobody(world: World) -> None:
+    for sender in ("eve", "fay"):
+        world.join(sender, "direct")
+        world.send(sender, "ann")
+    world.set_tie("follow", "bob", "ann")
+    world.send("bob", "ann")
+    before = dict(world.records)
+
+    preview = world.ask("ann", PreviewControls(as_=ANN, controls={"others_on_direct": "none"}))
+
+    assert isinstance(preview, ControlsPreview)
+    (moved,) = preview.moved
+    assert (moved.category, moved.was, moved.would_be, moved.messages) == (
+        "others_on_direct",
+        "requests",
+        "none",
+        2,
+    )
+    assert world.records == before
+
+
+def test_a_preview_tells_of_refused_messages_too(world: World) -> None:
+    world.set_controls("ann", None, others_on_direct="none")
+    world.send("bob", "ann")
+
+    preview = world.ask("ann", PreviewControls(as_=ANN, controls={"others_on_direct": "requests"}))
+
+    assert isinstance(preview, ControlsPreview)
+    assert [(row.was, row.would_be) for row in preview.moved] == [("none", "requests")]
+
+
+def test_a_preview_tells_whether_it_would_leave_the_hybrid(merged: World) -> None:
+    stays = merged.ask("ann", PreviewControls(as_=ANN, controls={"followers": "none"}))
+    leaves = merged.ask("ann", PreviewControls(as_=ANN, controls={"others_on_messenger": "none"}))
+
+    assert isinstance(stays, ControlsPreview)
+    assert isinstance(leaves, ControlsPreview)
+    assert (stays.effects.leaves_hybrid, leaves.effects.leaves_hybrid) == (False, True)
+    assert merged.account("ann").hybrid == "on"

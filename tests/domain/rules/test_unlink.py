@@ -1,0 +1,202 @@
+"""Unlinking: a preview, then the deed; what was shut stays shut, and two weeks to undo it."""
+
+import pytest
+from msgspec.structs import replace
+
+from bridge.domain.model import Person, Thread, ThreadKind
+from bridge.domain.outcome import legs_of
+from bridge.ids import AccountId, ThreadId
+from bridge.wire.commands import Accept, PreviewUnlink, SetControls, SetLinkOptions, UndoUnlink
+from bridge.wire.events import HybridChanged, LinkChanged
+from bridge.wire.replies import Effects
+from bridge.wire.values import Network
+from tests.domain.world import World
+
+ANN, ANNM = AccountId("aann"), AccountId("aannm")
+UNDO = UndoUnlink(as_=ANN, network=Network.MESSENGER, handle="annm", password="right")
+
+
+def test_a_preview_tells_the_effects_and_changes_nothing(merged: World) -> None:
+    merged.send("bobm", "ann")
+    merged.put(Thread(id=ThreadId("g1"), kind=ThreadKind.GROUP, members=(ANN,), link=b""))
+    before = dict(merged.records)
+
+    effects = merged.ask("ann", PreviewUnlink(as_=ANN))
+
+    assert isinstance(effects, Effects)
+    assert (effects.threads_closed, effects.requests_lapsed, effects.groups_left) == (1, 1, 1)
+    assert effects.leaves_hybrid
+    assert "messenger_friends" in effects.categories_removed
+    assert effects.undo_until is None
+    assert merged.records == before
+
+
+def test_the_deed_does_what_the_preview_told_and_counts_messages_in_flight(merged: World) -> None:
+    merged.send("bobm", "ann")
+    told = merged.ask("ann", PreviewUnlink(as_=ANN))
+    scene_of = merged.scene("ann", in_flight=3)
+    assert scene_of.in_flight == 3
+
+    done = merged.unlink("ann").reply
+
+    assert isinstance(done, Effects)
+    assert isinstance(told, Effects)
+    assert replace(done, undo_until=None) == told
+    assert done.undo_until == merged.now + 14 * 86_400_000
+
+
+def test_the_account_leaves_the_person_and_both_hear_of_it(merged: World) -> None:
+    merged.unlink("ann")
+
+    assert merged.person("ann").accounts == (ANN,)
+    assert merged.person("annm").accounts == (ANNM,)
+    assert [event.linked_to for event in merged.heard("annm", LinkChanged)] == [()]
+    assert [event.hybrid for event in merged.heard("ann", HybridChanged)] == ["off"]
+    assert merged.look(lambda: legs_of(merged.facts, ANN)) == (ANN,)
+    assert merged.audit[-1].deed == "unlink"
+
+
+def test_single_sign_on_ends(world: World) -> None:
+    world.link("ann", "annm")
+    world.say("ann", SetLinkOptions(as_=ANN, single_sign_on=True))
+
+    world.unlink("annm")
+
+    assert world.look(lambda: legs_of(world.facts, ANN)) == (ANN,)
+    assert not world.person("ann").single_sign_on
+
+
+def test_unlinking_an_account_alone_is_refused(world: World) -> None:
+    assert world.refusal("ann", PreviewUnlink(as_=ANN)) == "needs_link"
+
+
+@pytest.mark.parametrize("kind", ["block", "restrict"])
+def test_what_the_person_shut_out_stays_shut_out_at_each_account(merged: World, kind: str) -> None:
+    merged.set_tie(kind, "ann", "bob")
+
+    merged.unlink("ann")
+
+    word = f"{kind}s"
+    assert getattr(merged.tie("ann", "bob"), word)
+    assert getattr(merged.tie("annm", "bob"), word)
+
+
+def test_a_hiding_decline_is_copied_to_each_account(merged: World) -> None:
+    merged.send("bob", "ann")
+    merged.decline("ann", "bob", hide=True)
+
+    merged.unlink("ann")
+
+    assert merged.tie("annm", "bob").hides
+
+
+def test_others_blocks_still_cover_the_account_that_left(merged: World) -> None:
+    merged.set_tie("block", "bob", "ann")
+
+    merged.unlink("ann")
+
+    assert merged.tie("bob", "annm").blocks
+    assert merged.heard("bob")[1:] == []  # but for its own deed, it heard nothing
+
+
+def test_what_stood_between_the_two_accounts_wakes_as_it_was(world: World) -> None:
+    world.set_tie("block", "ann", "annm")
+    world.link("ann", "annm")
+
+    world.unlink("ann")
+
+    assert world.tie("ann", "annm").blocks
+    assert not world.tie("annm", "ann").blocks
+
+
+def test_requests_from_the_other_network_lapse_and_their_sender_notices_nothing(merged: World) -> None:
+    merged.send("bobm", "ann")
+    merged.send("bob", "ann")
+    merged.told.clear()
+
+    merged.unlink("ann")
+
+    assert (merged.side("ann", "bobm").folder, merged.side("ann", "bobm").consent) == ("none", "lapsed")
+    assert merged.side("ann", "bob").folder == "requests"
+    assert merged.heard("bobm") == []
+    assert merged.sent("bobm", "ann") == "request_pending"
+    assert merged.refusal("ann", Accept(threads=(merged.thread("ann", "bobm"),))) == "not_allowed"
+
+
+def test_an_accepted_crossing_becomes_read_only_and_keeps_its_history(merged: World) -> None:
+    merged.send("bobm", "ann")
+    merged.accept("ann", "bobm")
+
+    merged.unlink("annm")
+
+    assert merged.side("ann", "bobm").folder == "inbox"
+    assert merged.sent("bobm", "ann") == "not_accepting"
+    assert merged.sent("ann", "bobm") == "not_accepting"
+
+
+def test_an_undo_gives_back_the_link_the_hybrid_and_single_sign_on(merged: World) -> None:
+    merged.say("ann", SetLinkOptions(as_=ANN, single_sign_on=True))
+    merged.unlink("annm")
+
+    merged.say("ann", UNDO, proven=["annm"])
+
+    assert merged.person("ann").accounts == (ANN, ANNM)
+    assert merged.person("ann").single_sign_on
+    assert merged.account("ann").hybrid == "on"
+    assert merged.audit[-1].deed == "undo_unlink"
+
+
+def test_an_undo_needs_the_proof_of_the_other_account(merged: World) -> None:
+    merged.unlink("ann")
+
+    assert merged.refusal("ann", UNDO) == "proof_failed"
+    assert merged.person("ann").accounts == (ANN,)
+
+
+def test_an_undo_comes_too_late_after_two_weeks_and_only_once(merged: World) -> None:
+    merged.unlink("ann")
+    left = merged.now
+    merged.now = left + 14 * 86_400_000 + 1
+    assert merged.refusal("ann", UNDO, proven=["annm"]) == "expired"
+    merged.now = left + 14 * 86_400_000
+
+    merged.say("ann", UNDO, proven=["annm"])
+    merged.put(
+        replace(merged.person("ann"), accounts=(ANN,)), Person(id=merged.person("annm").id, accounts=())
+    )
+
+    assert merged.refusal("ann", UNDO, proven=["annm"]) == "expired"
+
+
+def test_without_an_unlink_there_is_nothing_to_undo(world: World) -> None:
+    assert world.refusal("ann", UNDO, proven=["annm"]) == "expired"
+
+
+def test_an_undo_fails_if_either_account_is_linked_elsewhere(merged: World) -> None:
+    merged.unlink("ann")
+    merged.link("bob", "annm")
+
+    assert merged.refusal("ann", UNDO, proven=["annm"]) == "already_linked"
+
+
+def test_an_undo_never_loosens_what_was_tightened_since(merged: World) -> None:
+    merged.unlink("ann")
+    merged.set_controls("ann", None, others_on_messenger="none")
+    merged.set_tie("block", "annm", "bob")
+
+    merged.say("ann", UNDO, proven=["annm"])
+
+    assert merged.account("ann").hybrid == "off"
+    assert merged.sent("bob", "ann") == "not_accepting"
+
+
+def test_an_undo_keeps_who_had_kept_connected_in_the_hybrid(merged: World) -> None:
+    merged.say(
+        "ann",
+        SetControls(as_=ANN, if_version=0, controls={"others_on_messenger": "none"}, keep_connected=True),
+    )
+    merged.unlink("annm")
+
+    merged.say("ann", UNDO, proven=["annm"])
+
+    assert merged.account("ann").hybrid == "on"
