@@ -185,6 +185,13 @@ def demo_people(folder: Path) -> tuple[SampleArchive, ...]:
     return tuple(_write(folder, person, network) for person in NAMES for network in ON[person])
 
 
+def who_is_whom(archive: SampleArchive) -> dict[str, str]:
+    """Tell whom the names in an archive's chats belong to, as ``network/handle``: the cast is small and knows itself."""
+    pairs = [talk.members for talk in TALKS if talk.network == archive.network and talk.title is None]
+    others = [set(pair) - {archive.person} for pair in pairs if archive.person in pair]
+    return {NAMES[other]: f"{archive.network}/{other}" for (other,) in others}
+
+
 def _write(folder: Path, person: str, network: Network) -> SampleArchive:
     path = folder / f"{person}-{FILES[network]}.zip"
     mine = [talk for talk in TALKS if talk.network == network and person in talk.members]

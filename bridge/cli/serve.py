@@ -1,11 +1,10 @@
 """``isthmus serve``: run the hub until it is told to stop."""
 
 import asyncio
-import gc
 import signal
 from pathlib import Path
 
-from bridge.app import Hub, running_hub
+from bridge.app import Hub, running_hub, spare_the_collector
 from bridge.cli.exits import BROKEN, OK
 from bridge.cli.logs import begin_logging
 from bridge.cli.options import NO_OPTIONS, Common
@@ -13,7 +12,6 @@ from bridge.cli.printing import Printer
 from bridge.config import Config
 from bridge.errors import BridgeError
 
-_YOUNG = 50_000  # objects between two looks of the collector: what a batch makes dies by itself
 
 
 def serve(
@@ -62,7 +60,7 @@ async def _serve(config: Config, printer: Printer) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: None if told.done() else told.set_result(None))
     async with running_hub(config) as hub:
-        _spare_the_collector()
+        spare_the_collector()
         _tell_where(hub, printer)
         await asyncio.wait([told, hub.stopped], return_when=asyncio.FIRST_COMPLETED)
         broken = hub.stopped.exception() if hub.stopped.done() else None
@@ -73,13 +71,6 @@ async def _serve(config: Config, printer: Printer) -> int:
             printer.line("Stopping: finishing what waits, sending everyone home.")
     printer.data({"stopped": broken is None})
     return OK if broken is None else BROKEN
-
-
-def _spare_the_collector() -> None:
-    """Take what lives as long as the hub out of the collector's rounds."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_YOUNG, 20, 50)
 
 
 def _tell_where(hub: Hub, printer: Printer) -> None:
