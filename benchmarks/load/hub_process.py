@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from benchmarks.load.people import Person, make_people
 from benchmarks.load.processes import LOOP
-from bridge.app import running_hub
+from bridge.app import running_hub, spare_the_collector
 from bridge.config import Config
 from bridge.wire.values import Network
 
@@ -40,6 +40,7 @@ async def serve(order: Order) -> None:
         writers = await make_people(hub.pipeline, ((Network.MESSENGER, name) for name in names))
         readers = await make_people(hub.pipeline, ((Network.DIRECT, name) for name in names))
         pairs = list(zip(writers, readers, strict=True))
+        spare_the_collector()
         print(msgspec.json.encode(Running(url=hub.url, pairs=pairs)).decode(), flush=True)
         await loop.run_in_executor(None, sys.stdin.read)
 

@@ -13,7 +13,6 @@ from bridge.config import Config
 from bridge.errors import BridgeError
 
 
-
 def serve(
     *,
     host: str | None = None,
