@@ -1,5 +1,6 @@
 """A hub with people in it, and short ways to bring them to talk."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -8,14 +9,17 @@ from msgspec.structs import replace
 
 from bridge.app import Hub, running_hub
 from bridge.config import Config, HubSettings, Limits, Listen, PolicySettings, StoreSettings
-from bridge.domain.deeds import CreateAccount
+from bridge.domain.deeds import CreateAccount, PutDevice
+from bridge.domain.outcome import Outcome
+from bridge.errors import BridgeError
 from bridge.hub.auth import new_device
-from bridge.domain.deeds import PutDevice
+from bridge.hub.pipeline import Work
 from bridge.ids import AccountId, ThreadId
 from bridge.store.base import Store
 from bridge.store.memory import MemoryStore
 from bridge.wire.codec import JSON, Codec
-from bridge.wire.commands import Accept, Link, OpenThread, Send, SetTie, SignIn, Upgrade
+from bridge.wire.commands import Accept, Command, Link, OpenThread, Send, SetTie, SignIn, Upgrade
+from bridge.wire.replies import Reply
 from bridge.wire.values import Network, TieKind
 from tests.hub.talker import Frame, Talker
 
@@ -43,6 +47,20 @@ def config(**sections: dict[str, Any]) -> Config:
         policy=PolicySettings(**{"link_from": "either", **sections.get("policy", {})}),
         hub=HubSettings(**{"drain_s": 1.0, **sections.get("hub", {})}),
     )
+
+
+class InOrder:
+    """A lane for the works of several accounts, so that they keep their order."""
+
+    def __init__(self, works: int) -> None:
+        self.done: asyncio.Future[list[Reply | BridgeError]] = asyncio.get_running_loop().create_future()
+        self._answers: list[Reply | BridgeError] = []
+        self._works = works
+
+    def answered(self, call: int, reply: Reply | BridgeError) -> None:
+        self._answers.append(reply)
+        if len(self._answers) == self._works:
+            self.done.set_result(self._answers)
 
 
 class House:
@@ -117,15 +135,19 @@ class House:
 
     async def put(self, *records: Any) -> None:
         """Keep records as they are, past all rules."""
-        from bridge.domain.outcome import Outcome, Scene  # noqa: PLC0415  # only here
-        from bridge.hub.pipeline import Work, _Ticket  # noqa: PLC0415
+        lane = InOrder(1)
+        work = Work(
+            lane=lane, call=0, account=AccountId(""), run=lambda scene: Outcome(records=list(records))
+        )
+        self.hub.pipeline.submit(work)
+        await lane.done
 
-        def run(scene: Scene) -> Outcome:
-            return Outcome(records=list(records))
-
-        ticket = _Ticket()
-        self.hub.pipeline.submit(Work(lane=ticket, call=0, account=AccountId(""), run=run))
-        await ticket.reply
+    async def in_order(self, *deeds: tuple[AccountId, Command]) -> list[Reply | BridgeError]:
+        """Do commands of several accounts one after the other, in as few commits as can be."""
+        lane = InOrder(len(deeds))
+        for call, (account, command) in enumerate(deeds):
+            self.hub.pipeline.submit(Work(lane=lane, call=call, account=account, command=command))
+        return await lane.done
 
     async def open(self, speaker: AccountId, other: AccountId) -> ThreadId:
         """Open the thread of two accounts."""
