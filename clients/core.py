@@ -111,6 +111,7 @@ class Core:
         self._holding = False
         self.listeners.tell(Push(kind(signed=news.signed, reload=news.reload)))
         self.sender.connected(connection)
+        self.receipts.resume()
 
     def heard(self, news: Told) -> None:
         """Pass an event on; if a listener is full now, leave the next ones at the hub."""

@@ -33,6 +33,11 @@ class Receipts:
         if self._timer is None:
             self._timer = self._clock.call_later(self._span_s, self._flush)
 
+    def resume(self) -> None:
+        """Tell over a new connection what could not be told before."""
+        if self._upto and self._timer is None:
+            self._timer = self._clock.call_later(self._span_s, self._flush)
+
     def stop(self) -> None:
         """Tell no more."""
         if self._timer is not None:
@@ -42,7 +47,7 @@ class Receipts:
         self._timer = None
         connection = self._connection()
         if connection is None:
-            return  # told with the next message, or superseded by a read receipt
+            return  # told once there is a connection again
         upto, self._upto = self._upto, {}
         for thread, seq in upto.items():
             answer = connection.ask(MarkDelivered(thread=thread, upto=seq))

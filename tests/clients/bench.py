@@ -22,6 +22,7 @@ class Bench:
         self.pipes: list[Pipe] = []
         self.unreachable: list[CannotConnect] = []
         self.clients: list[Client] = []
+        self.deaf = 0  # so many of the next connections answer nothing
 
     def client(
         self,
@@ -34,6 +35,9 @@ class Bench:
             if self.unreachable:
                 raise self.unreachable.pop(0)
             self.pipes.append(Pipe(self.hub, CODECS[f"isthmus.v1.{codec}"]))
+            if self.deaf:
+                self.deaf -= 1
+                self.pipes[-1].wire.receive = lambda data: None  # type: ignore[method-assign]
             return self.pipes[-1]
 
         client = Client(

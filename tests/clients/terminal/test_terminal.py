@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pexpect
+import pytest
 
 from bridge.app import Hub
 from bridge.errors import CloseCode
@@ -20,6 +21,9 @@ from tests.clients.fake_state import ANA, BEN
 from tests.clients.terminal.people import DIRECT, MESSENGER, PASSWORD, person
 
 ROOT = Path(__file__).parents[3]
+
+# From Python 3.12 on, making a terminal in a process with threads warns; the child runs another program at once.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 
 class Terminal:
