@@ -18,10 +18,10 @@ from bridge.errors import (
     QuotaExceeded,
     SignInFailed,
 )
-from bridge.hub.pipeline import Work
 from bridge.hub.services import Services
 from bridge.hub.sessions import Bodies, Leg
 from bridge.hub.sockets import Socket
+from bridge.hub.work import Work
 from bridge.ids import AccountId, DeviceId, Position
 from bridge.wire.codec import JSON, Codec, Malformed
 from bridge.wire.commands import (

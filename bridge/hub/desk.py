@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from bridge.domain.outcome import Outcome, Scene
 from bridge.errors import BridgeError
-from bridge.hub.pipeline import Pipeline, Work
+from bridge.hub.pipeline import Pipeline
+from bridge.hub.work import Work
 from bridge.ids import AccountId
 from bridge.wire.replies import Reply
 

@@ -9,7 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -17,11 +17,12 @@ from bridge.bus.base import Bus, News
 from bridge.domain.decide import decide
 from bridge.domain.deeds import Deed
 from bridge.domain.facts import Facts, Key, Missing, key_of
-from bridge.domain.model import Account, Controls, Device, Message, Person, StoredRecord, Tie
+from bridge.domain.model import Message
 from bridge.domain.outcome import Outcome, Scene, Told
 from bridge.domain.policy import Policy
 from bridge.errors import BridgeError, Busy, Internal, Refusal, Stale, StorageFull, Unavailable
 from bridge.hub.counters import Counters
+from bridge.hub.work import Lane, Ticket, Work, moved_by
 from bridge.ids import AccountId, Position
 from bridge.store.base import Batch, Store
 from bridge.wire.commands import Command, LeaveHybrid, Send, Unlink
@@ -32,48 +33,6 @@ log = logging.getLogger("bridge.hub")
 T = TypeVar("T")
 
 _MOST_TRIES = 50
-
-
-class Lane(Protocol):
-    """Whoever submits work, and hears its answers; the works of one lane keep their order."""
-
-    def answered(self, call: int, reply: Reply | BridgeError) -> None:
-        """Hear the answer: what it says is on disk."""
-
-
-class Work(Struct, eq=False):
-    """One command on its way.
-
-    Attributes:
-        lane: Who submitted it.
-        call: The lane's name for it.
-        account: The account that the lane's device signed in to; empty for the operator.
-        command: What to decide; or None, and
-        run: what to compute from the facts, after all that was decided before it.
-        proven: Accounts whose password was proven for this.
-    """
-
-    lane: Lane
-    call: int
-    account: AccountId
-    command: Command | Deed | None = None
-    run: Callable[[Scene], Outcome] | None = None
-    proven: frozenset[AccountId] = frozenset()
-
-
-class _Ticket:
-    """A lane of one work, whose answer is awaited."""
-
-    def __init__(self) -> None:
-        self.reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-
-    def answered(self, call: int, reply: Reply | BridgeError) -> None:
-        if self.reply.done():
-            return  # whoever waited has gone
-        if isinstance(reply, BridgeError):
-            self.reply.set_exception(reply)
-        else:
-            self.reply.set_result(reply)
 
 
 class Decided(Struct):
@@ -148,7 +107,7 @@ class Pipeline:
         Raises:
             BridgeError: If it was refused.
         """
-        ticket = _Ticket()
+        ticket = Ticket()
         self.submit(Work(lane=ticket, call=0, account=account, command=command, proven=proven))
         return await ticket.reply
 
@@ -164,7 +123,7 @@ class Pipeline:
             found.append(ask(scene))
             return Outcome()
 
-        ticket = _Ticket()
+        ticket = Ticket()
         self.submit(Work(lane=ticket, call=0, account=account, run=run))
         await ticket.reply
         return found[-1]
@@ -344,7 +303,7 @@ class Pipeline:
                     position = following[account] = following[account] + 1
                     places.append((account, Position(position)))
                 told.append((event, places))
-            moved = _moved(result.records)
+            moved = moved_by(result.records)
             if moved or result.passing:  # who may hear what follows depends on it
                 self._publish(News(told, result.passing, moved))
                 told = []
@@ -393,24 +352,3 @@ class Pipeline:
 def _refuse(works: Iterable[Work], error: type[BridgeError]) -> None:
     for work in works:
         work.lane.answered(work.call, error())
-
-
-def _moved(records: Sequence[StoredRecord]) -> frozenset[AccountId]:
-    """Name the accounts whose sessions must look again at what they may use, and who may see them."""
-    moved: set[AccountId] = set()
-    for record in records:
-        accounts = _MOVERS.get(type(record))
-        if accounts is not None:
-            moved.update(accounts(record))
-    return frozenset(moved) if moved else _NOBODY
-
-
-_NOBODY: frozenset[AccountId] = frozenset()
-_MOVERS: dict[type, Callable[[Any], Iterable[AccountId]]] = {
-    Person: lambda person: person.accounts,
-    Account: lambda account: (account.id,),
-    Device: lambda device: (device.account,) if device.revoked else (),
-    Tie: lambda tie: (tie.owner,),
-    Controls: lambda controls: (controls.account,),
-}
-"""Whose sessions a record's successor concerns."""

@@ -14,9 +14,11 @@ from bridge.domain.outcome import Outcome
 from bridge.errors import BridgeError
 from bridge.hub.authority import Authority
 from bridge.hub.connection import Connection
-from bridge.hub.pipeline import Decided, Pipeline, Work
+from bridge.hub.pipeline import Decided, Pipeline
+from bridge.hub.work import Work
 from bridge.ids import AccountId, Position
 from bridge.store.base import Batch
+from bridge.store.sqlite import connection
 from bridge.store.sqlite.statements import INSERT
 from bridge.wire.replies import Reply
 from bridge.wire.values import LegHead, LegState
@@ -141,6 +143,13 @@ def keep_revoked_sockets() -> None:
     Connection._apply = lenient  # type: ignore[method-assign]
 
 
+def sync_later() -> None:
+    """Leave syncing to the system: it survives a kill, but no power cut."""
+    connection._WRITING = tuple(  # type: ignore[misc]
+        pragma.replace("synchronous = FULL", "synchronous = NORMAL") for pragma in connection._WRITING
+    )
+
+
 FLAWS: Final[dict[str, Callable[[], None]]] = {
     flaw.__name__: flaw
     for flaw in (
@@ -152,6 +161,7 @@ FLAWS: Final[dict[str, Callable[[], None]]] = {
         subscribe_after_backlog,
         swap_pushes,
         keep_revoked_sockets,
+        sync_later,
     )
 }
 """All of them, by name."""

@@ -13,7 +13,7 @@ from bridge.domain.deeds import CreateAccount, PutDevice
 from bridge.domain.outcome import Outcome
 from bridge.errors import BridgeError
 from bridge.hub.auth import new_device
-from bridge.hub.pipeline import Work
+from bridge.hub.work import Work
 from bridge.ids import AccountId, ThreadId
 from bridge.store.base import Store
 from bridge.store.memory import MemoryStore

@@ -1,0 +1,80 @@
+"""What the pipeline is given: one command on its way, who hears its answer, and whom its outcome concerns."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from bridge.domain.deeds import Deed
+from bridge.domain.model import Account, Controls, Device, Person, StoredRecord, Tie
+from bridge.domain.outcome import Outcome, Scene
+from bridge.errors import BridgeError
+from bridge.ids import AccountId
+from bridge.wire.commands import Command
+from bridge.wire.replies import Reply
+
+
+class Lane(Protocol):
+    """Whoever submits work, and hears its answers; the works of one lane keep their order."""
+
+    def answered(self, call: int, reply: Reply | BridgeError) -> None:
+        """Hear the answer: what it says is on disk."""
+
+
+class Work(Struct, eq=False):
+    """One command on its way.
+
+    Attributes:
+        lane: Who submitted it.
+        call: The lane's name for it.
+        account: The account that the lane's device signed in to; empty for the operator.
+        command: What to decide; or None, and
+        run: what to compute from the facts, after all that was decided before it.
+        proven: Accounts whose password was proven for this.
+    """
+
+    lane: Lane
+    call: int
+    account: AccountId
+    command: Command | Deed | None = None
+    run: Callable[[Scene], Outcome] | None = None
+    proven: frozenset[AccountId] = frozenset()
+
+
+class Ticket:
+    """A lane of one work, whose answer is awaited."""
+
+    def __init__(self) -> None:
+        """Wait for the answer."""
+        self.reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+    def answered(self, call: int, reply: Reply | BridgeError) -> None:
+        """Hand the answer to whoever waits."""
+        if self.reply.done():
+            return  # whoever waited has gone
+        if isinstance(reply, BridgeError):
+            self.reply.set_exception(reply)
+        else:
+            self.reply.set_result(reply)
+
+
+def moved_by(records: Sequence[StoredRecord]) -> frozenset[AccountId]:
+    """Name the accounts whose sessions must look again at what they may use, and who may see them."""
+    moved: set[AccountId] = set()
+    for record in records:
+        accounts = _MOVERS.get(type(record))
+        if accounts is not None:
+            moved.update(accounts(record))
+    return frozenset(moved) if moved else _NOBODY
+
+
+_NOBODY: frozenset[AccountId] = frozenset()
+_MOVERS: dict[type, Callable[[Any], Iterable[AccountId]]] = {
+    Person: lambda person: person.accounts,
+    Account: lambda account: (account.id,),
+    Device: lambda device: (device.account,) if device.revoked else (),
+    Tie: lambda tie: (tie.owner,),
+    Controls: lambda controls: (controls.account,),
+}
+"""Whose sessions a record's successor concerns."""
