@@ -13,7 +13,7 @@ from zlib import crc32
 
 from bridge.domain.content import digest_of, first_link, next_link
 from bridge.domain.model import Account
-from bridge.errors import CorruptStore
+from bridge.errors import CorruptStore, Fault
 from bridge.ids import AccountId, ThreadId
 from bridge.store.base import Audited, Problem
 from bridge.store.rows import ACCOUNTS, MEMBERS, MESSAGES, TABLES, THREADS, VERDICTS, Table, check, pack, seal
@@ -62,7 +62,9 @@ _STRAYS: Final = {
     "shelves": """
         SELECT (SELECT count(*) FROM (
             SELECT account, folder, thread FROM members EXCEPT SELECT account, folder, thread FROM shelves
-        )) + (SELECT count(*) FROM shelves) - (SELECT count(*) FROM members)""",
+        )) + (SELECT count(*) FROM (
+            SELECT account, folder, thread FROM shelves EXCEPT SELECT account, folder, thread FROM members
+        ))""",
 }
 _SHADOWS: Final = ("words_data", "words_idx", "words_config")
 
@@ -89,7 +91,10 @@ class Inspector:
             lambda: self._reader.run(self._index),
         )
         for done, step in enumerate(steps, 1):
-            await step()
+            try:
+                await step()
+            except Fault as error:
+                self._found("structure", "database", error.text)
             if self._progress is not None:
                 self._progress(done, len(steps))
         return Audited(self._threads, self._messages, self._journals, self._entries, tuple(self._problems))

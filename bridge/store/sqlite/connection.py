@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 import aiosqlite
 
-from bridge.errors import CorruptStore, SetupError, Unavailable
+from bridge.errors import CorruptStore, Fault, SetupError, Unavailable
 from bridge.store.sqlite.schema import identify
 
 T = TypeVar("T")
@@ -58,20 +58,21 @@ class Connection:
             raise SetupError(f"SQLite {sqlite3.sqlite_version} is too old; 3.37 is the least.")
 
         def connect() -> sqlite3.Connection:
-            raw = sqlite3.connect(path, isolation_level=None, cached_statements=256)
-            try:
-                identify(raw, path)
-                for pragma in _WRITING if write else _READING:
-                    raw.execute(pragma)
-            except BaseException:
-                raw.close()
-                raise
-            return raw
+            return sqlite3.connect(path, isolation_level=None, cached_statements=256)
 
+        def prepare(raw: sqlite3.Connection) -> None:
+            identify(raw, path)
+            for pragma in _WRITING if write else _READING:
+                raw.execute(pragma)
+
+        opened = cls(await aiosqlite.Connection(connect, iter_chunk_size=64))
         try:
-            return cls(await aiosqlite.Connection(connect, iter_chunk_size=64))
-        except sqlite3.DatabaseError as error:
-            raise SetupError(f"{path} cannot be used as a database: {error}.") from error
+            # Not in ``connect``: where that fails, aiosqlite leaves its thread to whoever closes the loop.
+            await opened.run(prepare)
+        except BaseException:
+            await opened.close()
+            raise
+        return opened
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run a function in the connection's thread.
@@ -79,6 +80,7 @@ class Connection:
         Raises:
             Unavailable: If the store was closed.
             CorruptStore: If SQLite finds the file damaged.
+            Fault: If SQLite fails otherwise.
         """
         raw = self._inner._connection
         if raw is None:
@@ -89,7 +91,7 @@ class Connection:
         except sqlite3.DatabaseError as error:
             if primary(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 raise CorruptStore(f"The database is damaged on disk: {error}.") from error
-            raise
+            raise Fault(f"SQLite failed: {error}.") from error
 
     async def close(self) -> None:
         """Finish what waits, then close."""

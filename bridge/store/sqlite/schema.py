@@ -21,11 +21,15 @@ def identify(raw: sqlite3.Connection, path: Path) -> None:
 
     Raises:
         SetupError: If it is another program's, or no database.
+        CorruptStore: If it is ours, but damaged.
     """
+    owner = 0
     try:
         (owner,) = raw.execute("PRAGMA application_id").fetchone()
         (tables,) = raw.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except sqlite3.DatabaseError as error:
+        if owner == APPLICATION:
+            raise CorruptStore(f"{path} is damaged on disk: {error}.") from error
         raise SetupError(f"{path} is not an isthmus database: {error}.") from error
     if owner != APPLICATION and (owner != 0 or tables != 0):
         raise SetupError(f"{path} is another program's database; name another file.")

@@ -15,6 +15,8 @@ from bridge.store.sqlite.commit import INSERT_MESSAGE, Writer
 from bridge.store.sqlite.journal import NEWEST, ref_of
 from bridge.store.sqlite.statements import GET, INSERT, selected
 
+PATIENCE: Final = 5_000  # milliseconds for readers to finish while the log is emptied
+
 _KEEP_OLD: Final = f"{INSERT_MESSAGE} ON CONFLICT (thread, seq) DO NOTHING"
 
 _MOMENT: Final = "SELECT message, event FROM moments WHERE at < ? ORDER BY at DESC LIMIT 1"
@@ -157,12 +159,12 @@ def truncate_log(writer: Writer) -> None:
     """Move all into the database file and empty the log.
 
     Raises:
-        Unavailable: If a reader kept it from that for five seconds; try again.
+        Unavailable: If a reader kept it from that for as long as ``PATIENCE``; try again.
     """
     with writer.transaction() as raw:
         raw.execute(_SET_UNCLEAN, (0,))
     raw = writer.raw
-    raw.execute("PRAGMA busy_timeout = 5000")
+    raw.execute(f"PRAGMA busy_timeout = {PATIENCE}")
     busy = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
     raw.execute("PRAGMA busy_timeout = 0")
     if busy:

@@ -26,6 +26,29 @@ def behind(folder: Path) -> Iterator[sqlite3.Connection]:
         raw.close()
 
 
+def names(folder: Path, pattern: str = "*") -> list[str]:
+    """Name the files in a folder."""
+    return sorted(path.name for path in folder.glob(pattern))
+
+
+def read(path: Path) -> bytes | None:
+    """Give what is in a file, if there is one."""
+    return path.read_bytes() if path.exists() else None
+
+
+def write(path: Path, content: bytes) -> None:
+    """Put something into a file."""
+    path.write_bytes(content)
+
+
+def spoil(path: Path) -> None:
+    """Damage every page but the first two."""
+    data = bytearray(path.read_bytes())
+    for at in range(8_192, len(data), 4_096):
+        data[at] ^= 0xFF
+    path.write_bytes(data)
+
+
 async def keep_some(store: Store, messages: int = 5) -> Talk:
     """Keep people and a thread in which some messages were said and told."""
     talk = make_pair_thread()

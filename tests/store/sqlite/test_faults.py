@@ -37,7 +37,9 @@ class FailingConnection(sqlite3.Connection):
 @pytest.fixture
 def fails(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
     connect = sqlite3.connect
-    monkeypatch.setattr(sqlite3, "connect", lambda *args, **more: connect(*args, factory=FailingConnection, **more))
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda *args, **more: connect(*args, factory=FailingConnection, **more)
+    )
     yield FailingConnection.fails
     FailingConnection.fails.clear()
 
@@ -166,20 +168,7 @@ asyncio.run(main())
 
 
 async def test_a_process_killed_while_it_commits_leaves_all_that_it_acknowledged(tmp_path: Path) -> None:
-    acknowledged = 0
-    with subprocess.Popen(
-        [sys.executable, "-c", COMMITTING, str(place(tmp_path))],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            acknowledged = int(line)
-            if acknowledged >= 70:
-                process.send_signal(signal.SIGKILL)
-                break
-        acknowledged = max([acknowledged, *map(int, process.stdout.read().split())])
+    acknowledged = kill_at(70, place(tmp_path))
 
     store = await SqliteStore.open(place(tmp_path))
     audited = await store.audit()
@@ -191,3 +180,20 @@ async def test_a_process_killed_while_it_commits_leaves_all_that_it_acknowledged
     assert audited.messages >= acknowledged >= 70
     assert audited.messages % 7 == 0
     assert newest == len(entries) == audited.messages
+
+
+def kill_at(messages: int, path: Path) -> int:
+    """Let a process commit until it acknowledged so many, then kill it; return how many it acknowledged."""
+    with subprocess.Popen(
+        [sys.executable, "-c", COMMITTING, str(path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    ) as process:
+        assert process.stdout is not None
+        acknowledged = 0
+        for line in process.stdout:
+            acknowledged = int(line)
+            if acknowledged == messages:
+                process.send_signal(signal.SIGKILL)
+    return acknowledged

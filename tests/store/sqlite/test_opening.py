@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from bridge.domain.model import Thread
-from bridge.errors import CorruptStore, SetupError, StoreLocked, StoreTooNew
+from bridge.errors import CorruptStore, Fault, SetupError, StoreLocked, StoreTooNew
 from bridge.store.migrate import Step, steps
 from bridge.store.sqlite import SqliteStore, schema
 from tests.builders import ANA, keep, keep_told, make_account
-from tests.store.sqlite.places import behind, keep_some, place
+from tests.store.sqlite.places import behind, keep_some, names, place, read, write
 
 
 async def test_a_second_owner_is_refused_at_once_and_told_who_the_first_is(
@@ -28,7 +28,7 @@ async def test_the_lock_goes_with_its_owner(tmp_path: Path) -> None:
     again = await SqliteStore.open(place(tmp_path))
 
     await again.close()
-    assert place(tmp_path).exists()
+    assert read(place(tmp_path))
 
 
 async def test_a_reader_opens_beside_the_owner_and_sees_its_commits(
@@ -64,35 +64,38 @@ async def test_a_missing_database_is_not_made_unless_asked_for(tmp_path: Path) -
     with pytest.raises(SetupError, match="cannot be opened"):
         await SqliteStore.open(place(tmp_path), read_only=True)
 
-    assert list(tmp_path.iterdir()) == []
+    assert names(tmp_path) == []
 
 
 async def test_a_database_is_for_its_owners_eyes_only(store: SqliteStore, tmp_path: Path) -> None:
     await keep_some(store)
 
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes(tmp_path) == {0o600}
 
-    assert set(modes.values()) == {0o600}
+
+def modes(folder: Path) -> set[int]:
+    return {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
 
 
 async def test_a_text_file_is_left_alone(tmp_path: Path) -> None:
-    place(tmp_path).write_text("These are my notes, keep them.\n" * 99)
+    notes = b"These are my notes, keep them.\n" * 99
+    write(place(tmp_path), notes)
 
     with pytest.raises(SetupError, match="not an isthmus database"):
         await SqliteStore.open(place(tmp_path))
 
-    assert place(tmp_path).read_text().startswith("These are my notes")
+    assert read(place(tmp_path)) == notes
 
 
 async def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     with behind(tmp_path) as raw:
         raw.execute("CREATE TABLE recipes (name TEXT)")
-    before = place(tmp_path).read_bytes()
+    before = read(place(tmp_path))
 
     with pytest.raises(SetupError, match="another program's"):
         await SqliteStore.open(place(tmp_path))
 
-    assert place(tmp_path).read_bytes() == before
+    assert read(place(tmp_path)) == before
 
 
 async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
@@ -165,7 +168,7 @@ async def test_a_step_that_fails_changes_nothing(tmp_path: Path, monkeypatch: py
     added = Step(2, 1, "CREATE TABLE half (one TEXT); INSERT INTO nowhere VALUES (1)")
     monkeypatch.setattr(schema, "steps", lambda: (*steps()[:1], added))
 
-    with pytest.raises(sqlite3.OperationalError, match="nowhere"):
+    with pytest.raises(Fault, match="nowhere"):
         await SqliteStore.open(place(tmp_path))
     monkeypatch.undo()
     again = await SqliteStore.open(place(tmp_path))

@@ -1,0 +1,80 @@
+"""The index of words: it lags, it is caught up, it is never asked in its own language."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.domain.model import Member
+from bridge.store.sqlite import SqliteStore
+from bridge.store.sqlite.search import _phrase
+from bridge.store.words import sought
+from bridge.wire.values import Folder
+from tests.builders import ANA, BEN, CYD, keep, keep_told, make_group, make_pair_thread, make_people
+from tests.store.sqlite.places import keep_some
+
+
+async def test_a_commit_leaves_the_index_to_be_caught_up_in_pieces(store: SqliteStore) -> None:
+    await keep_some(store, 5)
+
+    taken = [await store.catch_up(2) for _ in range(4)]
+
+    assert taken == [2, 2, 1, 0]
+
+
+async def test_a_search_catches_up_by_itself(store: SqliteStore) -> None:
+    talk = await keep_some(store, 5)
+    await store.catch_up(2)
+
+    found = [message for _, message in await store.search([ANA], "number", limit=9)]
+
+    assert found == talk.said[::-1]
+    assert await store.catch_up(9) == 0
+
+
+async def test_a_group_is_searched_by_its_members_whoever_they_are_by_then(store: SqliteStore) -> None:
+    group = make_group(ANA, BEN)
+    group.say(ANA, "for later readers")
+    await keep(store, *make_people(), *group.kept)
+    await store.catch_up()
+    assert list(await store.search([CYD], "later", limit=9)) == []
+
+    await keep(store, Member(thread=group.id, account=CYD, folder=Folder.INBOX))
+
+    assert [message for _, message in await store.search([CYD], "later", limit=9)] == group.said
+
+
+async def test_others_hits_are_not_looked_at(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, foreign = make_pair_thread(ANA, BEN), make_pair_thread(BEN, CYD)
+    mine.say(BEN, "needle")
+    for _ in range(50):
+        foreign.say(CYD, "needle")
+    await keep(store, *make_people(), *mine.kept, *foreign.kept)
+    await store.catch_up()
+    looked_at: list[str] = []
+
+    async with store._own_reader() as reader:
+        await reader._connection.run(lambda raw: raw.set_trace_callback(looked_at.append))
+        monkeypatch.setattr(store, "_walks", reader)
+        found = await store.search([ANA], "needle", limit=99)
+
+    assert [message.thread for _, message in found] == [mine.id]
+    assert sum("FROM messages WHERE id =" in statement for statement in looked_at) == 1
+
+
+@settings(max_examples=60)
+@given(text=st.text(max_size=60))
+def test_no_text_leaves_its_quotation_marks(text: str) -> None:
+    for phrase in map(_phrase, sought(text)):
+        assert phrase.strip("*").count('"') == 2
+        assert phrase.startswith('"')
+
+
+async def test_whatever_was_said_can_be_sought(store: SqliteStore) -> None:
+    talk = make_pair_thread()
+    await keep(store, *make_people(), *talk.records)
+    for text in ('say "AND" (NOT) *', "{col}: ^x + y", "a\x00b", "tab\tnew\nline", "中文 and ascii-words"):
+        await keep_told(store, talk, talk.say(ANA, text))
+
+        found = await store.search([ANA], text, limit=9)
+
+        assert [message for _, message in found][:1] == talk.said[-1:]
