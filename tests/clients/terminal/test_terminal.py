@@ -22,7 +22,7 @@ from tests.clients.terminal.people import DIRECT, MESSENGER, PASSWORD, person
 
 ROOT = Path(__file__).parents[3]
 
-# From Python 3.12 on, making a terminal in a process with threads warns; the child runs another program at once.
+# From Python 3.12 on a terminal made in a process with threads warns; the child is another program at once.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 
