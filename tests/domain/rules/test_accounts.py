@@ -1,0 +1,135 @@
+"""Accounts as such: profiles, making, deleting and taking back."""
+
+import pytest
+
+from bridge.domain.deeds import ChangeAccount, CreateAccount, EraseAccount, PutDevice, SetPassword
+from bridge.domain.model import Account, Credential, Device
+from bridge.ids import AccountId, DeviceId
+from bridge.wire.commands import DeleteAccount, FindAccount, RestoreAccount, SetProfile
+from bridge.wire.events import AccountStateChanged, ProfileChanged
+from bridge.wire.replies import Found, Profile
+from bridge.wire.values import AccountState, Network
+from tests.domain.world import World
+
+ANN, BOB = AccountId("aann"), AccountId("abob")
+DELETE = DeleteAccount(as_=ANN, password="right")
+
+
+def test_a_profile_changes_in_the_fields_that_are_named(world: World) -> None:
+    reply = world.say("ann", SetProfile(as_=ANN, handle="Ann_of_Direct", private=True))
+
+    assert isinstance(reply, Profile)
+    assert (reply.account.handle, reply.account.name) == ("Ann_of_Direct", "Ann")
+    assert [event.account.private for event in world.heard("ann", ProfileChanged)] == [True]
+    assert not world.run("ann", SetProfile(as_=ANN, private=True)).changes
+
+
+@pytest.mark.parametrize(
+    ("handle", "code"), [("BOB", "handle_taken"), ("ｂｏｂ", "handle_taken"), ("two words", "invalid")]
+)
+def test_a_handle_is_unique_however_it_is_written(world: World, handle: str, code: str) -> None:
+    assert world.refusal("ann", SetProfile(as_=ANN, handle=handle)) == code
+
+
+def test_a_handle_may_change_in_its_writing_and_is_taken_per_network(world: World) -> None:
+    world.say("ann", SetProfile(as_=ANN, handle="ANN"))
+
+    world.join("ANN", "messenger")
+
+    assert world.account("ann").handle == "ANN"
+
+
+def test_an_account_without_a_given_id_gets_a_fresh_one(world: World) -> None:
+    world.run("ann", CreateAccount(network=Network.DIRECT, handle="eve", name="Eve", password="hash"))
+
+    eve = next(account for account in world.all(Account) if account.handle == "eve")
+    assert eve.id.startswith("a")
+    assert eve.hybrid == "never"
+    assert world.records[Credential, eve.id].password == "hash"
+
+
+def test_deleting_needs_the_password_and_can_be_taken_back_in_time(world: World) -> None:
+    assert world.refusal("ann", DELETE) == "proof_failed"
+    assert world.refusal("ann", RestoreAccount(as_=ANN)) == "expired"
+
+    world.say("ann", DELETE, proven=["ann"])
+    assert world.sent("bob", "ann") == "not_accepting"
+    world.now = world.account("ann").erase_at
+    world.say("ann", RestoreAccount(as_=ANN))
+
+    assert world.sent("bob", "ann") == "ok"
+    states = [event.account.state for event in world.heard("ann", AccountStateChanged)]
+    assert states == ["deactivated", "active"]
+
+
+def test_a_deletion_cannot_be_taken_back_too_late(world: World) -> None:
+    world.say("ann", DELETE, proven=["ann"])
+    world.now = world.account("ann").erase_at + 1
+
+    assert world.refusal("ann", RestoreAccount(as_=ANN)) == "expired"
+
+
+def test_erasing_leaves_the_id_alone_and_frees_the_handle(world: World) -> None:
+    world.run("ann", EraseAccount(account=ANN))
+
+    erased = world.account("ann")
+    assert (erased.state, erased.name, erased.phone, erased.handle) == ("deleted", "", b"", ANN)
+    assert world.records[Credential, ANN].password == ""
+    assert world.refusal("bob", FindAccount(network=Network.DIRECT, handle="ann")) == "not_found"
+    world.say("bob", SetProfile(as_=BOB, handle="ann"))
+
+
+def test_the_operator_changes_what_only_the_operator_may(world: World) -> None:
+    world.change("ann", region="here", phone="", professional=True)
+
+    ann = world.account("ann")
+    assert (ann.region, ann.phone, ann.professional) == ("here", b"", True)
+    assert world.audit[-1].detail == "region, phone, professional"
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        ChangeAccount(account=AccountId("anobody"), minor=True),
+        EraseAccount(account=AccountId("anobody")),
+        SetPassword(account=AccountId("anobody"), password="hash"),
+    ],
+)
+def test_deeds_on_nobody_are_refused(world: World, deed: ChangeAccount | EraseAccount | SetPassword) -> None:
+    assert world.refusal("ann", deed) == "not_found"
+
+
+def test_a_new_password_signs_all_other_devices_out(world: World) -> None:
+    devices = tuple(
+        Device(id=DeviceId(f"d{n}"), account=ANN, name="", token=b"", created_at=0, seen_at=0) for n in (1, 2)
+    )
+
+    for device in devices:
+        world.run("ann", PutDevice(device=device))
+    world.run("ann", SetPassword(account=ANN, password="new", devices=devices, keep=DeviceId("d1")))
+
+    assert [device.revoked for device in world.all(Device)] == [False, True]
+    assert world.records[Credential, ANN].password == "new"
+    assert [line.deed for line in world.audit[-3:]] == ["sign_in", "sign_in", "set_password"]
+
+
+def test_a_minor_is_written_to_by_adults_whom_it_follows_only(world: World) -> None:
+    world.change("ann", minor=True)
+    assert world.sent("bob", "ann") == "not_accepting"
+
+    world.set_tie("follow", "ann", "bob")
+    assert world.sent("bob", "ann") == "ok"
+
+    world.join("eve", "direct", minor=True)
+    assert world.sent("eve", "ann") == "ok"
+
+
+def test_a_found_account_shows_what_anyone_may_know(world: World) -> None:
+    found = world.ask("bob", FindAccount(network=Network.DIRECT, handle="ANN"))
+
+    assert isinstance(found, Found)
+    assert (found.account.id, found.account.name) == (ANN, "Ann")
+    assert world.refusal("bob", FindAccount(network=Network.DIRECT)) == "invalid"
+    assert world.refusal("bob", FindAccount(account=AccountId("anobody"))) == "not_found"
+    world.change("ann", state=AccountState.DEACTIVATED)
+    world.ask("bob", FindAccount(account=ANN))
