@@ -1,0 +1,154 @@
+"""What crosses networks is translated honestly: only white space at cuts is lost, and what was done is told."""
+
+import pytest
+import regex
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.domain.networks import can_reply, carried, handle_key
+from bridge.domain.translate import QUOTE_LENGTH, cut, fits, length, shows_as_said, translate
+from bridge.wire.values import Hybrid, Network
+
+FAMILY = "👨‍👩‍👧‍👦"
+ACCENTED = "é"
+texts = st.lists(
+    st.sampled_from(
+        ["word", "a", " ", "  ", "\n", "\n\n", "\r\n", ". ", "! ", FAMILY, ACCENTED, "漢字", "。", "🇫🇷", "नि"]
+    ),
+    max_size=60,
+).map("".join)
+
+
+def _graphemes(text: str) -> list[str]:
+    return regex.findall(r"\X", text)
+
+
+@given(text=texts | st.text(max_size=120), limit=st.integers(1, 40))
+def test_parts_rejoin_to_the_text_and_each_fits(text: str, limit: int) -> None:
+    parts = list(cut(text, limit))
+
+    assert [c for part in parts for c in part if not c.isspace()] == [c for c in text if not c.isspace()]
+    place = 0
+    for part in parts:
+        assert length(part) <= limit
+        assert part
+        at = text.index(part, place)
+        assert text[place:at].strip() == ""  # only white space is lost between two parts
+        place = at + len(part)
+    assert text[place:].strip() == ""
+
+
+@given(text=texts, limit=st.integers(1, 12))
+def test_a_cut_never_parts_a_character(text: str, limit: int) -> None:
+    whole = [one for one in _graphemes(text) if not one.isspace()]
+
+    parts = [one for part in cut(text, limit) for one in _graphemes(part) if not one.isspace()]
+
+    assert parts == whole
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "parts"),
+    [
+        ("", 5, []),
+        ("short", 5, ["short"]),
+        ("one two three", 8, ["one two", "three"]),
+        ("First it is. Then more", 16, ["First it is.", "Then more"]),
+        ("head line\n\ntail is long", 14, ["head line", "tail is long"]),
+        ("你好吗。我很好。谢谢", 4, ["你好吗。", "我很好。", "谢谢"]),
+        (FAMILY * 3, 2, [FAMILY * 2, FAMILY]),
+        (ACCENTED * 3, 2, [ACCENTED * 2, ACCENTED]),
+        ("abcdefgh", 3, ["abc", "def", "gh"]),
+        ("a bcdefghijkl", 10, ["a bcdefghi", "jkl"]),
+    ],
+)
+def test_cuts_fall_between_paragraphs_then_sentences_then_words_then_characters(
+    text: str, limit: int, parts: list[str]
+) -> None:
+    assert list(cut(text, limit)) == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("plain", 5), ("a\r\nb", 3), (FAMILY, 1), (ACCENTED, 1), ("🇫🇷🇩🇪", 2), ("漢字", 2)]
+)
+def test_length_counts_what_people_see(text: str, count: int) -> None:
+    assert length(text) == count
+
+
+def test_a_text_that_fits_in_characters_fits_whatever_its_code_points() -> None:
+    assert fits(FAMILY * 1_000, Network.DIRECT)
+    assert not fits(FAMILY * 1_001, Network.DIRECT)
+
+
+def test_what_fits_is_shown_as_it_was_said() -> None:
+    shown = translate("hello", None, Network.DIRECT, Hybrid.NEVER)
+
+    assert (shown.text, shown.parts, shown.is_reply, shown.translation) == ("hello", (), False, None)
+    assert translate(None, None, Network.DIRECT, Hybrid.NEVER).text is None
+    assert shows_as_said("hi", True, Network.DIRECT, Hybrid.ON)
+
+
+def test_a_long_text_arrives_in_parts_and_says_so() -> None:
+    shown = translate("word " * 300, None, Network.DIRECT, Hybrid.ON)
+
+    assert shown.text is None
+    assert len(shown.parts) == 2
+    assert shown.translation is not None
+    assert (shown.translation.kept, shown.translation.converted) == (("text",), ("length",))
+
+
+def test_a_reply_that_cannot_be_shown_becomes_one_quoted_line() -> None:
+    shown = translate("yes", "is it\n\ntrue?", Network.DIRECT, Hybrid.NEVER)
+
+    assert shown.text == "> is it true?\nyes"
+    assert not shown.is_reply
+    assert shown.translation is not None
+    assert shown.translation.converted == ("reply",)
+    long = translate("yes", "x" * 200, Network.DIRECT, Hybrid.NEVER)
+    assert long.text == f"> {'x' * QUOTE_LENGTH}…\nyes"
+
+
+def test_a_long_reply_keeps_being_a_reply_where_replies_show() -> None:
+    shown = translate("y" * 1_500, "what?", Network.DIRECT, Hybrid.ON)
+
+    assert shown.is_reply
+    assert shown.translation is not None
+    assert shown.translation.kept == ("text", "reply")
+    both = translate("y" * 1_500, "what?", Network.DIRECT, Hybrid.NEVER)
+    assert both.translation is not None
+    assert both.translation.converted == ("reply", "length")
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "levels"),
+    [
+        ((Network.DIRECT, Hybrid.NEVER), (Network.DIRECT, Hybrid.ON), {"text": "full", "reply": "rejected"}),
+        ((Network.DIRECT, Hybrid.ON), (Network.DIRECT, Hybrid.NEVER), {"text": "full", "reply": "fallback"}),
+        ((Network.MESSENGER, Hybrid.ON), (Network.DIRECT, Hybrid.ON), {"text": "partial", "reply": "full"}),
+        ((Network.MESSENGER, Hybrid.ON), (Network.MESSENGER, Hybrid.OFF), {"text": "full", "reply": "full"}),
+    ],
+)
+def test_a_thread_says_how_well_it_carries_what(
+    own: tuple[Network, Hybrid], other: tuple[Network, Hybrid], levels: dict[str, str]
+) -> None:
+    assert carried(*own, *other) == levels
+
+
+def test_replies_show_on_messenger_and_after_the_upgrade() -> None:
+    assert can_reply(Network.MESSENGER, Hybrid.OFF)
+    assert can_reply(Network.DIRECT, Hybrid.ON)
+    assert not can_reply(Network.DIRECT, Hybrid.OFF)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("Ann", "ann"), ("ｂｏｂ", "BOB"), ("Straße", "STRASSE"), ("ﬁnn", "FINN"), ("Å", "å")]
+)
+def test_handles_are_one_however_they_are_written(one: str, other: str) -> None:
+    assert handle_key(one) == handle_key(other)
+
+
+@given(handle=st.text(min_size=1, max_size=30))
+def test_a_handle_key_is_its_own_key(handle: str) -> None:
+    key = handle_key(handle)
+
+    assert handle_key(key) == key
