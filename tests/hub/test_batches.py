@@ -1,0 +1,142 @@
+"""However a sequence of commands is cut into batches, it gives the same replies, news and journals."""
+
+import asyncio
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import to_builtins
+
+from bridge.app import policy_of
+from bridge.bus.base import News
+from bridge.bus.local import LocalBus
+from bridge.config import PolicySettings
+from bridge.domain.deeds import CreateAccount
+from bridge.errors import BridgeError
+from bridge.hub.counters import Counters
+from bridge.hub.pipeline import Pipeline, Work
+from bridge.ids import AccountId, Position, thread_of_pair
+from bridge.store.memory import MemoryStore
+from bridge.wire.commands import (
+    Accept,
+    Archive,
+    Command,
+    Decline,
+    LeaveHybrid,
+    Link,
+    MarkRead,
+    OpenThread,
+    Send,
+    SetControls,
+    SetTie,
+    Unlink,
+    Upgrade,
+)
+from bridge.wire.replies import Reply
+from bridge.wire.values import TieKind
+from tests.hub.house import ANA, BEN, CYD, DAN, NETWORKS, PASSWORD
+
+PEOPLE = (ANA, BEN, CYD, DAN)
+BATCHES = (1, 2, 512)
+
+person = st.sampled_from(PEOPLE)
+
+
+def command_of(what: str, who: AccountId, whom: AccountId, number: int) -> Command:
+    """Make a command, sensible or not."""
+    thread, on = thread_of_pair(who, whom), number % 2 == 0
+    outcome = ("none", "requests", "inbox")[number % 3]
+    made: dict[str, Command] = {
+        "open": OpenThread(as_=who, account=whom, confirm=on),
+        "send": Send(thread=thread, text=f"text {number}", token=f"token {number % 7}"[:6] + str(number % 9)),
+        "accept": Accept(threads=(thread,)),
+        "decline": Decline(threads=(thread,), hide=on),
+        "archive": Archive(threads=(thread,), on=on),
+        "read": MarkRead(thread=thread, upto=number % 4 + 1),
+        "block": SetTie(as_=who, account=whom, tie=TieKind.BLOCK, on=on),
+        "restrict": SetTie(as_=who, account=whom, tie=TieKind.RESTRICT, on=on),
+        "follow": SetTie(as_=who, account=whom, tie=TieKind.FOLLOW, on=on),
+        "control": SetControls(as_=who, if_version=number % 2, controls={"others_on_messenger": outcome}),
+        "link": Link(as_=who, network=NETWORKS[whom], handle=whom[2:], password=PASSWORD),
+        "upgrade": Upgrade(as_=who),
+        "leave": LeaveHybrid(as_=who),
+        "unlink": Unlink(as_=who),
+    }
+    return made[what]
+
+
+KINDS = ("open", "send", "accept", "decline", "archive", "read", "block", "restrict", "follow", "control")
+COMMANDS = st.lists(
+    st.tuples(
+        st.sampled_from((*KINDS, "open", "send", "send", "link", "upgrade", "leave", "unlink")),
+        person,
+        person,
+        st.integers(0, 20),
+    ),
+    max_size=40,
+)
+
+
+class Lane:
+    """Keeps the answers."""
+
+    def __init__(self) -> None:
+        self.answers: dict[int, object] = {}
+
+    def answered(self, call: int, reply: Reply | BridgeError) -> None:
+        assert call not in self.answers, "one answer per call"
+        self.answers[call] = (
+            (reply.code, reply.path) if isinstance(reply, BridgeError) else to_builtins(reply)
+        )
+
+
+async def run(commands: Sequence[tuple[str, AccountId, AccountId, int]], batch: int) -> dict[str, Any]:
+    """Run commands through a pipeline with a clock and a chance of its own; give all that came of it."""
+    chance = Random(7)
+    store, bus, told = await MemoryStore.open(clock=lambda: 0), LocalBus(), []  # type: tuple[Any, Any, list[Any]]
+
+    def hear(news: News) -> None:
+        told.extend((to_builtins(event), list(places)) for event, places in news.told)
+
+    bus.subscribe(hear)
+    pipeline = Pipeline(
+        store, bus, policy_of(PolicySettings(link_from="either")), Counters(), clock=lambda: 1_000_000,
+        chance=chance.randbytes, batch=batch,
+    )  # fmt: skip
+    work = asyncio.ensure_future(pipeline.run())
+    lane = Lane()
+    for account in PEOPLE:
+        deed = CreateAccount(account=account, network=NETWORKS[account], handle=account[2:], name=account[2:])
+        pipeline.submit(Work(lane=lane, call=-len(lane.answers) - 1, account=AccountId(""), command=deed))
+        await asyncio.sleep(0)
+    for call, (what, who, whom, number) in enumerate(commands):
+        command = command_of(what, who, whom, number)
+        proven = frozenset({whom}) if what == "link" else frozenset()
+        pipeline.submit(Work(lane=lane, call=call, account=who, command=command, proven=proven))
+    pipeline.stop()
+    await work
+    assert (await store.audit()).problems == ()
+    journals = {
+        account: [
+            (entry.position, to_builtins(entry.told)) for entry in await store.replay(account, Position(0), 10_000)
+        ]
+        for account in PEOPLE
+    }
+    return {"answers": lane.answers, "told": told, "journals": journals}
+
+
+@settings(max_examples=60)
+@given(commands=COMMANDS)
+def test_any_split_into_batches_gives_the_same(
+    commands: list[tuple[str, AccountId, AccountId, int]],
+) -> None:
+    first, *others = [asyncio.run(run(commands, batch)) for batch in BATCHES]
+
+    for other in others:
+        assert other["answers"] == first["answers"]
+        assert other["told"] == first["told"]
+        assert other["journals"] == first["journals"]
+    for journal in first["journals"].values():
+        assert [at for at, _ in journal] == list(range(1, len(journal) + 1))
