@@ -88,6 +88,7 @@ async def take_up(
     head = OwnerEntry(
         name=told.name,
         handle=told.handle,
+        path=min(archive.thread_paths(), default=""),
         links=tuple((one.network, one.name, one.identifier, one.label) for one in archive.links()),
         upgrade=None if upgrade is None else (upgrade.on, upgrade.at_s),
     )

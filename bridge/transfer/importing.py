@@ -101,7 +101,9 @@ class _Import:
 
     async def run(self, maps: dict[str, Account]) -> None:
         """Do it."""
-        owner = self._claim.account or await make_owner(self._store, self._desk, self._claim, self._options)
+        owner = self._claim.account or await make_owner(
+            self._store, self._desk, self._archive, self._claim, self._options
+        )
         self.report.account = owner.id
         ledger = await Ledger.read(self._store, owner.id)
         if await edges.take_up(self._store, self._desk, self._archive, owner, ledger, self.report):

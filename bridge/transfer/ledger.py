@@ -39,10 +39,19 @@ _SALT_LENGTH: Final = 16
 
 
 class OwnerEntry(Struct, frozen=True, tag="owner"):
-    """Whose archive it was, and what it says of their other accounts and the upgrade."""
+    """Whose archive it was, and what it says of their other accounts and the upgrade.
+
+    Attributes:
+        name: The owner's name in the threads.
+        handle: The owner's user name, if told.
+        path: The first thread's, which tells the archives of namesakes apart; empty if there are no threads.
+        links: The other accounts: network, name, identifier, label.
+        upgrade: Whether the upgrade was taken, and since when.
+    """
 
     name: str
     handle: str | None
+    path: str = ""
     links: tuple[tuple[str | None, str, str | None, str], ...] = ()
     upgrade: tuple[bool, int | None] | None = None
 

@@ -1,5 +1,6 @@
 """Whose archive it is: the account that the archive's owner gets or has."""
 
+import os
 import re
 from typing import Final
 
@@ -14,13 +15,14 @@ from bridge.domain.rules.accounts import create_account
 from bridge.ids import AccountId
 from bridge.store.base import Store
 from bridge.transfer.errors import BadMap, OwnerNotTold
-from bridge.transfer.ledger import Ledger
+from bridge.transfer.ledger import Ledger, OwnerEntry, write
 from bridge.transfer.model import Desk, ImportOptions
 from bridge.transfer.names import shown_name
 from bridge.wire.values import Network
 
 _UNUSUAL: Final = re.compile(r"[^\w]+")
 _HANDLE_LIMIT: Final = 60
+_ID_LENGTH: Final = 8
 _MOST_NAMESAKES: Final = 1_000
 
 
@@ -97,27 +99,41 @@ async def _by_name(store: Store, archive: Archive, network: Network) -> Claim:
         found = await find_account(store, network, handle)
         if found is None:
             return Claim(told.network, told.name, told.handle, None, handle)
-        ledger = await Ledger.read(store, found.id)
-        if (
-            ledger.owner is not None
-            and ledger.owner.handle is None
-            and (not (paths or ledger.threads) or paths & ledger.threads.keys())
-        ):
+        if _shares_threads(await Ledger.read(store, found.id), paths):
             return Claim(told.network, told.name, told.handle, found, handle)
     raise OwnerNotTold(f"Too many people are called {told.name!r} here; say whose archive this is.")
 
 
-async def make_owner(store: Store, desk: Desk, claim: Claim, options: ImportOptions) -> Account:
-    """Make the owner's account; its owner can sign in once the operator sets a password."""
+def _shares_threads(ledger: Ledger, paths: set[str]) -> bool:
+    """Say whether these threads come from the same person's archive, as far as any did."""
+    owner = ledger.owner
+    if owner is None or owner.handle is not None:
+        return False
+    known = {path for path in (owner.path, *ledger.threads) if path}
+    return bool(known & paths) or not (known or paths)
+
+
+async def make_owner(
+    store: Store, desk: Desk, archive: Archive, claim: Claim, options: ImportOptions
+) -> Account:
+    """Make the owner's account, with a note of whose archive it is for.
+
+    Its owner can sign in once the operator sets a password.
+    """
+    note = OwnerEntry(claim.name, claim.handle, min(archive.thread_paths(), default=""))
     deed = CreateAccount(
         network=Network(claim.network),
         handle=claim.as_handle,
         name=shown_name(claim.name),
+        account=AccountId("a" + os.urandom(_ID_LENGTH).hex()),  # the same however often the rule runs
         region=options.region,
     )
 
     def run(scene: Scene) -> Outcome:
-        return create_account(scene, deed)
+        outcome = create_account(scene, deed)
+        (made,) = (record for record in outcome.records if isinstance(record, Account))
+        write(scene, outcome, made.id, made.network, [note])
+        return outcome
 
     await desk.decide(run)
     made = await find_account(store, deed.network, deed.handle)

@@ -141,8 +141,8 @@ class _Rows:
 async def unite(
     store: Store, desk: Desk, network: Network, sides: tuple[Side, Side], found: Agreement
 ) -> None:
-    """Make one thread of two testimonies of one chat."""
-    one, two = sides
+    """Make one thread of two testimonies of one chat; whichever side asks, a killed union goes on."""
+    one, two = sides = (min(sides, key=_owner_of), max(sides, key=_owner_of))
     pair = thread_of_pair(one.owner, two.owner)
     live = (await store.load([(Thread, pair)]))[Thread, pair]
     # Only if both wrote by both archives' word may a thread say so: what one alone tells is no consent.
@@ -165,6 +165,10 @@ async def unite(
         await desk.decide(end.run)
     for side in sides:
         side.ledger.take(side.resolved(pair, end.upto, by_both=True))
+
+
+def _owner_of(side: Side) -> AccountId:
+    return side.owner
 
 
 def _ordered(one: Side, two: Side) -> tuple[AccountId, AccountId]:
