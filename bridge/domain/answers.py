@@ -1,5 +1,7 @@
 """Queries that facts alone answer: look-ups, previews and explanations. They change nothing."""
 
+from typing import assert_never
+
 from bridge.domain.model import Member, Message, ThreadKind
 from bridge.domain.outcome import Scene, other_of
 from bridge.domain.routing import decide_route, may_learn, route, shown_to_receiver
@@ -51,6 +53,8 @@ def answer(scene: Scene, query: FactQuery) -> replies.Reply:
             return preview_leave_hybrid(scene, query)
         case PreviewSend():
             return _preview_send(scene, query)
+        case _:
+            assert_never(query)
 
 
 def is_present_for(scene: Scene, account: AccountId) -> bool:

@@ -1,7 +1,6 @@
 """What a decision gives back: records to keep, what to tell whom, and the answer."""
 
 from collections.abc import Callable
-from typing import NoReturn
 
 from msgspec import Struct, field
 
@@ -136,8 +135,3 @@ def other_of(thread: Thread, account: AccountId) -> AccountId:
     """Give the other member of a pair thread."""
     one, other = thread.members
     return other if one == account else one
-
-
-def refuse(error: BridgeError) -> NoReturn:
-    """Refuse a call that is malformed or not allowed; nothing of it is kept."""
-    raise error

@@ -2,6 +2,7 @@
 
 from hashlib import sha256
 from hmac import digest as hmac_digest
+from typing import assert_never
 
 from msgspec.structs import replace
 
@@ -36,6 +37,8 @@ def set_tie(scene: Scene, command: SetTie) -> Outcome:
             return _block(scene, own, other, command.on)
         case TieKind.RESTRICT:
             return _restrict(scene, own, other, command.on)
+        case _:
+            assert_never(command.tie)
 
 
 def answer_tie(scene: Scene, command: AnswerTie) -> Outcome:

@@ -9,7 +9,7 @@ from bridge.domain.views import account_view, own_account_view
 from bridge.errors import AlreadyLinked, Expired, NeedsLink, NotAllowed, ProofFailed, WrongStart
 from bridge.ids import AccountId
 from bridge.wire.commands import AnswerLink, AskLink, Link, SetLinkOptions, UndoUnlink
-from bridge.wire.events import LinkAnswered, LinkAsked, LinkAttempted, LinkChanged
+from bridge.wire.events import LinkAnswered, LinkAsked, LinkAttempted, LinkChanged, ProfileChanged
 from bridge.wire.replies import Done, Linked
 
 
@@ -67,12 +67,13 @@ def set_link_options(scene: Scene, command: SetLinkOptions) -> Outcome:
         generation=person.generation + 1,
     )
     outcome = Outcome(records=[after], audit=[scene.note("set_link_options", own.id)])
-    if after.sync_name or after.sync_picture:
-        for other in map(scene.facts.account, person.accounts):
-            name = own.name if after.sync_name else other.name
-            picture = own.picture if after.sync_picture else other.picture
-            if (name, picture) != (other.name, other.picture):
-                outcome.records.append(replace(other, name=name, picture=picture))
+    for other in map(scene.facts.account, person.accounts):
+        name = own.name if after.sync_name else other.name
+        picture = own.picture if after.sync_picture else other.picture
+        synced = replace(other, name=name, picture=picture)
+        if synced != other:
+            outcome.records.append(synced)
+        outcome.told.append((ProfileChanged(account=own_account_view(synced, after)), (other.id,)))
     return outcome
 
 

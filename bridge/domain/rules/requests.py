@@ -46,9 +46,9 @@ def show_answer(scene: Scene, outcome: Outcome, thread: Thread, side: Member) ->
     """Let the sender of a request see that it was accepted, and from now on how far it was read."""
     other = other_of(thread, side.account)
     theirs = scene.facts.find_member(thread.id, other)
-    if theirs is not None:
-        change = thread_changed(scene.facts, scene.policy, thread, theirs, answered=True, appears=False)
-        outcome.told.append((change, (other,)))
+    assert theirs is not None, "a pair thread has both sides"
+    change = thread_changed(scene.facts, scene.policy, thread, theirs, answered=True, appears=False)
+    outcome.told.append((change, (other,)))
     shown, told = show_progress(scene, thread, side)
     outcome.told += told
     return shown

@@ -111,8 +111,6 @@ def archive(scene: Scene, command: Archive) -> Outcome:
             after = replace(side, folder=Folder.ARCHIVED, displaced=Folder.NONE)
         else:
             after = _unarchived(scene, thread, side)
-        if after == side:
-            continue
         outcome.records.append(after)
         change = thread_changed(
             scene.facts,
@@ -128,8 +126,6 @@ def archive(scene: Scene, command: Archive) -> Outcome:
 
 def _unarchived(scene: Scene, thread: Thread, side: Member) -> Member:
     """Bring a thread out of the archive: a request to the requests, the others to the inbox."""
-    if side.folder is not Folder.ARCHIVED:
-        return side
     if side.consent is Consent.PENDING:
         return replace(side, folder=Folder.REQUESTS)
     pair = thread.kind is ThreadKind.PAIR

@@ -124,6 +124,13 @@ def test_setting_what_is_set_changes_nothing(world: World) -> None:
     assert not world.set_tie("block", "bob", "ann", False).changes
 
 
+def test_strangers_are_restricted_and_released_before_any_thread_stands(world: World) -> None:
+    assert _state(world, "restrict", "ann", "bob") == "on"
+    assert _state(world, "restrict", "ann", "bob", False) == "absent"
+
+    assert world.heard("bob") == []
+
+
 def test_lifting_a_block_lifts_it_between_all_accounts_of_the_two_persons(merged: World) -> None:
     merged.set_tie("block", "bob", "ann")
     merged.set_tie("block", "bob", "annm")

@@ -132,6 +132,8 @@ def test_syncing_gives_both_accounts_the_name_and_picture_until_it_stops(world: 
     world.say("ann", SetProfile(as_=ANN, name="Anna"))
     assert world.account("annm").name == "Anna"
     assert world.account("annm").picture == "https://pictures.example/ann"
+    world.say("ann", SetProfile(as_=ANN, handle="annie"))
+    assert world.account("annm").handle == "annm"
     world.say("ann", SetLinkOptions(as_=ANN, sync_name=False, sync_picture=False))
     world.say("ann", SetProfile(as_=ANN, name="Annie"))
 

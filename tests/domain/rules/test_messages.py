@@ -1,6 +1,6 @@
 """Saying something: tokens, limits, the chain, and who hears it."""
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]  # the library ships no types
 import pytest
 from msgspec.structs import replace
 

@@ -1,0 +1,134 @@
+"""Facts: what rules ask for, what is missing, and how facts move."""
+
+from typing import Any
+
+import pytest
+
+from bridge.domain.facts import Arrivals, Facts, HandleOwner, Missing, Mutual, OwnThreads, Tightened, key_of
+from bridge.domain.model import (
+    Account,
+    ContactList,
+    Controls,
+    Credential,
+    Device,
+    LinkAsk,
+    Message,
+    Person,
+    Tie,
+    Unlinking,
+    Verdict,
+)
+from bridge.ids import AccountId, DeviceId, PersonId, Seq, ThreadId
+from bridge.wire.values import Hybrid, Network
+
+ANN, BOB, TALK, PERSON = AccountId("aann"), AccountId("abob"), ThreadId("t1"), PersonId("pann")
+ACCOUNT = Account(
+    id=ANN, network=Network.DIRECT, handle="Ann", name="Ann", person=PERSON, hybrid=Hybrid.NEVER
+)
+DEVICE = Device(id=DeviceId("d1"), account=ANN, name="", token=b"", created_at=0, seen_at=0)
+QUESTIONS = {
+    "handle": (HandleOwner, lambda facts: facts.handle_owner(Network.DIRECT, "ANN")),
+    "mutual": (Mutual, lambda facts: facts.have_mutual_friend(ANN, BOB)),
+    "tightened": (Tightened, lambda facts: facts.tightened((ANN,))),
+    "threads": (OwnThreads, lambda facts: facts.own_threads(ANN)),
+    "arrivals": (Arrivals, lambda facts: facts.arrivals(ANN, 0)),
+}
+
+
+@pytest.mark.parametrize(
+    ("ask", "key"),
+    [
+        (lambda facts: facts.find_account(ANN), (Account, ANN)),
+        (lambda facts: facts.find_person(PERSON), (Person, PERSON)),
+        (lambda facts: facts.controls(ANN), (Controls, ANN)),
+        (lambda facts: facts.tie(ANN, BOB), (Tie, (ANN, BOB))),
+        (lambda facts: facts.ties_between((ANN,), (BOB,)), (Tie, (ANN, BOB))),
+        (lambda facts: facts.contacts(ANN), (ContactList, ANN)),
+        (lambda facts: facts.message(TALK, Seq(1)), (Message, (TALK, 1))),
+        (lambda facts: facts.link_ask(ANN, BOB), (LinkAsk, (ANN, BOB))),
+        (lambda facts: facts.unlinking(ANN), (Unlinking, ANN)),
+        (lambda facts: facts.has_credential(ANN), (Credential, ANN)),
+        (lambda facts: facts.is_revoked(DEVICE.id), (Device, DEVICE.id)),
+    ],
+)
+def test_what_is_not_in_memory_is_named_by_its_key(ask: Any, key: Any) -> None:
+    with pytest.raises(Missing) as missing:
+        ask(Facts())
+
+    assert missing.value.keys[0] == key
+
+
+@pytest.mark.parametrize(("kind", "ask"), QUESTIONS.values(), ids=QUESTIONS)
+def test_a_question_is_named_by_itself_and_its_answer_lasts_until_it_is_forgotten(
+    kind: Any, ask: Any
+) -> None:
+    facts = Facts()
+    with pytest.raises(Missing) as missing:
+        ask(facts)
+    ((asked, question),) = missing.value.keys
+    assert asked is kind
+
+    facts.learn((asked, question), ())
+    assert not ask(facts)
+    facts.forget_answers()
+
+    with pytest.raises(Missing):
+        ask(facts)
+
+
+def test_a_token_that_memory_does_not_know_is_taken_for_a_new_one() -> None:
+    assert Facts().verdict(ANN, "token") is None
+
+
+def test_facts_move_by_what_was_decided_and_doubt_the_answers_that_rest_on_it() -> None:
+    facts = Facts()
+    facts.learn((Mutual, Mutual(ANN, BOB)), True)
+
+    facts.apply([ACCOUNT, Tie(owner=ANN, other=BOB, friend=True)])
+
+    assert facts.account(ANN) is ACCOUNT
+    assert facts.handle_owner(Network.DIRECT, "ann") == ANN
+    with pytest.raises(Missing):
+        facts.have_mutual_friend(ANN, BOB)
+
+
+def test_what_may_differ_from_the_disk_is_forgotten() -> None:
+    facts = Facts()
+    facts.apply([ACCOUNT])
+
+    facts.forget([(Account, ANN), (Account, BOB)])
+
+    with pytest.raises(Missing):
+        facts.find_account(ANN)
+
+
+def test_memory_shrinks_to_the_newest_and_keeps_fewer_of_what_is_heavy() -> None:
+    facts = Facts()
+    for seq in range(100):
+        facts.learn((Message, (TALK, seq)), None)
+        facts.learn((Tie, (ANN, AccountId(f"a{seq}"))), None)
+
+    facts.shrink(100)
+
+    assert facts.message(TALK, Seq(99)) is None
+    with pytest.raises(Missing):
+        facts.message(TALK, Seq(90))
+    assert facts.tie(ANN, AccountId("a0")) == Tie(owner=ANN, other=AccountId("a0"))
+
+
+def test_credentials_and_devices_say_who_can_sign_in() -> None:
+    facts = Facts()
+    facts.apply([Credential(account=ANN, password="hash"), Credential(account=BOB, password=""), DEVICE])
+    facts.learn((Device, DeviceId("d2")), None)
+
+    assert facts.has_credential(ANN)
+    assert not facts.has_credential(BOB)
+    assert not facts.is_revoked(DEVICE.id)
+    assert facts.is_revoked(DeviceId("d2"))
+
+
+def test_every_kind_of_record_has_a_key() -> None:
+    verdict = Verdict(account=ANN, token="token", body=b"", code="ok", thread=TALK)
+
+    assert key_of(verdict) == (Verdict, (ANN, "token"))
+    assert key_of(DEVICE) == (Device, "d1")
