@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from time import perf_counter
 from typing import TypeVar
 
@@ -25,7 +26,7 @@ from bridge.hub.counters import Counters
 from bridge.hub.work import Lane, Ticket, Work, moved_by
 from bridge.ids import AccountId, Position
 from bridge.store.base import Batch, Store
-from bridge.wire.commands import Command, LeaveHybrid, Send, Unlink
+from bridge.wire.commands import Command, LeaveHybrid, Send, SetControls, Unlink
 from bridge.wire.replies import Reply
 
 log = logging.getLogger("bridge.hub")
@@ -33,6 +34,7 @@ log = logging.getLogger("bridge.hub")
 T = TypeVar("T")
 
 _MOST_TRIES = 50
+_COUNTING = frozenset((Unlink, LeaveHybrid, SetControls))  # whose answers tell how much is in flight
 
 
 class Decided(Struct):
@@ -111,8 +113,13 @@ class Pipeline:
         self.submit(Work(lane=ticket, call=0, account=account, command=command, proven=proven))
         return await ticket.reply
 
-    async def consult(self, account: AccountId, ask: Callable[[Scene], T]) -> T:
+    async def consult(self, account: AccountId, ask: Callable[[Scene], T], *, counts: bool = False) -> T:
         """Compute something from the facts, after everything that was decided before.
+
+        Args:
+            account: Who asks.
+            ask: What to compute; it may be called again, with more facts.
+            counts: Whether the scene must say how much is in flight.
 
         Raises:
             BridgeError: If it was refused.
@@ -124,7 +131,7 @@ class Pipeline:
             return Outcome()
 
         ticket = Ticket()
-        self.submit(Work(lane=ticket, call=0, account=account, run=run))
+        self.submit(Work(lane=ticket, call=0, account=account, run=run, counts=counts))
         await ticket.reply
         return found[-1]
 
@@ -219,11 +226,13 @@ class Pipeline:
         parked: list[Work] = []
         blocked: set[Lane] = set()
         self._scene.now = self._clock()
-        for work in works:
+        for place, work in enumerate(works):
             if work.lane in blocked:
                 parked.append(work)
                 continue
             try:
+                counts = work.counts or type(work.command) in _COUNTING
+                self._scene.in_flight = self._sends_behind(work, works[place + 1 :]) if counts else 0
                 outcome = self._outcome(work)
             except Missing as lacking:
                 missing.update(lacking.keys)
@@ -247,13 +256,16 @@ class Pipeline:
         if command is None:
             assert work.run is not None, "a work has a command or something to run"
             return work.run(scene)
-        if isinstance(command, Unlink | LeaveHybrid):
-            scene.in_flight = self._sends_of(work.account)
         return decide(scene, command)
 
-    def _sends_of(self, account: AccountId) -> int:
-        accounts = self.facts.person_of(account).accounts
-        return sum(1 for work in self._waiting if isinstance(work.command, Send) and work.account in accounts)
+    def _sends_behind(self, work: Work, batch: Sequence[Work]) -> int:
+        """Count the sends of the person that wait behind a work, in its batch and after it."""
+        accounts = self.facts.person_of(work.account).accounts if work.account else ()
+        return sum(
+            1
+            for other in chain(batch, self._waiting)
+            if type(other.command) is Send and other.account in accounts
+        )
 
     def _take(self, batch: Batch, outcome: Outcome) -> None:
         """Move the facts, so that the next work is decided on top of this one."""

@@ -19,6 +19,9 @@ from bridge.wire.commands import (
     History,
     ListThreads,
     ListTies,
+    PreviewControls,
+    PreviewLeaveHybrid,
+    PreviewUnlink,
     Query,
     Search,
     WhoIsHere,
@@ -61,7 +64,10 @@ class Queries:
                 return await self._who_is_here(session, query)
             case _:
                 fact_query: FactQuery = query
-                return await self._pipeline.consult(account, lambda scene: answer(scene, fact_query))
+                previews = isinstance(query, PreviewUnlink | PreviewLeaveHybrid | PreviewControls)
+                return await self._pipeline.consult(
+                    account, lambda scene: answer(scene, fact_query), counts=previews
+                )
 
     async def _threads(self, account: AccountId, query: ListThreads) -> replies.Threads:
         legs = await self._pipeline.consult(

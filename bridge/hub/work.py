@@ -32,6 +32,7 @@ class Work(Struct, eq=False):
         command: What to decide; or None, and
         run: what to compute from the facts, after all that was decided before it.
         proven: Accounts whose password was proven for this.
+        counts: Whether the scene must say how much is in flight behind this; commands say so by their kind.
     """
 
     lane: Lane
@@ -40,6 +41,7 @@ class Work(Struct, eq=False):
     command: Command | Deed | None = None
     run: Callable[[Scene], Outcome] | None = None
     proven: frozenset[AccountId] = frozenset()
+    counts: bool = False
 
 
 class Ticket:

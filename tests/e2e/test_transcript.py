@@ -7,15 +7,13 @@ import pytest
 import websockets
 
 from tests.hub.house import ANA, BEN, config, house
-from tests.wire.transcript import steps, run_transcript
+from tests.wire.transcript import run_transcript, steps
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
 
 
 @pytest.mark.parametrize("engine", ["memory", "sqlite"])
-async def test_the_printed_conversation_comes_true(
-    engine: str, password_hash: str, tmp_path: Path
-) -> None:
+async def test_the_printed_conversation_comes_true(engine: str, password_hash: str, tmp_path: Path) -> None:
     text = PAGE.read_text()
     path = str(tmp_path / "isthmus.db") if engine == "sqlite" else ""
     async with house(password_hash, config(store={"path": path})) as hub:

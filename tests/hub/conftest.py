@@ -24,9 +24,7 @@ async def hub(password_hash: str) -> AsyncIterator[House]:
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-async def any_hub(
-    request: pytest.FixtureRequest, password_hash: str, tmp_path: Path
-) -> AsyncIterator[House]:
+async def any_hub(request: pytest.FixtureRequest, password_hash: str, tmp_path: Path) -> AsyncIterator[House]:
     """A hub on each engine."""
     path = str(tmp_path / "isthmus.db") if request.param == "sqlite" else ""
     async with house(password_hash, config(store={"path": path})) as made:

@@ -140,7 +140,7 @@ class Talker:
 
     async def settled(self) -> None:
         """Wait until everything that was told before now has come: an answer comes after it."""
-        from bridge.wire.commands import CountUnread  # noqa: PLC0415  # the only call that anyone may make
+        from bridge.wire.commands import CountUnread  # the only call that anyone may make
 
         await self.ask(CountUnread())
 

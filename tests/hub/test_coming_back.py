@@ -1,7 +1,7 @@
 """A client that comes back with its cursors gets exactly what it missed, once, in order, then live events."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from bridge.domain.model import Account
-from bridge.ids import AccountId, Position
+from bridge.ids import AccountId, Position, Seq
 from bridge.wire.codec import CODECS, Codec
 from bridge.wire.commands import Archive, MarkRead, Send, SetProfile, Typing
 from tests.hub.house import ANA, BEN, CYD, DAN, House, config, house
@@ -23,7 +23,9 @@ async def journal_of(hub: House, account: str) -> list[int]:
     return [entry.position for entry in entries]
 
 
-async def test_what_was_missed_comes_once_in_order_and_live_events_follow(any_hub: House, codec: Codec) -> None:
+async def test_what_was_missed_comes_once_in_order_and_live_events_follow(
+    any_hub: House, codec: Codec
+) -> None:
     await any_hub.add(ANA, BEN)
     thread = await any_hub.acquaint(BEN, ANA)
     ana, first = await any_hub.sign_in(ANA, codec)
@@ -146,7 +148,7 @@ async def test_a_trimmed_journal_comes_as_a_snapshot(any_hub: House) -> None:
 async def test_a_new_epoch_comes_as_a_snapshot(hub: House) -> None:
     await hub.add(ANA, BEN)
     await hub.acquaint(BEN, ANA)
-    ana, first = await hub.sign_in(ANA)
+    _, first = await hub.sign_in(ANA)
     record: Account = await hub.hub.pipeline.consult(ANA, lambda scene: scene.facts.account(ANA))
     await hub.put(replace(record, epoch=record.epoch + 1))
 
@@ -203,8 +205,12 @@ async def test_two_devices_and_both_sides_see_one_order(hub: House) -> None:
         for who, talker in enumerate(talkers)
     ]
     await asyncio.gather(*sends)
+
+    async def everything(talker: Talker) -> None:
+        await talker.until(lambda: len(talker.messages()) == 45)
+
     for talker in talkers:
-        await talker.until(lambda talker=talker: len(talker.messages()) == 45)
+        await everything(talker)
 
     first, *others = [[(m["seq"], m["text"], m["link"]) for m in talker.messages()] for talker in talkers]
     assert [seq for seq, _, _ in first] == list(range(3, 48))
@@ -245,7 +251,9 @@ class Diary:
         if self.talker is not None:
             return
         self._hub.tokens[ANA] = self._device
-        self.talker, signed_in = await self._hub.sign_in(ANA, self.codec, cursors=tuple(self.cursors.values()))
+        self.talker, signed_in = await self._hub.sign_in(
+            ANA, self.codec, cursors=tuple(self.cursors.values())
+        )
         for leg in signed_in["legs"]:
             if leg.get("state") == "snapshot":
                 assert leg["account"] not in self.cursors, "a good cursor resumes"
@@ -266,7 +274,7 @@ class Diary:
             self.seen[account] += entries
         self.cursors |= talker.cursors
 
-    async def whole(self, heads: dict[str, int]) -> None:
+    async def whole(self, heads: Mapping[AccountId, int]) -> None:
         """Wait until every journal came to its head."""
         await self.come()
         talker = self.talker
@@ -306,7 +314,7 @@ async def _live_through(hub: House, steps: Sequence[tuple[str, Any, Any]]) -> No
                     await hub.send(ANA, threads[CYD if whom == ANA else DAN], f"own{said}", token=f"k{said}")
             case "read":
                 said += 1
-                await hub.hub.pipeline.do(ANA, MarkRead(thread=threads[CYD], upto=said))
+                await hub.hub.pipeline.do(ANA, MarkRead(thread=threads[CYD], upto=Seq(said)))
                 await hub.hub.pipeline.do(ANA, Archive(threads=(threads[DAN],), on=said % 2 == 0))
                 await hub.hub.pipeline.do(ANA, SetProfile(as_=ANA, name=f"Ana {said}"))
                 await hub.hub.pipeline.do(CYD, Typing(thread=threads[CYD]))
@@ -328,7 +336,10 @@ async def _live_through(hub: House, steps: Sequence[tuple[str, Any, Any]]) -> No
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, on_disk=st.booleans())
 def test_any_interleaving_of_cuts_sends_and_returns_loses_and_doubles_nothing(
-    steps: list[tuple[str, Any, Any]], on_disk: bool, password_hash: str, tmp_path_factory: pytest.TempPathFactory
+    steps: list[tuple[str, Any, Any]],
+    on_disk: bool,
+    password_hash: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     path = str(tmp_path_factory.mktemp("hub") / "isthmus.db") if on_disk else ""
 

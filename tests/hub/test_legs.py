@@ -6,8 +6,8 @@ from bridge.domain.model import Device
 from bridge.errors import CloseCode
 from bridge.wire.codec import Codec
 from bridge.wire.commands import (
-    AskLink,
     AnswerLink,
+    AskLink,
     ChangePassword,
     CountUnread,
     GetThread,
@@ -130,7 +130,7 @@ async def test_sends_of_a_merged_session_go_out_as_the_threads_own_account(hub: 
 
 @pytest.mark.parametrize("device_is_known", [True, False])
 async def test_an_unlink_takes_the_leg_away_in_the_same_commit(hub: House, device_is_known: bool) -> None:
-    """Sends that are decided behind the unlink, in one batch with it, are not told to the leg that is gone."""
+    """Sends that are decided behind the unlink, in one batch with it, are not told to the lost leg."""
     await hub.add(ANA, BEN, DAN)
     thread = await hub.acquaint(DAN, BEN)
     await hub.link(ANA, BEN)
@@ -275,7 +275,7 @@ async def test_a_session_that_signs_in_while_its_link_ends_names_no_leg_that_is_
 
 
 async def test_a_revoked_session_hears_nothing_more(hub: House) -> None:
-    from bridge.wire.commands import RevokeDevice  # noqa: PLC0415
+    from bridge.wire.commands import RevokeDevice
 
     await hub.add(ANA, BEN)
     thread = await hub.acquaint(BEN, ANA)

@@ -11,7 +11,7 @@ from bridge.app import running_hub
 from bridge.domain.facts import Facts
 from bridge.domain.model import Thread, Tie, Verdict
 from bridge.errors import BridgeError, CommitFailed, StorageFull
-from bridge.hub.pipeline import Work
+from bridge.hub.work import Work
 from bridge.ids import AccountId
 from bridge.store.memory import MemoryStore
 from bridge.wire.commands import (
@@ -30,7 +30,7 @@ from bridge.wire.commands import (
 from bridge.wire.replies import Reply, Sent
 from bridge.wire.values import TieKind
 from tests.hub.faulty import FaultyStore
-from tests.hub.house import ANA, BEN, CYD, DAN, House, config, house
+from tests.hub.house import ANA, BEN, CYD, House, config, house
 from tests.hub.talker import Refused, Talker
 
 
@@ -48,7 +48,9 @@ def codes(answers: list[Any]) -> list[str]:
 # --- tokens
 
 
-async def test_the_same_token_gives_the_same_reply_after_a_restart(password_hash: str, tmp_path: Path) -> None:
+async def test_the_same_token_gives_the_same_reply_after_a_restart(
+    password_hash: str, tmp_path: Path
+) -> None:
     settings = config(store={"path": str(tmp_path / "isthmus.db")})
     async with house(password_hash, settings) as hub:
         await hub.add(ANA, BEN)
@@ -111,7 +113,7 @@ async def test_a_token_is_found_again_when_the_memory_has_forgotten_it(hub: Hous
 
 
 async def test_a_control_that_was_acknowledged_governs_every_later_send(hub: House) -> None:
-    """A thousand times: sends wait at a barrier while controls flip; each verdict fits the order of the answers."""
+    """A thousand times, behind a barrier: each verdict fits the order of the answers."""
     await hub.add(ANA, BEN)
     thread = await hub.acquaint(BEN, ANA)
     pipeline, log = hub.hub.pipeline, []  # type: tuple[Any, list[tuple[str, str]]]
@@ -135,14 +137,15 @@ async def test_a_control_that_was_acknowledged_governs_every_later_send(hub: Hou
             pipeline.submit(work)
 
         outcome = "none" if turn % 2 == 0 else "requests"
-        control = SetControls(
-            as_=ANA, if_version=turn, controls={"others_on_messenger": outcome}
-        )
+        control = SetControls(as_=ANA, if_version=turn, controls={"others_on_messenger": outcome})
         works = [
             Work(lane=Lane(outcome), call=1, account=ANA, command=control),
             *[
                 Work(
-                    lane=Lane("send"), call=1, account=BEN, command=Send(thread=thread, text="x", token=f"{turn}-{n}")
+                    lane=Lane("send"),
+                    call=1,
+                    account=BEN,
+                    command=Send(thread=thread, text="x", token=f"{turn}-{n}"),
                 )
                 for n in range(3)
             ],
@@ -289,7 +292,9 @@ async def test_a_full_disk_refuses_sends_goes_on_reading_and_recovers(hub: House
     store.fails = StorageFull()
 
     refused = await ben.pipe(Send(thread=thread, text="no room", token="t"), Typing(thread=thread))
-    read = await ben.pipe(History(thread=thread), GetThread(thread=thread), Search(text="hello"), CountUnread())
+    read = await ben.pipe(
+        History(thread=thread), GetThread(thread=thread), Search(text="hello"), CountUnread()
+    )
     back = await hub.join(ANA)
     store.fails = None
     accepted = await ben.ask(Send(thread=thread, text="no room", token="t"))
@@ -306,7 +311,7 @@ async def test_a_full_disk_refuses_sends_goes_on_reading_and_recovers(hub: House
 
 
 async def test_nothing_that_a_full_disk_did_not_keep_is_answered_as_kept(hub: House) -> None:
-    """A token sent twice in the batch that found no room: the second must not be told that the first was kept."""
+    """A token sent twice in the batch that found no room: neither is told that it was kept."""
     await hub.add(ANA, BEN)
     thread = await hub.acquaint(BEN, ANA)
     store = await faulty_house(hub)
@@ -317,7 +322,10 @@ async def test_nothing_that_a_full_disk_did_not_keep_is_answered_as_kept(hub: Ho
         (ANA, Typing(thread=thread)), (BEN, call), (BEN, call), (ANA, Typing(thread=thread)), (BEN, call)
     )
 
-    assert codes(sorted(answers, key=lambda answer: isinstance(answer, BridgeError))) == ["ok"] * 2 + ["storage_full"] * 3
+    assert (
+        codes(sorted(answers, key=lambda answer: isinstance(answer, BridgeError)))
+        == ["ok"] * 2 + ["storage_full"] * 3
+    )
 
 
 async def test_a_stale_command_never_fails_its_neighbours(hub: House) -> None:

@@ -285,7 +285,10 @@ async def test_a_new_password_signs_the_other_devices_out(hub: House) -> None:
     here = await hub.connect()
     await here.ask(BY_PASSWORD)
 
-    assert await refusal(here, ChangePassword(as_=ANA, old="wrong horse", new="battery staple")) == "proof_failed"
+    assert (
+        await refusal(here, ChangePassword(as_=ANA, old="wrong horse", new="battery staple"))
+        == "proof_failed"
+    )
     await here.ask(ChangePassword(as_=ANA, old=PASSWORD, new="battery staple"))
 
     assert await other.closed() == CloseCode.REVOKED
@@ -331,7 +334,7 @@ async def test_calls_are_limited_and_say_when_to_come_again(password_hash: str) 
 
 
 async def test_look_ups_have_a_tighter_limit_that_outlives_the_socket(password_hash: str) -> None:
-    from bridge.wire.commands import FindAccount  # noqa: PLC0415
+    from bridge.wire.commands import FindAccount
 
     async with house(password_hash, config(limits={"look_ups_per_minute": 2})) as hub:
         await hub.add(ANA, BEN)
