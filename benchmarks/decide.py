@@ -1,6 +1,7 @@
-"""How long the rules take for one message: ``python -m benchmarks.decide`` prints microseconds, best of several rounds.
+"""How long the rules take for one message: ``python -m benchmarks.decide`` prints microseconds.
 
-The facts are warm and the thread is accepted and crosses the networks: the common case on a busy hub.
+The figure is the best of several rounds. The facts are warm, and the thread is accepted and
+crosses the networks: the common case on a busy hub.
 """
 
 import argparse

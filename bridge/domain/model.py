@@ -332,7 +332,7 @@ class Unlinking(Record, frozen=True, kw_only=True, gc=False):
 
 
 class Credential(Record, frozen=True, kw_only=True, gc=False):
-    """How an account proves itself. Key: ``account``. Never part of a rule's facts beyond its presence.
+    """How an account proves itself. Key: ``account``.
 
     Attributes:
         account: Whose.
@@ -351,8 +351,8 @@ class Device(Record, frozen=True, kw_only=True, gc=False):
         account: The account that signed in; single sign-on may open more.
         name: As its owner calls it.
         token: SHA-256 of its token.
-        created_at: In milliseconds since 1970.
-        seen_at: Likewise; kept to the minute.
+        created_at: In milliseconds since 1970; so is the next, kept to the minute.
+        seen_at: When it was used last.
         revoked: Whether it was signed out.
     """
 
@@ -384,18 +384,7 @@ class AuditLine(Record, frozen=True, kw_only=True, gc=False):
 
 
 StoredRecord = (
-    Account
-    | Person
-    | Controls
-    | Tie
-    | ContactList
-    | Thread
-    | Member
-    | Verdict
-    | LinkAsk
-    | Unlinking
-    | Credential
-    | Device
-    | AuditLine
-)
+    Account | Person | Controls | Tie | ContactList | Thread | Member | Verdict | LinkAsk | Unlinking
+    | Credential | Device | AuditLine
+)  # fmt: skip
 """All that a commit may put, besides messages and events: an AuditLine is appended, the others replace."""

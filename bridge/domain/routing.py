@@ -123,11 +123,14 @@ def _is_under_the_floor(way: Route) -> Decision | None:
 def _has_left_hybrid(way: Route) -> Decision | None:
     if not way.crosses:
         return None
-    if way.receiver.hybrid is Hybrid.OFF:
+    mine, yours = way.receiver.hybrid, way.sender.hybrid
+    if mine is yours is Hybrid.ON:
+        return None
+    if mine is Hybrid.OFF:
         return _none("left_hybrid", "you_left")
-    if way.sender.hybrid is Hybrid.OFF:
+    if yours is Hybrid.OFF:
         return _none("left_hybrid", "sender:left")
-    if way.sender.hybrid is Hybrid.NEVER and not (way.side and way.side.sent):
+    if yours is Hybrid.NEVER and not (way.side and way.side.sent):
         return _none("left_hybrid", "sender:not_upgraded")  # it may answer a crossing, not start one
     return None
 

@@ -1,5 +1,7 @@
 """Explanations tell the receiver what is its own, and nothing of the sender; previews change nothing."""
 
+from collections.abc import Callable
+
 import pytest
 from msgspec.structs import replace
 
@@ -7,15 +9,17 @@ from bridge.domain.model import Message, Thread, ThreadKind
 from bridge.domain.policy import Policy
 from bridge.domain.views import message_view, own_account_view, thread_changed, thread_view
 from bridge.ids import AccountId, Seq
-from bridge.wire.commands import Explain, PreviewSend, SetLinkOptions
+from bridge.wire.commands import Explain, PreviewSend, SetLinkOptions, UploadContacts
 from bridge.wire.replies import Explained, SendPreview
 from bridge.wire.values import AccountState, Network
-from tests.domain.world import World
+from tests.domain.world import World, phone_of
 
 ANN, BOB, BOBM = AccountId("aann"), AccountId("abob"), AccountId("abobm")
-HIDDEN_CAUSES = {
+HIDDEN_CAUSES: dict[str, Callable[[World], object]] = {
     "S blocks": lambda world: world.set_tie("block", "annm", "bobm"),
-    "S has the number": lambda world: world.has_number("annm", "bobm"),
+    "S has the number": lambda world: world.run(
+        "annm", UploadContacts(as_=AccountId("aannm"), phones=(phone_of("bobm"),))
+    ),
     "S left": lambda world: (world.link("ann", "annm"), world.upgrade("ann"), world.leave("ann")),
 }
 

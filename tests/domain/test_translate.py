@@ -1,4 +1,4 @@
-"""What crosses networks is translated honestly: only white space at cuts is lost, and what was done is told."""
+"""What crosses networks is translated honestly: only white space at cuts is lost, and all is told."""
 
 import pytest
 import regex

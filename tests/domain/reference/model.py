@@ -7,6 +7,7 @@ what *tightens* (a block, a restriction, a decline) looks at every account of bo
 """
 
 from dataclasses import dataclass, field
+from itertools import permutations
 
 from tests.domain.reference.categories import DEFAULTS, MAY_BE_INBOX, NEEDS_LINK
 
@@ -31,10 +32,7 @@ class Account:
 
 @dataclass(slots=True)
 class Seat:
-    """How one member has a thread: where it lies, whether he agreed to it, how much he said in it.
-
-    ``covered``: a restriction of his own making keeps it out of his chats.
-    """
+    """How one member has a thread; ``covered`` by a restriction of his own, it is out of his chats."""
 
     folder: str = "inbox"
     consent: str = "none"
@@ -373,12 +371,8 @@ class Model:
         return not text or (mine is not None and mine.said > 0)
 
     def _seats(self) -> list[tuple[str, str, Seat]]:
-        return [
-            (own, other, seats[own])
-            for pair, seats in self.threads.items()
-            for own in pair
-            for other in pair - {own}
-        ]
+        pairs = [(own, other) for pair in self.threads for own, other in permutations(sorted(pair))]
+        return [(own, other, self.threads[frozenset({own, other})][own]) for own, other in pairs]
 
     def _seat(self, owner: str, other: str) -> Seat | None:
         seats = self.threads.get(frozenset({owner, other}))

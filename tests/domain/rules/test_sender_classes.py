@@ -11,6 +11,7 @@ from bridge.domain.outcome import Outcome
 from bridge.domain.policy import Policy
 from bridge.errors import BridgeError
 from bridge.ids import AccountId
+from bridge.wire.commands import UploadContacts
 from bridge.wire.values import Hybrid, Network
 from tests.domain.world import World, phone_of
 
@@ -19,7 +20,8 @@ Setting = Callable[[World], object]
 
 TAKEN: dict[str, Setting] = {
     "inbox": lambda world: (
-        world.set_controls("bobm", None, phone_contacts="inbox") and world.has_number("ann", "bobm")
+        world.set_controls("bobm", None, phone_contacts="inbox"),
+        world.run("ann", UploadContacts(as_=ANN, phones=(phone_of("bobm"),))),
     ),
     "requests": lambda world: None,
     "hidden by decline": lambda world: world.put(replace(world.tie("bobm", "ann"), hides=True)),
