@@ -24,7 +24,6 @@ from bridge.archive.model import (
     thread_path,
 )
 from bridge.archive.writer import ArchiveWriter
-from bridge.domain.content import unpack
 from bridge.domain.model import Account, Member, Person, Thread, ThreadKind, Tie
 from bridge.domain.networks import NETWORKS, handle_key
 from bridge.domain.outcome import other_of
@@ -32,7 +31,7 @@ from bridge.ids import AccountId, ThreadId
 from bridge.store.base import Store
 from bridge.transfer.edges import accounts_of, flag_of, proven_names
 from bridge.transfer.errors import ExportRefused
-from bridge.transfer.forms import official, row_of
+from bridge.transfer.forms import official, row_of_packed
 from bridge.transfer.ledger import Ledger, OwnerEntry
 from bridge.transfer.model import ExportReport, Progress
 from bridge.transfer.names import one_of_list, one_with_handle
@@ -148,8 +147,7 @@ class _Writing:
             if not page:
                 return
             for message in page:
-                content = None if message.content is None else unpack(message.content)
-                yield row_of(content, names[message.sender], message.at)
+                yield row_of_packed(message.content, names[message.sender], message.at)
             after = page[-1].seq
 
     async def _page(self, thread: ThreadId, after: int, limit: int) -> Any:

@@ -19,7 +19,8 @@ encode: Final = msgspec.msgpack.Encoder().encode
 
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NOT_IN_NAMES: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_ERASED: Final = MessageKind.UNSENT
+_KINDS: Final = {kind.value: kind for kind in MessageKind}
+_decode: Final = msgspec.msgpack.Decoder().decode
 
 
 def clean_text(text: str) -> str:
@@ -73,37 +74,32 @@ def with_witness(content: Content, account: str | None) -> bytes:
     return encode((content.text, content.origin.value, content.reply_to, content.kind, extras or None))
 
 
-def row_of(content: Content | None, name: str, at_ms: int) -> MessageRecord:
+def row_of_packed(packed: bytes | None, name: str, at_ms: int) -> MessageRecord:
     """Give a message the form of an archive's row; an erased one is a row without anything.
 
     Args:
-        content: What was said; None once erased.
+        packed: What was said, as it is kept; None once erased.
         name: How the archive calls the sender, unless the content knows better.
         at_ms: When it was said.
     """
-    if content is None:
-        return MessageRecord(name, at_ms, None, _ERASED)
-    extras = content.extras
+    if packed is None:
+        return MessageRecord(name, at_ms, None, MessageKind.UNSENT)
+    text, _, _, kind, extras = _decode(packed)
     if extras is None:
-        return MessageRecord(name, at_ms, content.text, _kind(content.kind))
-    said: dict[str, Any] = extras
+        return MessageRecord(name, at_ms, text, _KINDS[kind])
     return MessageRecord(
-        sender_name=said.get("name", name),
+        sender_name=extras.get("name", name),
         at_ms=at_ms,
-        text=said.get("text", content.text),
-        kind=_kind(content.kind),
-        media=tuple(Media(MediaKind(kind), *rest) for kind, *rest in said.get("media", ())),
-        share=Share(*said["share"]) if "share" in said else None,
-        call_s=said.get("call_s"),
-        missed=said.get("missed", False),
-        reactions=tuple(Reaction(*one) for one in said.get("reactions", ())),
-        users=tuple(said.get("users", ())),
-        extras=said.get("more", b""),
+        text=extras.get("text", text),
+        kind=_KINDS[kind],
+        media=tuple(Media(MediaKind(one), *rest) for one, *rest in extras.get("media", ())),
+        share=Share(*extras["share"]) if "share" in extras else None,
+        call_s=extras.get("call_s"),
+        missed=extras.get("missed", False),
+        reactions=tuple(Reaction(*one) for one in extras.get("reactions", ())),
+        users=tuple(extras.get("users", ())),
+        extras=extras.get("more", b""),
     )
-
-
-def _kind(kind: str) -> MessageKind:
-    return MessageKind.TEXT if kind == "text" else MessageKind(kind)
 
 
 def official(network: Network) -> OfficialNetwork:

@@ -29,7 +29,7 @@ from bridge.domain.outcome import Outcome, Scene
 from bridge.ids import AccountId, Seq, ThreadId
 from bridge.store.base import Store
 from bridge.transfer.forms import official
-from bridge.transfer.names import ledger_of
+from bridge.transfer.names import ledger_of, shown_name
 from bridge.wire.values import Folder, Network
 
 PAGE: Final = 2_000
@@ -250,7 +250,7 @@ class Ledger:
 def write(
     scene: Scene, outcome: Outcome, account: AccountId, network: Network, entries: Iterable[Entry]
 ) -> None:
-    """Add entries to an account's ledger, with whatever else the outcome keeps."""
+    """Add entries to an account's ledger, with whatever else is kept; its title is the owner's name."""
     name = ledger_of(account)
     thread = scene.facts.find_thread(name)
     side = scene.facts.find_member(name, account)
@@ -274,7 +274,8 @@ def write(
                 link=link,
             )
         )  # fmt: skip
-        thread = replace(thread, tip=seq, link=link, last_at=scene.now)
+        title = shown_name(entry.name) if isinstance(entry, OwnerEntry) else thread.title
+        thread = replace(thread, tip=seq, link=link, last_at=scene.now, title=title)
         said += 1
     if said:
         outcome.records += [thread, replace(side, sent=side.sent + said)]

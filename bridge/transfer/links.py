@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from bridge.archive.model import LinkedAccount
 from bridge.archive.reader import Archive
-from bridge.domain.model import Account, Person
+from bridge.domain.model import Account, Person, Thread
 from bridge.domain.networks import NETWORKS, handle_key
 from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.rules.links import joined
@@ -20,7 +20,7 @@ from bridge.ids import AccountId, PersonId
 from bridge.store.base import Store
 from bridge.transfer.ledger import Ledger
 from bridge.transfer.model import Desk, ImportOptions, ImportReport, LinkFound
-from bridge.transfer.names import shown_name
+from bridge.transfer.names import ledger_of, shown_name
 from bridge.transfer.owner import find_account, load_account
 from bridge.wire.values import Hybrid, Network
 
@@ -33,12 +33,15 @@ def claims(archive: Archive, report: ImportReport) -> None:
 
 
 async def named(store: Store, network: Network, names: Collection[str]) -> AsyncIterator[Account]:
-    """Find accounts by display name: candidates, never proof."""
+    """Find accounts whose archives' owners bear these names: candidates, never proof."""
     wanted = {shown_name(name) for name in names}
     after: AccountId | None = None
     while wanted and (page := await store.accounts(after=after, limit=_PAGE)):
-        for account in page:
-            if account.network is network and not account.placeholder and account.name in wanted:
+        real = [one for one in page if one.network is network and not one.placeholder]
+        ledgers = await store.load([(Thread, ledger_of(one.id)) for one in real])
+        for account in real:
+            ledger = ledgers[Thread, ledger_of(account.id)]
+            if isinstance(ledger, Thread) and ledger.title in wanted:
                 yield account
         after = page[-1].id
 
@@ -68,7 +71,7 @@ async def _connected(
     confirmed = [
         (other, theirs) for other, theirs in candidates if _confirms(owner, ledger, other, theirs, link)
     ]
-    if len(confirmed) == 1 and not await _has_rival(store, owner, ledger, confirmed[0][0]):
+    if len(confirmed) == 1 and not await _has_rival(store, owner, ledger, *confirmed[0]):
         other, theirs = confirmed[0]
         return await _link(store, desk, owner, other, link, [ledger, theirs], report)
     if not confirmed and options.trust_links and len(candidates) == 1:
@@ -101,16 +104,17 @@ def _confirms(owner: Account, ledger: Ledger, other: Account, theirs: Ledger, li
     return False
 
 
-async def _has_rival(store: Store, owner: Account, ledger: Ledger, other: Account) -> bool:
+async def _has_rival(store: Store, owner: Account, ledger: Ledger, other: Account, others: Ledger) -> bool:
     """Say whether a namesake of the owner claims the same account."""
     name = ledger.owner.name if ledger.owner else owner.name
+    other_name = others.owner.name if others.owner else other.name
     async for rival in named(store, owner.network, [name]):
         if rival.id == owner.id:
             continue
         theirs = await Ledger.read(store, rival.id)
         for link in theirs.owner.linked() if theirs.owner else ():
             if link.network == other.network.value and (
-                handle_key(link.name) == handle_key(other.handle) or link.name == other.name
+                handle_key(link.name) == handle_key(other.handle) or link.name == other_name
             ):
                 return True
     return False

@@ -117,7 +117,7 @@ class _Resolving:
             if account.id == self._owner.id:
                 continue
             theirs = await Ledger.read(self._store, account.id)
-            for path in by_shown[account.name]:
+            for path in by_shown[shown_name(theirs.owner.name)] if theirs.owner else ():
                 match = await self._match(path, account, theirs)
                 if match is not None:
                     yield match

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +27,10 @@ from bridge.bus.local import LocalBus
 from bridge.domain.content import unpack
 from bridge.domain.deeds import CreateAccount
 from bridge.domain.model import Account, Member, Thread, Tie
-from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.policy import Policy
-from bridge.errors import BridgeError
 from bridge.hub.counters import Counters
+from bridge.hub.desk import Desk
 from bridge.hub.pipeline import Pipeline
-from bridge.hub.work import Work
 from bridge.ids import AccountId, ThreadId, thread_of_pair
 from bridge.store.base import Store
 from bridge.transfer import ImportOptions, ImportReport, import_archives
@@ -82,7 +80,8 @@ def archive(
     links: Iterable[tuple[Official, str]] = (),
     upgraded: bool | None = None,
 ) -> Path:
-    """Write an archive."""
+    """Write an archive, over one of the same name if there is one."""
+    path.unlink(missing_ok=True)
     with ArchiveWriter(path, network) as writer:
         writer.owner(ArchiveOwner(network, name, handle))
         if links:
@@ -93,26 +92,6 @@ def archive(
         for one in sorted(chats, key=lambda one: one.head(name).path):
             writer.thread(one.head(name), one.rows)
     return path
-
-
-class PipelineDesk:
-    """A hub's pipeline as an import's desk."""
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
-
-    async def decide(self, run: Callable[[Scene], Outcome]) -> Reply:
-        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-
-        class Ticket:
-            def answered(self, call: int, answer: Reply | BridgeError) -> None:
-                if isinstance(answer, BridgeError):
-                    reply.set_exception(answer)
-                else:
-                    reply.set_result(answer)
-
-        self._pipeline.submit(Work(lane=Ticket(), call=0, account=AccountId(""), run=run))
-        return await reply
 
 
 class House:
@@ -130,7 +109,7 @@ class House:
     async def take(self, *paths: Path, **options: Any) -> ImportReport:
         """Import an archive beside the running pipeline."""
         return await import_archives(
-            self.store, paths, options=ImportOptions(**options), desk=PipelineDesk(self.pipeline)
+            self.store, paths, options=ImportOptions(**options), desk=Desk(self.pipeline)
         )
 
     async def make(self, network: Network, handle: str) -> AccountId:
