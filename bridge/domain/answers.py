@@ -14,7 +14,7 @@ from bridge.domain.views import account_view, text_of
 from bridge.errors import Invalid, NotFound
 from bridge.ids import AccountId, Seq, thread_of_pair
 from bridge.wire import replies
-from bridge.wire.commands import (
+from bridge.wire.queries import (
     Explain,
     FindAccount,
     GetControls,

@@ -154,14 +154,10 @@ def category_of(sides: Sides) -> Category:
         category
         for category in CATEGORIES[sides.receiver.network]
         if category.senders in (None, sides.sender.network)
-        and (category.holds is None or (not only_strangers and _holds(category, sides)))
+        and (category.holds is None or (category.holds(sides) and not only_strangers))
+        and (bool(sides.twins) or not category.needs_link)
     ]
     return held[0]
-
-
-def _holds(category: Category, sides: Sides) -> bool:
-    assert category.holds is not None, "the last categories hold for anyone"
-    return (not category.needs_link or bool(sides.twins)) and category.holds(sides)
 
 
 def outcome_for(controls: Controls, category: Category) -> OutcomeOf:

@@ -230,6 +230,12 @@ def decide_route(way: Route, order: tuple[Rule, ...] = ORDER) -> Decision:
     return decision
 
 
+def weigh_all(way: Route) -> None:
+    """Look at all that may decide over a stranger, so that what is loaded for it tells no cause."""
+    way.facts.find_controls(way.receiver.id)
+    category_of(way.sides)
+
+
 def restricts(facts: Facts, owner: AccountId, other: AccountId) -> bool:
     """Say whether the person of one account restricts that of another, by whichever accounts."""
     owners, others = facts.person_of(owner).accounts, facts.person_of(other).accounts

@@ -9,7 +9,8 @@ from bridge.domain.model import Message, Thread, ThreadKind
 from bridge.domain.policy import Policy
 from bridge.domain.views import message_view, own_account_view, thread_changed, thread_view
 from bridge.ids import AccountId, Seq
-from bridge.wire.commands import Explain, PreviewSend, SetLinkOptions, UploadContacts
+from bridge.wire.commands import SetLinkOptions, UploadContacts
+from bridge.wire.queries import Explain, PreviewSend
 from bridge.wire.replies import Explained, SendPreview
 from bridge.wire.values import AccountState, Network
 from tests.domain.world import World, phone_of

@@ -1,5 +1,6 @@
 """Whatever people do, in whatever order, the rules and a small model written another way agree."""
 
+import os
 from collections.abc import Callable
 
 from hypothesis import HealthCheck, settings
@@ -19,6 +20,7 @@ from tests.domain.world import World, accounts_named, phone_of
 NETWORKS = {"ann": "direct", "bob": "direct", "eve": "direct", "annm": "messenger", "bobm": "messenger"}
 COUPLES = [("ann", "bob"), ("annm", "bob"), ("ann", "bobm"), ("annm", "bobm")]
 DAY_MS = 86_400_000
+RELEASE = os.environ.get("ISTHMUS_RELEASE") == "1"
 
 names = st.sampled_from(sorted(NETWORKS))
 # Whose turn it is: mostly the couple's, either way round, so that things meet.
@@ -251,7 +253,7 @@ def _next_decision(world: World, sender: AccountId, receiver: AccountId) -> Deci
 
 TestPeople = People.TestCase
 TestPeople.settings = settings(
-    max_examples=1_000,
+    max_examples=10_000 if RELEASE else 1_000,
     stateful_step_count=30,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

@@ -47,8 +47,6 @@ from bridge.wire.commands import (
     Archive,
     Command,
     Decline,
-    Explain,
-    GetControls,
     LeaveHybrid,
     Link,
     OpenThread,
@@ -60,6 +58,7 @@ from bridge.wire.commands import (
     UploadContacts,
 )
 from bridge.wire.events import JournalEvent
+from bridge.wire.queries import Explain, GetControls
 from bridge.wire.replies import Controls as ControlsReply
 from bridge.wire.replies import Explained, Reply
 from bridge.wire.values import Consent, Folder, Network, OutcomeOf, TieKind
@@ -82,6 +81,7 @@ class World:
         now: The clock, in milliseconds since 1970; only tests move it.
         told: What each account heard, in order.
         audit: The audit log.
+        loaded: The kinds of what was loaded, in order.
     """
 
     def __init__(self, policy: Policy | None = None) -> None:
@@ -92,16 +92,15 @@ class World:
         self.told: dict[AccountId, list[Message | JournalEvent]] = {}
         self.passing: dict[AccountId, list[object]] = {}
         self.audit: list[AuditLine] = []
+        self.loaded: list[type] = []
         self._chance = 0
         self._tokens = 0
 
     # --- the pipeline
 
-    def run(
-        self, account: str, command: Command | Deed, *, proven: Iterable[str] = (), in_flight: int = 0
-    ) -> Outcome:
+    def run(self, account: str, command: Command | Deed, **more: Any) -> Outcome:
         """Decide a command for a device of an account and keep what comes of it; a malformed one raises."""
-        scene = self.scene(account, proven=proven, in_flight=in_flight)
+        scene = self.scene(account, **more)
         outcome: Outcome = self._loading(lambda: decide(scene, command))
         self.keep(outcome)
         return outcome
@@ -176,7 +175,8 @@ class World:
                 return act()
             except Missing as missing:
                 for key in missing.keys:
-                    name = key[1]
+                    kind, name = key
+                    self.loaded.append(kind)
                     known = self._answer(name) if isinstance(name, Question) else self.records.get(key)
                     self.facts.learn(key, known)
 

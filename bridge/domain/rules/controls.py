@@ -11,8 +11,9 @@ from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.rules.hybrid import leave
 from bridge.errors import StaleVersion
 from bridge.wire import replies
-from bridge.wire.commands import GetControls, PreviewControls, SetControls
+from bridge.wire.commands import SetControls
 from bridge.wire.events import ControlsChanged
+from bridge.wire.queries import GetControls, PreviewControls
 from bridge.wire.values import Hybrid, OutcomeOf
 
 

@@ -6,8 +6,9 @@ from bridge.domain.model import Account
 from bridge.domain.networks import NETWORKS
 from bridge.domain.outcome import Outcome, Scene
 from bridge.errors import NeedsLink, NotAvailableInRegion, NotSupported
-from bridge.wire.commands import LeaveHybrid, PreviewLeaveHybrid, Upgrade
+from bridge.wire.commands import LeaveHybrid, Upgrade
 from bridge.wire.events import ControlsChanged, HybridChanged
+from bridge.wire.queries import PreviewLeaveHybrid
 from bridge.wire.replies import Effects, Reply
 from bridge.wire.values import Hybrid
 

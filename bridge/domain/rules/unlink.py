@@ -11,8 +11,9 @@ from bridge.domain.rules.links import joined, linked_reply, other_to_link, unpro
 from bridge.domain.views import account_view, thread_changed
 from bridge.errors import Expired, NeedsLink
 from bridge.ids import AccountId, ThreadId, home_of
-from bridge.wire.commands import PreviewUnlink, UndoUnlink, Unlink
+from bridge.wire.commands import UndoUnlink, Unlink
 from bridge.wire.events import HybridChanged, LinkChanged
+from bridge.wire.queries import PreviewUnlink
 from bridge.wire.replies import Effects
 from bridge.wire.values import Consent, Hybrid
 

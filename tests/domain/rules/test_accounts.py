@@ -5,8 +5,9 @@ import pytest
 from bridge.domain.deeds import ChangeAccount, CreateAccount, EraseAccount, PutDevice, SetPassword
 from bridge.domain.model import Account, Credential, Device
 from bridge.ids import AccountId, DeviceId
-from bridge.wire.commands import DeleteAccount, FindAccount, RestoreAccount, SetProfile
+from bridge.wire.commands import DeleteAccount, RestoreAccount, SetProfile
 from bridge.wire.events import AccountStateChanged, ProfileChanged
+from bridge.wire.queries import FindAccount
 from bridge.wire.replies import Found, Profile
 from bridge.wire.values import AccountState, Network
 from tests.domain.world import World

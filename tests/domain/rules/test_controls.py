@@ -6,8 +6,9 @@ import pytest
 
 from bridge.domain.controls import CATEGORIES
 from bridge.ids import AccountId
-from bridge.wire.commands import GetControls, PreviewControls, SetControls
+from bridge.wire.commands import SetControls
 from bridge.wire.events import ControlsChanged
+from bridge.wire.queries import GetControls, PreviewControls
 from bridge.wire.replies import Controls, ControlsPreview
 from bridge.wire.values import Network
 from tests.domain.world import World

@@ -4,8 +4,9 @@ import pytest
 
 from bridge.domain.policy import Policy
 from bridge.ids import AccountId
-from bridge.wire.commands import LeaveHybrid, PreviewLeaveHybrid, Upgrade
+from bridge.wire.commands import LeaveHybrid, Upgrade
 from bridge.wire.events import ControlsChanged, HybridChanged
+from bridge.wire.queries import PreviewLeaveHybrid
 from bridge.wire.replies import Effects
 from tests.domain.world import World
 

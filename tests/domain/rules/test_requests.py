@@ -136,6 +136,14 @@ def test_a_restriction_covers_the_chat_unnoticed_and_lifting_it_restores(world: 
     assert world.side("ann", "bob").folder == "inbox"
 
 
+def test_a_thread_opened_with_one_whom_i_restrict_lies_in_my_requests(world: World) -> None:
+    world.set_tie("restrict", "ann", "bob")
+
+    world.open("ann", "bob")
+
+    assert world.side("ann", "bob").folder == "requests"
+
+
 def test_an_unasked_thread_that_got_a_message_while_restricted_stays_a_request(world: World) -> None:
     world.set_tie("follow", "ann", "bob")
     world.send("bob", "ann")

@@ -6,12 +6,13 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
+from bridge.domain.facts import Facts
 from bridge.domain.model import Member, Message
 from bridge.domain.outcome import Outcome
 from bridge.domain.policy import Policy
 from bridge.errors import BridgeError
 from bridge.ids import AccountId
-from bridge.wire.commands import UploadContacts
+from bridge.wire.commands import Send, UploadContacts
 from bridge.wire.values import Hybrid, Network
 from tests.domain.world import World, phone_of
 
@@ -49,6 +50,21 @@ def _sent(world: World, setting: Setting) -> Outcome:
     world.open("ann", "bobm")
     world.told.clear()
     return world.send("ann", "bobm")
+
+
+@pytest.mark.parametrize("causes", [TAKEN, NOT_TAKEN], ids=["taken", "not taken"])
+def test_the_same_is_loaded_whatever_the_cause(causes: dict[str, Setting]) -> None:
+    loaded = {}
+    for name, setting in {**causes, "blocked": NOT_TAKEN["blocked by R"]}.items():
+        world = _fresh()
+        setting(world)
+        world.open("ann", "bobm")
+        world.facts, world.loaded = Facts(), []
+        command = Send(thread=world.thread("ann", "bobm"), text="hello", token="a-token")
+        world.run("ann", command)
+        loaded[name] = Counter(kind.__name__ for kind in world.loaded)
+
+    assert len({repr(one) for one in loaded.values()}) == 1, loaded
 
 
 def _what_s_sees(outcome: Outcome) -> object:

@@ -6,8 +6,9 @@ from msgspec.structs import replace
 from bridge.domain.model import Person, Thread, ThreadKind
 from bridge.domain.outcome import legs_of
 from bridge.ids import AccountId, ThreadId
-from bridge.wire.commands import Accept, PreviewUnlink, SetControls, SetLinkOptions, UndoUnlink
+from bridge.wire.commands import Accept, SetControls, SetLinkOptions, UndoUnlink
 from bridge.wire.events import HybridChanged, LinkChanged
+from bridge.wire.queries import PreviewUnlink
 from bridge.wire.replies import Effects
 from bridge.wire.values import Network
 from tests.domain.world import World
