@@ -61,6 +61,9 @@ class Pairs:
             told.append((message, self._threads[sender].members))
         return Batch(records, messages, told, [], {})
 
+    def _token(self) -> str:
+        return f"{self._time:011x}{self._chance.getrandbits(44):011x}"
+
     def _say(self, place: int, records: dict[Key, StoredRecord]) -> tuple[Message, int]:
         thread, chance = self._threads[place], self._chance
         self._time += 1
@@ -90,7 +93,7 @@ class Pairs:
         self._members[Member, (thread.id, sender)] = member
         verdict = Verdict(
             account=sender,
-            token=f"{chance.getrandbits(88):022x}",
+            token=self._token(),
             body=chance.randbytes(16),
             code="ok",
             thread=thread.id,

@@ -83,6 +83,7 @@ class Table(Generic[R]):
         key: The columns that tell its rows apart; none for a log.
         columns: All columns but the checksum: the record's fields, then what is derived from them.
         numbered: Whether accounts and threads stand here under their numbers.
+        order: The columns by which its rows lie on disk, where that is not the key.
     """
 
     def __init__(
@@ -92,12 +93,14 @@ class Table(Generic[R]):
         key: tuple[str, ...],
         *,
         numbered: bool = False,
+        order: tuple[str, ...] | None = None,
         derived: Mapping[str, Callable[[R], Scalar]] | None = None,
     ) -> None:
         """Derive the columns from the kind's fields."""
         self.kind, self.name, self.key, self.numbered = kind, name, key, numbered
         hints = get_type_hints(kind)
         self.fields: tuple[str, ...] = kind.__struct_fields__
+        self.order = order or key
         self.derived = dict(derived or {})
         self.columns = (*self.fields, *self.derived)
         self._ids: list[int] = []
@@ -203,7 +206,7 @@ ACCOUNTS: Final = Table(
 THREADS: Final = Table(Thread, "threads", ("id",), numbered=True)
 MEMBERS: Final = Table(Member, "members", ("thread", "account"), numbered=True)
 MESSAGES: Final = Table(Message, "messages", ("thread", "seq"), numbered=True)
-VERDICTS: Final = Table(Verdict, "verdicts", ("account", "token"), numbered=True)
+VERDICTS: Final = Table(Verdict, "verdicts", ("account", "token"), numbered=True, order=("token", "account"))
 TIES: Final = Table(Tie, "ties", ("owner", "other"))
 DEVICES: Final = Table(Device, "devices", ("id",))
 AUDIT: Final = Table(AuditLine, "audit", ())

@@ -43,6 +43,7 @@ CREATE TABLE journal (
 -- When a commit told something, and the newest message and event after it: dates the journals.
 CREATE TABLE moments (at INTEGER PRIMARY KEY, message INTEGER NOT NULL, event INTEGER NOT NULL) STRICT;
 
+-- Our own clients' tokens begin with the time, so that new ones lie side by side: 60 pages less in a batch of 64.
 CREATE TABLE verdicts (
     account INTEGER NOT NULL,
     token TEXT NOT NULL,
@@ -54,7 +55,7 @@ CREATE TABLE verdicts (
     decision BLOB,
     receiver INTEGER,
     crc INTEGER NOT NULL,
-    PRIMARY KEY (account, token)
+    PRIMARY KEY (token, account)
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX verdicts_refused ON verdicts (receiver, at) WHERE receiver IS NOT NULL;
 

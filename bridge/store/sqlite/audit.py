@@ -54,7 +54,7 @@ _VERDICTS: Final = f"""
     FROM verdicts LEFT JOIN messages
     ON messages.thread = verdicts.thread AND messages.seq = verdicts.seq
     AND messages.sender = verdicts.account
-    WHERE (account, token) > (?, ?) ORDER BY account, token LIMIT ?"""
+    WHERE (token, account) > (?, ?) ORDER BY token, account LIMIT ?"""
 _EVENTS: Final = "SELECT id, body, crc FROM events WHERE id > ? ORDER BY id LIMIT ?"
 _NAMES: Final = "SELECT no, id, crc FROM names WHERE no > ? ORDER BY no LIMIT ?"
 _STRAYS: Final = {
@@ -213,22 +213,21 @@ class Inspector:
                 self._found("reference", f"{where}/{position}", "it refers to nothing")
 
     async def _some_verdicts(self) -> None:
-        after: tuple[int, str] | None = (0, "")
+        after: tuple[str, int] | None = ("", 0)
         while after is not None:
             after = await self._reader.run(partial(self._verdicts, after=after))
 
     def _verdicts(
-        self, raw: sqlite3.Connection, names: Names, after: tuple[int, str]
-    ) -> tuple[int, str] | None:
-        account, token = after
-        rows = raw.execute(_VERDICTS, (account, token, _SOME)).fetchall()
+        self, raw: sqlite3.Connection, names: Names, after: tuple[str, int]
+    ) -> tuple[str, int] | None:
+        rows = raw.execute(_VERDICTS, (*after, _SOME)).fetchall()
         seq, code = VERDICTS.fields.index("seq"), VERDICTS.fields.index("code")
         for row in rows:
             where = f"verdict {row[1]!r} of number {row[0]}"
             self._check(row[:-1], VERDICTS.name, where)
             if row[code] == "ok" and row[seq] and row[-1] is None:
                 self._found("verdict", where, "the message that it speaks of is not there")
-        return None if len(rows) < _SOME else rows[-1][:2]
+        return None if len(rows) < _SOME else (rows[-1][1], rows[-1][0])
 
     def _some_events(self, raw: sqlite3.Connection, names: Names, after: int) -> int | None:
         return self._sealed(raw.execute(_EVENTS, (after, _SOME)).fetchall(), "event")

@@ -8,7 +8,8 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from operator import itemgetter
+from typing import Final
 
 from bridge.domain.facts import HandleOwner, Key, key_of
 from bridge.domain.model import Account, AuditLine, Message, StoredRecord, Verdict
@@ -38,6 +39,11 @@ _NEWEST_IDS: Final = (
     "SELECT (SELECT coalesce(max(id), 0) FROM messages), (SELECT coalesce(max(id), 0) FROM events),"
     " (SELECT coalesce(max(at), 0) FROM moments)"
 )
+_ORDER: Final = {
+    kind: itemgetter(*(table.fields.index(column) for column in table.order))
+    for kind, table in TABLES.items()
+    if table.key
+}
 
 
 class Writer:
@@ -145,8 +151,8 @@ class Writer:
         if len(moving := rows.get(Account, ())) > 1:  # a handle may pass from one to the other
             raw.executemany(_FREE_HANDLE, [row[:1] for row in moving])
         for kind, found in rows.items():
-            if TABLES[kind].key:
-                found.sort(key=_BY_KEY[len(TABLES[kind].key)])
+            if kind in _ORDER:
+                found.sort(key=_ORDER[kind])
             raw.executemany(INSERT[kind] if kind in (Verdict, AuditLine) else UPSERT[kind], found)
 
     def _say(self, messages: list[Message]) -> int:
@@ -225,6 +231,3 @@ class Writer:
         holder = self.raw.execute(_HOLDER, (account.network.value, key)).fetchone()
         if holder is not None and holder[0] != account.id and (Account, holder[0]) not in batch.records:
             yield HandleOwner, HandleOwner(account.network, key)
-
-
-_BY_KEY: Final[dict[int, Callable[[Row], Any]]] = {1: lambda row: row[0], 2: lambda row: row[:2]}
