@@ -186,7 +186,7 @@ def demo_people(folder: Path) -> tuple[SampleArchive, ...]:
 
 
 def who_is_whom(archive: SampleArchive) -> dict[str, str]:
-    """Tell whom the names in an archive's chats belong to, as ``network/handle``: the cast is small and knows itself."""
+    """Tell whom the names in an archive's chats belong to, as ``network/handle``."""
     pairs = [talk.members for talk in TALKS if talk.network == archive.network and talk.title is None]
     others = [set(pair) - {archive.person} for pair in pairs if archive.person in pair]
     return {NAMES[other]: f"{archive.network}/{other}" for (other,) in others}

@@ -33,7 +33,7 @@ _COUNTS = {
 
 def bring_in(
     *paths: Path,
-    owner: str = "",
+    owner: Annotated[str, Parameter(name=["--as", "--owner"])] = "",
     owner_name: str = "",
     region: str = "",
     who: Annotated[tuple[str, ...], Parameter(negative="")] = (),

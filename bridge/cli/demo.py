@@ -1,8 +1,7 @@
-"""``isthmus demo``: the main job before the reader's eyes: import, serve, a conversation across networks, an audit."""
+"""``isthmus demo``: the main job before the reader's eyes: import, serve, converse, audit."""
 
 import asyncio
 import shlex
-import signal
 import sys
 import tempfile
 from contextlib import AsyncExitStack
@@ -16,7 +15,8 @@ from bridge.archive.cast import demo_people, who_is_whom
 from bridge.cli.exits import FAILED, OK
 from bridge.cli.options import NO_OPTIONS, Common
 from bridge.cli.play import Play
-from bridge.cli.printing import Printer
+from bridge.cli.printing import Printer, count
+from bridge.cli.stopping import told_to_stop
 from bridge.config import Config
 from bridge.domain.deeds import CreateAccount, SetPassword
 from bridge.domain.model import Account
@@ -28,11 +28,25 @@ from bridge.ids import AccountId
 from bridge.settings import load
 from bridge.store.base import Store
 from bridge.transfer import ImportOptions, ImportReport, import_archives
+from bridge.wire.commands import Link, Upgrade
+from bridge.wire.replies import Profile
 from bridge.wire.values import Network
 
 PASSWORD: Final = "saturday-at-the-lake"
 """Everybody's password in the demonstration."""
 
+_OF_FRIENDS: Final = (
+    "Ciao Cleo! Ana says you know where the boat is?",
+    "It's Ben, by the way.",
+    "Ben! The green one, behind the jetty. What about the zine?",
+    "Forty copies, still warm.",
+)
+_OF_STRANGERS: Final = (
+    "Hello from the other side!",
+    "Anybody there?",
+    "Hello! Who are you?",
+    "Only a guest.",
+)
 _TITLES = {"direct": "Direct", "messenger": "Messenger"}
 _GUEST = "guest"
 
@@ -49,7 +63,7 @@ def demo(
     Everything lies in a scratch folder that goes at the end.
 
     Args:
-        archive: Take this official archive instead of the made-up cast; may be given often, one a network and person.
+        archive: Take this official archive instead of the made-up cast; may be given often.
         once: Leave after the conversation: 0 if all went as told.
         port: TCP port; 0 takes a free one.
         common: Options of every command.
@@ -68,18 +82,15 @@ class _Demo:
         self._folder = folder
         self._printer = printer
         self._owners: list[str] = []
+        self._guest = (Network.MESSENGER, _GUEST)
 
     async def run(self, archives: tuple[Path, ...], *, once: bool) -> int:
         """Do all of it; return the exit code."""
-        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(
-                number, lambda: None if told.done() else told.set_result(None)
-            )
         async with offline(self._config) as (pipeline, store):
             await (self._bring_in(archives, pipeline, store) if archives else self._cast(pipeline, store))
             await self._set_passwords(pipeline, store)
         async with running_hub(self._config) as hub:
+            told = told_to_stop()
             async with AsyncExitStack() as stack:
                 play = Play(hub.url, PASSWORD, self._printer, stack)
                 playing = asyncio.ensure_future(self._play(play, bool(archives)))
@@ -112,10 +123,23 @@ class _Demo:
         for path in archives:
             report = await self._import(pipeline, store, path, {})
             self._tell_import(path, report)
-        first = self._owners[0].partition("/")[0]
-        elsewhere = Network.MESSENGER if first == Network.DIRECT else Network.DIRECT
-        await pipeline.do(AccountId(""), CreateAccount(network=elsewhere, handle=_GUEST, name="A Guest"))
-        self._owners.append(f"{elsewhere}/{_GUEST}")
+        await self._invite_guest(pipeline)
+
+    async def _invite_guest(self, pipeline: Pipeline) -> None:
+        """Make somebody on both networks, linked and upgraded, who may write across them."""
+        made: dict[Network, AccountId] = {}
+        for network in Network:
+            deed = CreateAccount(network=network, handle=_GUEST, name="Gus Guest")
+            reply = await pipeline.do(AccountId(""), deed)
+            assert isinstance(reply, Profile), "an account that was made is shown"
+            made[network] = reply.account.id
+        own = made[Network.DIRECT]
+        link = Link(as_=own, network=Network.MESSENGER, handle=_GUEST, password="-")
+        await pipeline.do(own, link, proven=frozenset(made.values()))
+        await pipeline.do(own, Upgrade(as_=own))
+        first = Network(self._owners[0].partition("/")[0])
+        self._guest = (next(network for network in Network if network is not first), _GUEST)
+        self._owners.append(f"{self._guest[0]}/{_GUEST}")
 
     async def _import(
         self, pipeline: Pipeline, store: Store, path: Path, maps: dict[str, str]
@@ -129,11 +153,13 @@ class _Demo:
         owner = f"{report.network}/{report.handle}"
         if owner not in self._owners:
             self._owners.append(owner)
-        linked = ", linked" if any(link.state == "linked" for link in report.links) else ""
+        linked = (
+            ", linked to the other account" if any(link.state == "linked" for link in report.links) else ""
+        )
         chats = report.threads + report.groups
         self._printer.line(
             f"   {path.name:<20} {report.name} on {_TITLES[report.network]}: "
-            f"{chats:,} chats, {report.messages:,} messages{linked}"
+            f"{count(chats, 'chat')}, {count(report.messages, 'message')}{linked}"
         )
         self._printer.data(
             {"what": "imported", "file": path.name, "account": owner, "messages": report.messages}
@@ -154,32 +180,23 @@ class _Demo:
 
     async def _play(self, play: Play, is_own: bool) -> None:
         if is_own:
-            host = await play.enter(*_split(self._owners[0]))
-            stranger = await play.enter(*_split(self._owners[-1]))
-            await play.meet(
-                stranger, host, "Hello from across!", "Hello! How did you get here?", "Over the isthmus."
-            )
+            host, stranger = await play.enter(*_split(self._owners[0])), await play.enter(*self._guest)
+            await play.refuse(stranger, host, await play.meet(stranger, host, _OF_STRANGERS))
             return
         ana = await play.enter(Network.DIRECT, "ana")
         ben = await play.enter(Network.MESSENGER, "ben")
         cleo = await play.enter(Network.DIRECT, "cleo")
         await play.show_inbox(ana)
-        thread = await play.meet(
-            ben,
-            cleo,
-            "Ciao Cleo! Ana says you know where the boat is?",
-            "Ben! The green one, behind the jetty. What about the zine?",
-            "Forty copies, still warm.",
-        )
-        await play.refuse(ben, cleo, thread)
+        await play.refuse(ben, cleo, await play.meet(ben, cleo, _OF_FRIENDS))
         await play.part(ana, ben)
 
     async def _audit(self) -> bool:
         async with reading(self._config) as store:
             found = await store.audit()
         text = (
-            f"The audit proves {found.threads} threads with {found.messages} messages and {found.journals} "
-            f"journals with {found.entries} entries: {len(found.problems) or 'no'} problems."
+            f"The audit proves {count(found.threads, 'thread')} with {count(found.messages, 'message')} and "
+            f"{count(found.journals, 'journal')} with {count(found.entries, 'entry')}: "
+            f"{len(found.problems) or 'no'} problems."
         )
         self._printer.line()
         self._printer.line(text)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from bridge.cli.options import NO_OPTIONS, Common
-from bridge.cli.printing import when
+from bridge.cli.printing import count, when
 from bridge.cli.reach import ask
 from bridge.hub import orders
 
@@ -13,6 +13,9 @@ app = App(
     name="link",
     help="Show, make and undo links. The operator vouches for what people prove by password.",
 )
+
+NOTHING = "nothing else changes"
+"""What a change without effects does."""
 
 DEEDS = (
     "link",
@@ -146,13 +149,15 @@ def _effects(common: Common, title: str, effects: dict[str, Any]) -> None:
 def effect_lines(effects: dict[str, Any]) -> list[str]:
     """Say what a change does, or did, in sentences."""
     counted = {
-        "threads_closed": "threads across networks become read-only",
-        "threads_opened": "threads across networks can be written to again",
-        "groups_left": "groups lose a member",
-        "requests_lapsed": "unanswered requests end",
-        "in_flight": "messages on their way get their verdict first",
+        "threads_closed": ("chat across networks", "read-only from now on"),
+        "threads_opened": ("chat across networks", "open again"),
+        "groups_left": ("group", "with a member less"),
+        "requests_lapsed": ("unanswered request", "at an end"),
+        "in_flight": ("message", "on its way, which gets its verdict first"),
     }
-    lines = [f"{effects[name]} {text}" for name, text in counted.items() if effects.get(name)]
+    lines = [
+        f"{count(effects[name], noun)}: {text}" for name, (noun, text) in counted.items() if effects.get(name)
+    ]
     named = {
         "categories_added": "controls that appear: ",
         "categories_removed": "controls that no longer apply: ",
@@ -163,4 +168,4 @@ def effect_lines(effects: dict[str, Any]) -> list[str]:
         lines.append("the account leaves chats across networks")
     if effects.get("undo_until"):
         lines.append(f"can be undone until {when(effects['undo_until'])}")
-    return lines or ["nothing else changes"]
+    return lines or [NOTHING]

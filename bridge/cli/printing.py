@@ -57,6 +57,12 @@ class Printer:
         print(f"\r[{bar:<30}] {share:4.0%}  {done:,} of {total:,}", end=end, file=sys.stderr, flush=True)
 
 
+def count(number: int, noun: str) -> str:
+    """Write a number and its noun: 1 chat, 2 chats, 3 entries."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
 def when(milliseconds: int) -> str:
     """Write a time of the wire as local time."""
     if not milliseconds:

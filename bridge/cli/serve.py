@@ -1,7 +1,6 @@
 """``isthmus serve``: run the hub until it is told to stop."""
 
 import asyncio
-import signal
 from pathlib import Path
 
 from bridge.app import Hub, running_hub, spare_the_collector
@@ -9,6 +8,7 @@ from bridge.cli.exits import BROKEN, OK
 from bridge.cli.logs import begin_logging
 from bridge.cli.options import NO_OPTIONS, Common
 from bridge.cli.printing import Printer
+from bridge.cli.stopping import told_to_stop
 from bridge.config import Config
 from bridge.errors import BridgeError
 
@@ -54,11 +54,8 @@ def serve(
 
 
 async def _serve(config: Config, printer: Printer) -> int:
-    loop = asyncio.get_running_loop()
-    told: asyncio.Future[None] = loop.create_future()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda: None if told.done() else told.set_result(None))
     async with running_hub(config) as hub:
+        told = told_to_stop()
         spare_the_collector()
         _tell_where(hub, printer)
         await asyncio.wait([told, hub.stopped], return_when=asyncio.FIRST_COMPLETED)
