@@ -83,6 +83,7 @@ class Cast:
     Attributes:
         history: What their clients saw.
         acknowledged: How many messages were taken.
+        refused_for_now: Set once a send was refused that may succeed later.
     """
 
     def __init__(self, url: str, people: list[Person], seed: int) -> None:
@@ -90,6 +91,7 @@ class Cast:
         self._url = url
         self.history = History()
         self.acknowledged = 0
+        self.refused_for_now = asyncio.Event()
         self.chance = random.Random(seed)
         self._news = asyncio.Event()
         half = len(people) // 2
@@ -126,10 +128,10 @@ class Cast:
         opened = await writer.client.open_thread(reader.account)
         assert opened.thread is not None
         thread = writer.threads[reader.account] = reader.threads[writer.account] = opened.thread.id
-        await self.say(writer, thread)
+        await self.say(writer, thread, anew=True)
         if accept:
             await reader.client.accept(thread)
-            await self.say(reader, thread)
+            await self.say(reader, thread, anew=True)
 
     async def accept_late(self) -> None:
         """Accept the threads that were left as requests; their readers begin to write there."""
@@ -138,18 +140,22 @@ class Cast:
             await insist(partial(reader.client.accept, thread))
             self._start(self._talk(reader, thread))
 
-    async def say(self, actor: Actor, thread: ThreadId) -> None:
-        """Send one message, now and then an old one again."""
-        if actor.said and self.chance.random() < 0.03:
+    async def say(self, actor: Actor, thread: ThreadId, *, anew: bool = False) -> None:
+        """Send one message; now and then an old one again, unless it must be ``anew``."""
+        if not anew and actor.said and self.chance.random() < 0.03:
             thread, text, token = self.chance.choice(actor.said)
         else:
             token = f"{next(self._tokens):08d}-{self.chance.getrandbits(32):08x}"
             text = f"{token} {'x' * self.chance.randrange(80)}"
             actor.said.append((thread, text, token))
-        try:
-            sent = await actor.client.send(thread, text, token=token)
-        except Refusal:
-            return
+        while True:
+            try:
+                sent = await actor.client.send(thread, text, token=token)
+                break
+            except Refusal as refusal:
+                if not refusal.temporary:
+                    return
+                self.refused_for_now.set()
         if sent.seq > actor.taken.get(thread, 0):
             actor.taken[thread] = sent.seq
             self._count()

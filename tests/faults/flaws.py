@@ -145,7 +145,7 @@ def keep_revoked_sockets() -> None:
 
 def sync_later() -> None:
     """Leave syncing to the system: it survives a kill, but no power cut."""
-    connection._WRITING = tuple(  # type: ignore[misc]
+    connection._WRITING = tuple(  # type: ignore[misc, assignment]
         pragma.replace("synchronous = FULL", "synchronous = NORMAL") for pragma in connection._WRITING
     )
 

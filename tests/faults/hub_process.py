@@ -7,8 +7,10 @@ hub can go on no longer (exit code 3). Seeded bugs and a moved clock are put in 
 import asyncio
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -27,7 +29,12 @@ from bridge.store.sqlite import SqliteStore
 from bridge.wire.values import Network
 from tests.faults import flaws
 
-STOPPED = 3
+A_DAY_AHEAD, A_DAY_BACK = signal.SIGUSR1, signal.SIGUSR2
+"""What moves the hub's clock."""
+
+_DAY_MS: Final = 24 * 3600 * 1000
+
+STOPPED: Final = 3
 """Exit code of a hub that could go on no longer."""
 
 
@@ -38,13 +45,13 @@ class Order(Struct, kw_only=True):
         config: The hub's settings.
         people: Names of people to make on each network; empty once they exist.
         flaw: A seeded bug, by its name in ``tests.faults.flaws``; empty for none.
-        ahead_ms: How far the hub's clock is ahead, in milliseconds.
+        small_log: Whether SQLite moves its log into the database after every few commits.
     """
 
     config: Config
     people: list[str] = []
     flaw: str = ""
-    ahead_ms: int = 0
+    small_log: bool = False
 
 
 class Serving(Struct, kw_only=True):
@@ -63,16 +70,35 @@ class Serving(Struct, kw_only=True):
     twins: list[Person]
 
 
+class Clock:
+    """The wall clock, as somebody set it."""
+
+    def __init__(self) -> None:
+        """Be right."""
+        self._ahead_ms = 0
+
+    def move(self, by_ms: int) -> None:
+        """Jump."""
+        self._ahead_ms += by_ms
+
+    def now_ms(self) -> int:
+        """Give the time in milliseconds since 1970."""
+        return now_ms() + self._ahead_ms
+
+
 async def serve(order: Order) -> int:
     """Run a hub until the standard input ends, or until it stops by itself."""
     if order.flaw:
         flaws.FLAWS[order.flaw]()
-
-    def clock() -> int:
-        return now_ms() + order.ahead_ms
-
-    vars(bridge.app)["now_ms"] = clock
-    store = await SqliteStore.open(Path(order.config.store.path), clock=clock)
+    clock = Clock()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(A_DAY_AHEAD, clock.move, _DAY_MS)
+    loop.add_signal_handler(A_DAY_BACK, clock.move, -_DAY_MS)
+    vars(bridge.app)["now_ms"] = clock.now_ms
+    store = await SqliteStore.open(Path(order.config.store.path), clock=clock.now_ms)
+    if order.small_log:
+        assert store._writing is not None
+        await store._writing.run(lambda raw: raw.execute("PRAGMA wal_autocheckpoint = 100"))
     try:
         async with running_hub(order.config, store) as hub:
             return await _serve(order, hub)

@@ -1,11 +1,13 @@
-"""The rig: a hub that is killed and started again on the same database and port."""
+"""The rig: a hub that is killed and started again on the same database and port, and its clock and disk."""
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -14,6 +16,7 @@ import msgspec
 
 from benchmarks.load.people import Person
 from bridge.config import Config, HubSettings, Limits, Listen, StoreSettings
+from bridge.store.sqlite import SqliteStore
 from tests.faults.hub_process import Order, Serving
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -29,30 +32,28 @@ class Rig:
         people: The accounts: Messenger's first, as many on Direct after them.
         twins: The same accounts with another device's token.
         lives: How often it was started.
+        tracer: A command that runs the next life, such as ``strace``; empty for none.
+        small_log: Whether the next life moves its log into the database after every few commits.
     """
 
-    def __init__(
-        self, folder: Path, *, names: Sequence[str], flaw: str = "", tracer: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, folder: Path, *, names: Sequence[str], flaw: str = "") -> None:
         """Start nothing yet.
 
         Args:
             folder: Where the database lies.
             names: Names of the people on each network.
             flaw: A seeded bug for all lives.
-            tracer: A command that runs the hub, such as ``strace``.
         """
         self.path = folder / "hub.db"
         self.people: list[Person] = []
         self.twins: list[Person] = []
         self.lives = 0
-        self.ahead_ms = 0
-        self.tracer = list(tracer)
+        self.tracer: list[str] = []
+        self.small_log = False
         self._names = list(names)
         self._flaw = flaw
         self._port = free_port()
         self._hub: Process | None = None
-        self._standby: Process | None = None
         self._pid = 0
 
     @property
@@ -77,8 +78,7 @@ class Rig:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for process in (self._hub, self._standby):
-            await _end(process)
+        await _end(self._hub)
 
     async def start(self) -> None:
         """Start the hub and wait until it serves.
@@ -86,12 +86,12 @@ class Rig:
         Raises:
             RuntimeError: If it does not.
         """
-        hub = self._hub = self._standby or await self._load()
-        self._standby = None
+        command = [*self.tracer, sys.executable, "-m", "tests.faults.hub_process"]
+        hub = self._hub = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=PIPE, stdout=PIPE)
         assert hub.stdin is not None
         assert hub.stdout is not None
         people = [] if self.people else self._names
-        order = Order(config=self.config, people=people, flaw=self._flaw, ahead_ms=self.ahead_ms)
+        order = Order(config=self.config, people=people, flaw=self._flaw, small_log=self.small_log)
         hub.stdin.write(msgspec.json.encode(order) + b"\n")
         line = await hub.stdout.readline()
         if not line:
@@ -102,16 +102,20 @@ class Rig:
         self.twins = self.twins or serving.twins
         self.lives += 1
 
-    async def stand_by(self) -> None:
-        """Load the hub's next life, so that it starts at once."""
-        if self._standby is None:
-            self._standby = await self._load()
+    async def serves(self) -> bool:
+        """Start the hub; say whether it lived to serve."""
+        try:
+            await self.start()
+        except RuntimeError:
+            return False
+        return True
 
     async def kill(self) -> None:
-        """Kill the hub, as a crash would."""
+        """Kill the hub, as a crash would, unless it is dead already."""
         assert self._hub is not None
-        os.kill(self._pid, 9)
-        await self._hub.wait()
+        if self._hub.returncode is None:
+            os.kill(self._pid, signal.SIGKILL)
+            await self._hub.wait()
 
     def signal(self, number: int) -> None:
         """Send the hub a signal."""
@@ -128,10 +132,6 @@ class Rig:
         """Wait until the hub ends by itself; give its exit code."""
         assert self._hub is not None
         return await self._hub.wait()
-
-    async def _load(self) -> Process:
-        command = [*self.tracer, sys.executable, "-m", "tests.faults.hub_process"]
-        return await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=PIPE, stdout=PIPE)
 
 
 async def _end(process: Process | None) -> None:
@@ -156,3 +156,18 @@ def free_port() -> int:
                 continue
             return port
     raise RuntimeError("no port is free")
+
+
+async def a_moment(seconds: float) -> None:
+    """Let the real hub work for so long."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.get_running_loop().create_future(), seconds)
+
+
+async def problems(path: Path) -> tuple[object, ...]:
+    """Audit a database that nobody uses."""
+    store = await SqliteStore.open(path)
+    try:
+        return (await store.audit()).problems
+    finally:
+        await store.close()

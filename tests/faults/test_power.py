@@ -1,0 +1,59 @@
+"""The power fails under load: what was acknowledged is on disk, whatever became of the rest."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.faults.cast import Cast
+from tests.faults.judge import Judge, Verdict
+from tests.faults.power import PowerCut
+from tests.faults.rig import Rig, a_moment, problems
+from tests.faults.tracing import needs_strace, recording
+
+PROMISE = "an acknowledged message survives a power cut"
+
+
+async def cut_the_power(folder: Path, cuts: int, *, flaw: str = "") -> Verdict:
+    """Let a hub lose its power so many times, with clients that come back each time; judge it all."""
+    chance = random.Random(11)
+    log = folder / "writes"
+    async with Rig(folder, names=("ana", "ben"), flaw=flaw) as rig:
+        cast = Cast(rig.url, rig.people, seed=3)
+        await cast.arrive()
+        cast.begin()
+        await cast.reached(20)
+        await rig.kill()
+        rig.tracer = recording(log, rig.path)
+        for cut in range(cuts):
+            rig.small_log = cut % 2 == 1
+            power = PowerCut(rig.path)
+            await rig.start()
+            await cast.reached(chance.randrange(20, 120))
+            await a_moment(chance.random() * 0.01)
+            await rig.kill()
+            with log.open() as writes:
+                power.happen(writes, chance)
+        rig.tracer = []
+        await rig.start()
+        await cast.reached(50)
+        await cast.settle(patience_s=5)
+        await cast.leave()
+        await rig.stop()
+    return Judge(cast.history).judge()
+
+
+@pytest.mark.slow
+async def test_power_cuts_take_nothing_that_was_acknowledged(tmp_path: Path, release: bool) -> None:
+    needs_strace(PROMISE)
+    verdict = await cut_the_power(tmp_path, 500 if release else 10)
+    assert verdict.findings == []
+    assert verdict.acknowledged > 500
+    assert await problems(tmp_path / "hub.db") == ()
+
+
+@pytest.mark.slow
+async def test_a_hub_that_does_not_sync_each_commit_is_caught_by_a_power_cut(tmp_path: Path) -> None:
+    needs_strace(PROMISE)
+    verdict = await cut_the_power(tmp_path, 2, flaw="sync_later")
+    assert verdict.kinds & {"lost", "seq_means_two", "other_verdict", "not_resumed"}
