@@ -19,7 +19,8 @@ from bridge.ids import AccountId, Seq, ThreadId
 from bridge.wire.events import MessageSent
 from bridge.wire.replies import Effects
 from bridge.wire.values import Folder, MessageView, Network, OwnAccountView, ThreadView
-from clients import Client, EventStream
+from clients.client import Client
+from clients.listeners import EventStream
 
 E = TypeVar("E")
 
