@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from bridge.ids import AccountId, Seq, ThreadId
-from bridge.wire import commands, replies
+from bridge.wire import commands, queries, replies
 from bridge.wire.values import Folder, Network
 from clients.calls_of_people import CallsOfPeople
 
@@ -40,11 +40,11 @@ class Calls(CallsOfPeople):
         limit: int = 50,
     ) -> replies.Threads:
         """List a folder of the merged inbox, or of one leg, newest first; ``next`` continues the page."""
-        return await self.call(commands.ListThreads(folder=folder, as_=as_, before=before, limit=limit))
+        return await self.call(queries.ListThreads(folder=folder, as_=as_, before=before, limit=limit))
 
     async def get_thread(self, thread: ThreadId) -> replies.OneThread:
         """Read one thread's state."""
-        return await self.call(commands.GetThread(thread=thread))
+        return await self.call(queries.GetThread(thread=thread))
 
     async def accept(self, *threads: ThreadId) -> replies.Done:
         """Accept requests: the threads move to the inbox and the senders may see receipts."""
@@ -60,7 +60,7 @@ class Calls(CallsOfPeople):
 
     async def count_unread(self) -> replies.Unread:
         """Count unread threads and messages of the merged inbox, and requests apart."""
-        return await self.call(commands.CountUnread())
+        return await self.call(queries.CountUnread())
 
     # --- messages
 
@@ -68,7 +68,7 @@ class Calls(CallsOfPeople):
         self, thread: ThreadId, text: str, *, reply_to: Seq | None = None
     ) -> replies.SendPreview:
         """Show how a message would look on the other side, before it is sent."""
-        return await self.call(commands.PreviewSend(thread=thread, text=text, reply_to=reply_to))
+        return await self.call(queries.PreviewSend(thread=thread, text=text, reply_to=reply_to))
 
     async def mark_delivered(self, thread: ThreadId, upto: Seq) -> replies.Done:
         """Say that messages up to a ``seq`` reached this device."""
@@ -86,14 +86,14 @@ class Calls(CallsOfPeople):
         self, thread: ThreadId, *, before: Seq | None = None, after: int | None = None, limit: int = 50
     ) -> replies.Messages:
         """Read a page of messages, newest first; ``after`` turns the direction."""
-        return await self.call(commands.History(thread=thread, before=before, after=after, limit=limit))
+        return await self.call(queries.History(thread=thread, before=before, after=after, limit=limit))
 
     async def search(
         self, text: str, *, thread: ThreadId | None = None, before: str | None = None, limit: int = 50
     ) -> replies.SearchHits:
         """Find words or beginnings of words in one's own threads, newest first."""
-        return await self.call(commands.Search(text=text, thread=thread, before=before, limit=limit))
+        return await self.call(queries.Search(text=text, thread=thread, before=before, limit=limit))
 
     async def who_is_here(self, accounts: Iterable[AccountId]) -> replies.Present:
         """Ask which of these accounts are online, of those that let the asker know."""
-        return await self.call(commands.WhoIsHere(accounts=tuple(accounts)))
+        return await self.call(queries.WhoIsHere(accounts=tuple(accounts)))

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 
 from bridge.ids import AccountId, DeviceId, Seq, ThreadId
-from bridge.wire import commands, replies
+from bridge.wire import commands, queries, replies, sign_in
 from bridge.wire.values import Network, TieKind
 from clients.session import Asks, R_co
 
@@ -20,15 +20,15 @@ class CallsOfPeople(ABC):
 
     async def list_devices(self) -> replies.Devices:
         """List the devices that are signed in to the person's accounts."""
-        return await self.call(commands.ListDevices())
+        return await self.call(sign_in.ListDevices())
 
     async def revoke_device(self, device: DeviceId) -> replies.Done:
         """Sign a device out, wherever it is."""
-        return await self.call(commands.RevokeDevice(device=device))
+        return await self.call(sign_in.RevokeDevice(device=device))
 
     async def change_password(self, as_: AccountId, old: str, new: str) -> replies.Done:
         """Replace an own account's password; its other devices are signed out."""
-        return await self.call(commands.ChangePassword(as_=as_, old=old, new=new))
+        return await self.call(sign_in.ChangePassword(as_=as_, old=old, new=new))
 
     # --- profile and ties
 
@@ -62,7 +62,7 @@ class CallsOfPeople(ABC):
         self, network: Network | None = None, handle: str | None = None, account: AccountId | None = None
     ) -> replies.Found:
         """Look an account up by network and handle, or by id."""
-        return await self.call(commands.FindAccount(network=network, handle=handle, account=account))
+        return await self.call(queries.FindAccount(network=network, handle=handle, account=account))
 
     async def set_tie(
         self, as_: AccountId, account: AccountId, tie: TieKind, *, on: bool = True
@@ -80,7 +80,7 @@ class CallsOfPeople(ABC):
         self, as_: AccountId, tie: TieKind, *, before: str | None = None, limit: int = 50
     ) -> replies.Ties:
         """List an own account's relations of one kind; ``next`` continues the page."""
-        return await self.call(commands.ListTies(as_=as_, tie=tie, before=before, limit=limit))
+        return await self.call(queries.ListTies(as_=as_, tie=tie, before=before, limit=limit))
 
     async def upload_contacts(self, as_: AccountId, phones: Iterable[str]) -> replies.Done:
         """Say which phone numbers (E.164) an own account has in its contacts; replaces the list."""
@@ -110,7 +110,7 @@ class CallsOfPeople(ABC):
 
     async def preview_leave_hybrid(self, as_: AccountId) -> replies.Effects:
         """Show what leaving hybrid messaging would do, without doing it."""
-        return await self.call(commands.PreviewLeaveHybrid(as_=as_))
+        return await self.call(queries.PreviewLeaveHybrid(as_=as_))
 
     async def unlink(self, as_: AccountId) -> replies.Effects:
         """Take an own account out of the person, after a preview."""
@@ -118,7 +118,7 @@ class CallsOfPeople(ABC):
 
     async def preview_unlink(self, as_: AccountId) -> replies.Effects:
         """Show what an unlink would do, without doing it."""
-        return await self.call(commands.PreviewUnlink(as_=as_))
+        return await self.call(queries.PreviewUnlink(as_=as_))
 
     async def undo_unlink(
         self, as_: AccountId, network: Network, handle: str, password: str
@@ -155,7 +155,7 @@ class CallsOfPeople(ABC):
 
     async def get_controls(self, as_: AccountId) -> replies.Controls:
         """Read an own account's message controls."""
-        return await self.call(commands.GetControls(as_=as_))
+        return await self.call(queries.GetControls(as_=as_))
 
     async def set_controls(
         self,
@@ -184,7 +184,7 @@ class CallsOfPeople(ABC):
     ) -> replies.ControlsPreview:
         """Show what a change of controls would do, without doing it."""
         return await self.call(
-            commands.PreviewControls(as_=as_, controls=dict(controls or {}), keep_connected=keep_connected)
+            queries.PreviewControls(as_=as_, controls=dict(controls or {}), keep_connected=keep_connected)
         )
 
     async def explain(
@@ -195,4 +195,4 @@ class CallsOfPeople(ABC):
         seq: Seq | None = None,
     ) -> replies.Explained:
         """Tell where a sender's next message would land and why, or why a message lies where it does."""
-        return await self.call(commands.Explain(as_=as_, account=account, thread=thread, seq=seq))
+        return await self.call(queries.Explain(as_=as_, account=account, thread=thread, seq=seq))

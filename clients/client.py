@@ -11,17 +11,10 @@ from typing import Any, Final, Self, TypeVar, cast, get_args, overload
 
 from bridge.ids import AccountId, Seq, ThreadId
 from bridge.wire.codec import CODECS
-from bridge.wire.commands import (
-    ListDevices,
-    MarkDelivered,
-    MarkRead,
-    OpenThread,
-    Query,
-    Register,
-    Send,
-    SignOut,
-)
+from bridge.wire.commands import MarkDelivered, MarkRead, OpenThread, Send
+from bridge.wire.queries import Query
 from bridge.wire.replies import Sent, SignedIn
+from bridge.wire.sign_in import ListDevices, Register, SignOut
 from bridge.wire.values import Folder, MessageView, Network, OwnAccountView, ThreadView
 from clients.calls import Calls
 from clients.chain import check_page

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from bridge.wire.commands import Register, SignIn
+from bridge.wire.sign_in import Register, SignIn
 from bridge.wire.values import Network
 
 GetToken = Callable[[], Awaitable[str]]

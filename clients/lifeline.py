@@ -7,7 +7,7 @@ from typing import Protocol
 
 from bridge.errors import BridgeError, ProtocolError, SignInFailed
 from bridge.wire.codec import Codec
-from bridge.wire.commands import Register
+from bridge.wire.sign_in import Register
 from clients.clock import Clock, pause, within
 from clients.connection import Connection
 from clients.credentials import Credentials

@@ -11,11 +11,12 @@ import msgspec
 
 from bridge.errors import BridgeError, ProtocolError
 from bridge.ids import AccountId
+from bridge.wire.calls import AnyCall
 from bridge.wire.codec import EVENTS, Codec
-from bridge.wire.commands import AnyCall, Register, SignIn
 from bridge.wire.events import AnyEvent, Heartbeat, LegAdded, LegRemoved
 from bridge.wire.frames import PushFrame, ReplyFrame
 from bridge.wire.replies import Reply, SignedIn
+from bridge.wire.sign_in import Register, SignIn
 from clients.errors import EventsMissed, error_from
 from clients.places import Places
 

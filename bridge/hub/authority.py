@@ -19,19 +19,10 @@ from bridge.hub.pipeline import Pipeline
 from bridge.hub.sessions import Leg, Listening, Sessions
 from bridge.ids import AccountId, DeviceId, PersonId, Position
 from bridge.store.base import Head, Store
-from bridge.wire.commands import (
-    ChangePassword,
-    DeleteAccount,
-    Link,
-    ListDevices,
-    Operation,
-    Register,
-    RevokeDevice,
-    SignIn,
-    SignOut,
-    UndoUnlink,
-)
+from bridge.wire.commands import DeleteAccount, Link, UndoUnlink
+from bridge.wire.operation import Operation
 from bridge.wire.replies import Devices, Done, Reply, SignedIn
+from bridge.wire.sign_in import ChangePassword, ListDevices, Register, RevokeDevice, SignIn, SignOut
 from bridge.wire.values import AccountState, DeviceView, LegHead, LegState, Network, OwnAccountView
 
 

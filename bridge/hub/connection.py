@@ -23,25 +23,14 @@ from bridge.hub.sessions import Bodies, Leg
 from bridge.hub.sockets import Socket
 from bridge.hub.work import Work
 from bridge.ids import AccountId, DeviceId, Position
+from bridge.wire.calls import AnyCall
 from bridge.wire.codec import JSON, Codec, Malformed
-from bridge.wire.commands import (
-    AnyCall,
-    AskLink,
-    ChangePassword,
-    DeleteAccount,
-    FindAccount,
-    Link,
-    ListDevices,
-    OpenThread,
-    Register,
-    RevokeDevice,
-    SignIn,
-    SignOut,
-    UndoUnlink,
-)
-from bridge.wire.commands import Operation as AnyOperation
+from bridge.wire.commands import AskLink, DeleteAccount, Link, OpenThread, UndoUnlink
 from bridge.wire.events import Heartbeat, LegAdded, LegRemoved
+from bridge.wire.operation import Operation as AnyOperation
+from bridge.wire.queries import FindAccount
 from bridge.wire.replies import Reply
+from bridge.wire.sign_in import ChangePassword, ListDevices, Register, RevokeDevice, SignIn, SignOut
 from bridge.wire.values import LegHead, LegState, OwnAccountView
 
 log = logging.getLogger("bridge.wire")

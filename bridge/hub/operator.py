@@ -18,7 +18,7 @@ from bridge.domain.answers import answer
 from bridge.domain.model import Account, AuditLine, Credential, Decision, Device, Person
 from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.routing import decide_route, route
-from bridge.errors import Invalid, NotFound, NotSupported
+from bridge.errors import Invalid, NotFound, NotSupported, Unavailable
 from bridge.hub import orders
 from bridge.hub.auth import Passwords, new_device
 from bridge.hub.counters import Counters
@@ -28,7 +28,7 @@ from bridge.hub.pipeline import Pipeline
 from bridge.hub.sessions import Sessions
 from bridge.ids import AccountId, thread_of_pair
 from bridge.store.base import Progress, Store
-from bridge.wire import commands
+from bridge.wire import commands, queries
 from bridge.wire.codec import OPERATIONS
 from bridge.wire.faults import invalid
 from bridge.wire.replies import Reply
@@ -43,7 +43,7 @@ ACTS: Final = (
 """What an operator may do for a person. Never to speak, read or answer for anybody."""
 
 ASKS: Final = (
-    commands.GetControls | commands.PreviewControls | commands.PreviewUnlink | commands.PreviewLeaveHybrid
+    queries.GetControls | queries.PreviewControls | queries.PreviewUnlink | queries.PreviewLeaveHybrid
 )
 """What an operator may ask for a person."""
 
@@ -335,7 +335,7 @@ class Operator:
     def _status(self) -> orders.Status:
         counters = self._counters
         if counters is None:
-            raise NotSupported("No hub runs on this database. Start one with: isthmus serve")
+            raise Unavailable("No hub runs on this database. Start one with: isthmus serve")
         return orders.Status(
             version=__version__,
             process=os.getpid(),

@@ -13,7 +13,7 @@ from bridge.hub.sessions import Listening, Sessions
 from bridge.ids import AccountId, Seq, ThreadId
 from bridge.store.base import Page, Store
 from bridge.wire import replies
-from bridge.wire.commands import (
+from bridge.wire.queries import (
     CountUnread,
     GetThread,
     History,

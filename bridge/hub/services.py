@@ -13,7 +13,7 @@ from bridge.hub.queries import Queries
 from bridge.hub.sessions import Sessions
 from bridge.store.base import Store
 from bridge.wire.codec import OPERATIONS
-from bridge.wire.commands import Query
+from bridge.wire.queries import Query
 
 
 class Services:

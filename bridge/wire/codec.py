@@ -16,10 +16,11 @@ import msgspec
 import orjson
 
 from bridge.errors import BridgeError, Invalid, ProtocolError, UnknownOperation, WrongFrameType
-from bridge.wire.commands import AnyCall, Operation
+from bridge.wire.calls import AnyCall
 from bridge.wire.events import AnyEvent
 from bridge.wire.faults import invalid
 from bridge.wire.frames import JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL, ErrorBody, PushFrame, ReplyFrame
+from bridge.wire.operation import Operation
 from bridge.wire.replies import Reply
 from bridge.wire.values import MAX_INT
 

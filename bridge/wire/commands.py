@@ -1,132 +1,34 @@
-"""What a client may ask: commands change something, queries only read, session calls concern the sign-in.
+"""Commands: what a client may have changed; decided by the rules, committed, then answered.
 
 Each class is one operation: ``op`` is its name on the wire and ``reply`` the type
 of its answer. Adding one: the class and its place in the union, a rule, a row in
 ``docs/protocol.md``, tests. The codec builds its tables from the unions.
 """
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
 from bridge.wire import replies
+from bridge.wire.operation import Operation
 from bridge.wire.values import (
     MAX_INT,
     AccountRef,
     Category,
-    Cursor,
-    DeviceName,
-    DeviceRef,
     DisplayName,
-    Folder,
     Handle,
     Network,
     OutcomeWord,
-    PageSize,
-    Password,
     Phone,
-    Secret,
     SendToken,
     SeqNumber,
     Text,
     ThreadRef,
     TieKind,
     Url,
-    Words,
 )
 
 Threads_ = Annotated[tuple[ThreadRef, ...], Meta(min_length=1, max_length=100)]
-
-
-class Operation(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The base of all calls.
-
-    Attributes:
-        op: The operation's name on the wire.
-        reply: The type of its answer.
-    """
-
-    op: ClassVar[str]
-    reply: ClassVar[type[replies.Reply]]
-
-
-# --- session calls: answered by the session itself
-
-
-class SignIn(Operation, frozen=True, kw_only=True):
-    """Sign a device in: with its token, or with a password, which makes a new device.
-
-    Attributes:
-        token: A device's token, or
-        network: where the account lives,
-        handle: its handle,
-        password: its password and
-        device: how the list of devices should call this one.
-        cursors: The newest cursor of each journal that the client has events of.
-    """
-
-    op = "sign_in"
-    reply = replies.SignedIn
-
-    token: Secret | None = None
-    network: Network | None = None
-    handle: Handle | None = None
-    password: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
-    device: DeviceName = "unnamed device"
-    cursors: Annotated[tuple[Cursor, ...], Meta(max_length=16)] = ()
-
-
-class Register(Operation, frozen=True, kw_only=True):
-    """Make an account and sign in to it, where the operator lets people do so."""
-
-    op = "register"
-    reply = replies.SignedIn
-
-    network: Network
-    handle: Handle
-    name: DisplayName
-    password: Password
-    device: DeviceName = "unnamed device"
-
-
-class SignOut(Operation, frozen=True, kw_only=True):
-    """Revoke this device's token; the socket is closed."""
-
-    op = "sign_out"
-    reply = replies.Done
-
-
-class ListDevices(Operation, frozen=True, kw_only=True):
-    """List the devices that are signed in to the person's accounts."""
-
-    op = "list_devices"
-    reply = replies.Devices
-
-
-class RevokeDevice(Operation, frozen=True, kw_only=True):
-    """Sign a device out, wherever it is; its sockets are closed within a second."""
-
-    op = "revoke_device"
-    reply = replies.Done
-
-    device: DeviceRef
-
-
-class ChangePassword(Operation, frozen=True, kw_only=True):
-    """Replace an own account's password; its other devices are signed out."""
-
-    op = "change_password"
-    reply = replies.Done
-
-    as_: AccountRef = field(name="as")
-    old: Annotated[str, Meta(min_length=1, max_length=200)]
-    new: Password
-
-
-SessionCall = SignIn | Register | SignOut | ListDevices | RevokeDevice | ChangePassword
-
-
-# --- commands: decided by the rules, committed, then answered
 
 
 class SetProfile(Operation, frozen=True, kw_only=True):
@@ -431,178 +333,3 @@ Command = (
     | MarkRead
     | Typing
 )
-
-
-# --- queries: they change nothing
-
-
-class FindAccount(Operation, frozen=True, kw_only=True):
-    """Look an account up by network and handle, or by id."""
-
-    op = "find_account"
-    reply = replies.Found
-
-    network: Network | None = None
-    handle: Handle | None = None
-    account: AccountRef | None = None
-
-
-class ListTies(Operation, frozen=True, kw_only=True):
-    """List an own account's relations of one kind, both ways where the owner may know them."""
-
-    op = "list_ties"
-    reply = replies.Ties
-
-    as_: AccountRef = field(name="as")
-    tie: TieKind
-    before: Cursor | None = None
-    limit: PageSize = 50
-
-
-class GetControls(Operation, frozen=True, kw_only=True):
-    """Read an own account's message controls."""
-
-    op = "get_controls"
-    reply = replies.Controls
-
-    as_: AccountRef = field(name="as")
-
-
-class PreviewControls(Operation, frozen=True, kw_only=True):
-    """Show what a change of controls would do, without doing it; fields as in ``set_controls``."""
-
-    op = "preview_controls"
-    reply = replies.ControlsPreview
-
-    as_: AccountRef = field(name="as")
-    controls: Annotated[dict[Category, OutcomeWord], Meta(max_length=20)] = field(default_factory=dict)
-    keep_connected: bool | None = None
-
-
-class Explain(Operation, frozen=True, kw_only=True):
-    """Tell where a sender's next message would land and which rule says so, or why a message lies where it does.
-
-    Attributes:
-        as_: The own account that receives.
-        account: The sender, or
-        thread: the thread and
-        seq: the message.
-    """
-
-    op = "explain"
-    reply = replies.Explained
-
-    as_: AccountRef = field(name="as")
-    account: AccountRef | None = None
-    thread: ThreadRef | None = None
-    seq: SeqNumber | None = None
-
-
-class PreviewUnlink(Operation, frozen=True, kw_only=True):
-    """Show what an unlink would do, without doing it."""
-
-    op = "preview_unlink"
-    reply = replies.Effects
-
-    as_: AccountRef = field(name="as")
-
-
-class PreviewLeaveHybrid(Operation, frozen=True, kw_only=True):
-    """Show what leaving hybrid messaging would do, without doing it."""
-
-    op = "preview_leave_hybrid"
-    reply = replies.Effects
-
-    as_: AccountRef = field(name="as")
-
-
-class PreviewSend(Operation, frozen=True, kw_only=True):
-    """Show how a message would look on the other side, before it is sent."""
-
-    op = "preview_send"
-    reply = replies.SendPreview
-
-    thread: ThreadRef
-    text: Text
-    reply_to: SeqNumber | None = None
-
-
-class ListThreads(Operation, frozen=True, kw_only=True):
-    """List a folder of the merged inbox, or of one leg, newest first."""
-
-    op = "list_threads"
-    reply = replies.Threads
-
-    folder: Folder = Folder.INBOX
-    as_: AccountRef | None = field(name="as", default=None)
-    before: Cursor | None = None
-    limit: PageSize = 50
-
-
-class GetThread(Operation, frozen=True, kw_only=True):
-    """Read one thread's state."""
-
-    op = "get_thread"
-    reply = replies.OneThread
-
-    thread: ThreadRef
-
-
-class History(Operation, frozen=True, kw_only=True):
-    """Read a page of messages, newest first; ``after`` turns the direction."""
-
-    op = "history"
-    reply = replies.Messages
-
-    thread: ThreadRef
-    before: SeqNumber | None = None
-    after: Annotated[int, Meta(ge=0, le=MAX_INT)] | None = None
-    limit: PageSize = 50
-
-
-class Search(Operation, frozen=True, kw_only=True):
-    """Find words or beginnings of words in one's own threads, newest first."""
-
-    op = "search"
-    reply = replies.SearchHits
-
-    text: Words
-    thread: ThreadRef | None = None
-    before: Cursor | None = None
-    limit: PageSize = 50
-
-
-class WhoIsHere(Operation, frozen=True, kw_only=True):
-    """Ask which of these accounts are online, of those that let the asker know."""
-
-    op = "who_is_here"
-    reply = replies.Present
-
-    accounts: Annotated[tuple[AccountRef, ...], Meta(min_length=1, max_length=100)]
-
-
-class CountUnread(Operation, frozen=True, kw_only=True):
-    """Count unread threads and messages by folder, over the merged inbox; requests are counted apart."""
-
-    op = "count_unread"
-    reply = replies.Unread
-
-
-Query = (
-    FindAccount
-    | ListTies
-    | GetControls
-    | PreviewControls
-    | Explain
-    | PreviewUnlink
-    | PreviewLeaveHybrid
-    | PreviewSend
-    | ListThreads
-    | GetThread
-    | History
-    | Search
-    | WhoIsHere
-    | CountUnread
-)
-
-AnyCall = SessionCall | Command | Query

@@ -8,9 +8,9 @@ from typing import Any, Final, get_args
 import msgspec
 
 from bridge.wire.codec import EVENTS, OPERATIONS
-from bridge.wire.commands import Operation
 from bridge.wire.events import JournalEvent
 from bridge.wire.frames import CallId, ErrorBody, PushFrame
+from bridge.wire.operation import Operation
 
 Schema = dict[str, Any]  # JSON values; what is in them is JSON Schema's business
 

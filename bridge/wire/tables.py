@@ -10,11 +10,11 @@ import msgspec
 from msgspec import inspect
 
 from bridge.errors import BridgeError, CloseCode, Refusal, SignInFailed, all_errors
-from bridge.wire import commands, events
+from bridge.wire import commands, events, queries, sign_in
 from bridge.wire.codec import EVENTS, OPERATIONS
-from bridge.wire.commands import Operation
 from bridge.wire.events import Event
 from bridge.wire.frames import ErrorBody, PushFrame
+from bridge.wire.operation import Operation
 from bridge.wire.schema import meanings, summary
 from bridge.wire.values import END, NAME, NO_CONTROLS, View
 
@@ -48,9 +48,9 @@ def tables() -> dict[str, str]:
         *views,
     ]
     return {
-        "session calls": _table("operations", _operations(commands.SessionCall)),
+        "session calls": _table("operations", _operations(sign_in.SessionCall)),
         "commands": _table("operations", _operations(commands.Command)),
-        "queries": _table("operations", _operations(commands.Query)),
+        "queries": _table("operations", _operations(queries.Query)),
         "journal events": _table("events", _events(events.JournalEvent)),
         "passing events": _table("events", _events(events.PassingEvent)),
         "call fields": _table("fields", _fields(asked)),

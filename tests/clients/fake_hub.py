@@ -8,6 +8,7 @@ from bridge.errors import (
     NotFound,
 )
 from bridge.ids import AccountId, DeviceId, ThreadId
+from bridge.wire import calls, queries, sign_in
 from bridge.wire import commands as c
 from bridge.wire import events as e
 from bridge.wire import replies as r
@@ -42,10 +43,10 @@ class Answers:
     def send(self, operation: c.Send) -> r.Sent:
         return self.hub.send(self._thread(operation.thread)[1], operation)
 
-    def sign_out(self, _: c.SignOut) -> r.Done:
+    def sign_out(self, _: sign_in.SignOut) -> r.Done:
         return r.Done()
 
-    def list_devices(self, _: c.ListDevices) -> r.Devices:
+    def list_devices(self, _: sign_in.ListDevices) -> r.Devices:
         return r.Devices(
             devices=(DeviceView(id=DeviceId("d-1"), name="fake", created_at=1, seen_at=2, here=True),)
         )
@@ -62,7 +63,7 @@ class Answers:
         thread = self.hub.thread(operation.as_, other)
         return r.Opened(thread=self.hub.view(thread, operation.as_), other=view)
 
-    def list_threads(self, operation: c.ListThreads) -> r.Threads:
+    def list_threads(self, operation: queries.ListThreads) -> r.Threads:
         views = [
             self.hub.view(thread, account)
             for thread in self.hub.threads.values()
@@ -75,10 +76,10 @@ class Answers:
         rest = start + operation.limit < len(views)
         return r.Threads(threads=page, next=str(start + operation.limit) if rest else None)
 
-    def get_thread(self, operation: c.GetThread) -> r.OneThread:
+    def get_thread(self, operation: queries.GetThread) -> r.OneThread:
         return r.OneThread(thread=self.hub.view(*self._thread(operation.thread)))
 
-    def history(self, operation: c.History) -> r.Messages:
+    def history(self, operation: queries.History) -> r.Messages:
         thread, _ = self._thread(operation.thread)
         if operation.after is not None:
             found = [m for m in thread.messages if m.seq > operation.after]
@@ -88,7 +89,7 @@ class Answers:
             ]
         return r.Messages(messages=tuple(found[: operation.limit]), more=len(found) > operation.limit)
 
-    def search(self, operation: c.Search) -> r.SearchHits:
+    def search(self, operation: queries.Search) -> r.SearchHits:
         found = [
             message
             for thread in self.hub.threads.values()
@@ -144,15 +145,15 @@ class Answers:
                 wire.pass_on(e.Typed(thread=thread.id, account=account))
         return r.Done()
 
-    def count_unread(self, _: c.CountUnread) -> r.Unread:
+    def count_unread(self, _: queries.CountUnread) -> r.Unread:
         return r.Unread()
 
-    def who_is_here(self, operation: c.WhoIsHere) -> r.Present:
+    def who_is_here(self, operation: queries.WhoIsHere) -> r.Present:
         return r.Present(online=operation.accounts)
 
 
 class FakeHub(FakeState):
     """The whole of it."""
 
-    def answers(self, accounts: tuple[AccountId, ...], operation: c.AnyCall) -> r.Reply:
+    def answers(self, accounts: tuple[AccountId, ...], operation: calls.AnyCall) -> r.Reply:
         return Answers(self, accounts).answer(operation)

@@ -16,6 +16,7 @@ from bridge.errors import (
     TokenReused,
 )
 from bridge.ids import AccountId, DeviceId, PersonId, Position, Seq, ThreadId, thread_of_pair
+from bridge.wire import calls, operation, sign_in
 from bridge.wire import commands as c
 from bridge.wire import events as e
 from bridge.wire import replies as r
@@ -78,9 +79,9 @@ class Wire:
             self._write(self.codec.refusal(call, error))
             return
         self._write(self.codec.reply(call, self.codec.body(reply)))
-        if isinstance(operation, c.SignIn | c.Register):
-            self.hub.replay(self, operation.cursors if isinstance(operation, c.SignIn) else ())
-        if isinstance(operation, c.SignOut):
+        if isinstance(operation, sign_in.SignIn | sign_in.Register):
+            self.hub.replay(self, operation.cursors if isinstance(operation, sign_in.SignIn) else ())
+        if isinstance(operation, sign_in.SignOut):
             self.close(4504)
 
     def push(self, account: AccountId, at: int, event: e.AnyEvent) -> None:
@@ -133,8 +134,8 @@ class FakeState:
         self.tokens: dict[tuple[AccountId, str], tuple[c.Send, r.Sent]] = {}
         self.devices: dict[str, tuple[AccountId, ...]] = {}
         self.wires: list[Wire] = []
-        self.calls: list[c.AnyCall] = []
-        self.refuse: list[tuple[type[c.Operation], BridgeError]] = []
+        self.calls: list[calls.AnyCall] = []
+        self.refuse: list[tuple[type[operation.Operation], BridgeError]] = []
         self.strangers: set[tuple[AccountId, AccountId]] = set()
         for account, network in ((ANA, Network.DIRECT), (BEN, Network.MESSENGER), (CYD, Network.DIRECT)):
             self.add_account(account, network)
@@ -159,14 +160,14 @@ class FakeState:
 
     # --- sessions
 
-    def answer(self, wire: Wire, operation: c.AnyCall) -> r.Reply:
+    def answer(self, wire: Wire, operation: calls.AnyCall) -> r.Reply:
         for number, (kind, error) in enumerate(self.refuse):
             if isinstance(operation, kind):
                 del self.refuse[number]
                 raise error
-        if isinstance(operation, c.SignIn):
+        if isinstance(operation, sign_in.SignIn):
             return self._sign_in(wire, operation)
-        if isinstance(operation, c.Register):
+        if isinstance(operation, sign_in.Register):
             account = AccountId("a-" + operation.handle)
             self.add_account(account, operation.network)
             return self._open(wire, (account,), (), f"token-{operation.handle}")
@@ -174,11 +175,11 @@ class FakeState:
             raise NotSignedIn
         return self.answers(wire.accounts, operation)
 
-    def answers(self, accounts: tuple[AccountId, ...], operation: c.AnyCall) -> r.Reply:
+    def answers(self, accounts: tuple[AccountId, ...], operation: calls.AnyCall) -> r.Reply:
         """Answer a call of signed-in accounts."""
         raise NotFound(f"{operation.op} of {accounts}")
 
-    def _sign_in(self, wire: Wire, operation: c.SignIn) -> r.SignedIn:
+    def _sign_in(self, wire: Wire, operation: sign_in.SignIn) -> r.SignedIn:
         if operation.token is not None:
             if operation.token not in self.devices:
                 raise SignInFailed

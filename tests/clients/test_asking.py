@@ -6,6 +6,7 @@ import pytest
 
 from bridge.errors import Busy, NotAccepting, NotFound, RateLimited, RequestPending, SignInFailed
 from bridge.wire import commands as c
+from bridge.wire import queries, sign_in
 from bridge.wire.codec import CODECS
 from bridge.wire.events import MessageSent
 from clients import (
@@ -47,7 +48,7 @@ async def test_a_password_makes_a_token_that_is_used_from_then_on(bench: Bench) 
     bench.cut()
     await bench.clock.advance(20)
 
-    first, second = (call for call in bench.hub.calls if isinstance(call, c.SignIn))
+    first, second = (call for call in bench.hub.calls if isinstance(call, sign_in.SignIn))
     assert (first.password, second.password, second.token) == (PASSWORD, None, client.token)
 
 
@@ -122,7 +123,7 @@ async def test_a_call_without_answer_times_out(bench: Bench) -> None:
     client = await bench.connected()
     bench.pipes[-1].wire.receive = lambda data: None  # type: ignore[method-assign]
 
-    asking = asyncio.create_task(client.call(c.CountUnread(), timeout_s=3))
+    asking = asyncio.create_task(client.call(queries.CountUnread(), timeout_s=3))
     await bench.clock.advance(4)
 
     with pytest.raises(CallTimeout):

@@ -7,8 +7,8 @@ import pytest
 
 from bridge.app import Hub
 from bridge.errors import NotAccepting, SignInFailed
-from bridge.wire.commands import Register
 from bridge.wire.events import MessageSent, Read
+from bridge.wire.sign_in import Register
 from bridge.wire.values import Folder, OutcomeOf, TieKind
 from clients import Backoff, Client, ConnectionClosed, Options
 from clients.inbox import Inbox, SendState

@@ -5,10 +5,11 @@ import pytest
 from bridge.errors import NotFound, ProtocolError, Refusal, WrongFrameType
 from bridge.ids import AccountId, DeviceId, PersonId, Position, Seq, ThreadId
 from bridge.wire.codec import CODECS, JSON, Codec
-from bridge.wire.commands import CountUnread, SignIn
 from bridge.wire.events import Heartbeat, LegAdded, LegRemoved, Read, Typed
 from bridge.wire.frames import ErrorBody
+from bridge.wire.queries import CountUnread
 from bridge.wire.replies import SignedIn, Unread
+from bridge.wire.sign_in import SignIn
 from bridge.wire.values import Hybrid, LegHead, LegState, Network, OwnAccountView
 from clients.errors import EventsMissed, error_from
 from clients.places import Place, Places

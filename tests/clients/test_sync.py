@@ -8,8 +8,8 @@ import pytest
 
 from bridge.errors import NotFound, SignInFailed
 from bridge.ids import ThreadId
-from bridge.wire.commands import CountUnread
 from bridge.wire.events import MessageSent
+from bridge.wire.queries import CountUnread
 from clients import Client, Options, SyncClient
 from tests.clients.fake_hub import FakeHub
 from tests.clients.fake_sockets import serving

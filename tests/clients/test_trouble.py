@@ -6,6 +6,7 @@ import pytest
 
 from bridge.errors import RateLimited
 from bridge.wire import commands as c
+from bridge.wire import sign_in
 from bridge.wire.events import MessageSent
 from clients import Client, ConnectionClosed, Disconnected, Options, State
 from clients.session import Session
@@ -38,7 +39,7 @@ async def test_a_hub_that_does_not_answer_the_sign_in_is_left_and_tried_again(be
 
 
 async def test_a_busy_hub_is_given_the_time_it_asks_for(bench: Bench) -> None:
-    bench.hub.refuse.append((c.SignIn, RateLimited(retry_after_s=33)))
+    bench.hub.refuse.append((sign_in.SignIn, RateLimited(retry_after_s=33)))
     client = bench.client()
     await client.connect(wait=False)
 

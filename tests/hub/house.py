@@ -18,9 +18,11 @@ from bridge.ids import AccountId, ThreadId
 from bridge.store.base import Store
 from bridge.store.memory import MemoryStore
 from bridge.wire.codec import JSON, Codec
-from bridge.wire.commands import Accept, Command, Link, OpenThread, Send, SetTie, SignIn, Upgrade
+from bridge.wire.commands import Accept, Command, Link, OpenThread, Send, SetTie, Upgrade
 from bridge.wire.replies import Reply
+from bridge.wire.sign_in import SignIn
 from bridge.wire.values import Network, TieKind
+from tests.hub.line import Line
 from tests.hub.talker import Frame, Talker
 
 PASSWORD: Final = "correct horse"
@@ -75,6 +77,7 @@ class House:
         self.hub = hub
         self.hash = password_hash
         self.talkers: list[Talker] = []
+        self.lines: list[Line] = []
         self.tokens: dict[AccountId, str] = {}
 
     # --- people
@@ -105,6 +108,12 @@ class House:
         talker = await Talker.connect(self.hub.url, codec, **more)
         self.talkers.append(talker)
         return talker
+
+    async def line(self, *, shake: bool = True) -> Line:
+        """Open a line whose every byte the test decides."""
+        line = await Line.connect(self.hub.url, shake=shake)
+        self.lines.append(line)
+        return line
 
     async def join(self, account: AccountId, codec: Codec = JSON, *, cursors: tuple[str, ...] = ()) -> Talker:
         """Sign an account's device in."""
@@ -175,6 +184,8 @@ class House:
 
     async def leave(self) -> None:
         """Close every socket that is open."""
+        for line in self.lines:
+            line.end()
         for talker in self.talkers:
             await talker.close()
 

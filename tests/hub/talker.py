@@ -10,8 +10,8 @@ from websockets.asyncio.client import ClientConnection
 from websockets.typing import Subprotocol
 
 from bridge.ids import AccountId
+from bridge.wire.calls import AnyCall
 from bridge.wire.codec import CODECS, JSON, Codec
-from bridge.wire.commands import AnyCall
 from bridge.wire.frames import JSON_SUBPROTOCOL
 
 Frame = dict[str, Any]
@@ -140,7 +140,7 @@ class Talker:
 
     async def settled(self) -> None:
         """Wait until everything that was told before now has come: an answer comes after it."""
-        from bridge.wire.commands import CountUnread  # the only call that anyone may make
+        from bridge.wire.queries import CountUnread  # the only call that anyone may make
 
         await self.ask(CountUnread())
 

@@ -8,20 +8,17 @@ from bridge.wire.codec import Codec
 from bridge.wire.commands import (
     AnswerLink,
     AskLink,
-    ChangePassword,
-    CountUnread,
-    GetThread,
     LeaveHybrid,
     Link,
-    ListThreads,
     Send,
     SetLinkOptions,
-    SignIn,
     Typing,
     UndoUnlink,
     Unlink,
     Upgrade,
 )
+from bridge.wire.queries import CountUnread, GetThread, ListThreads
+from bridge.wire.sign_in import ChangePassword, SignIn
 from bridge.wire.values import Network
 from tests.hub.house import ANA, BEN, CYD, DAN, PASSWORD, House
 from tests.hub.talker import Frame, Refused, leg_of
@@ -275,7 +272,7 @@ async def test_a_session_that_signs_in_while_its_link_ends_names_no_leg_that_is_
 
 
 async def test_a_revoked_session_hears_nothing_more(hub: House) -> None:
-    from bridge.wire.commands import RevokeDevice
+    from bridge.wire.sign_in import RevokeDevice
 
     await hub.add(ANA, BEN)
     thread = await hub.acquaint(BEN, ANA)

@@ -14,20 +14,10 @@ from bridge.errors import BridgeError, CommitFailed, StorageFull
 from bridge.hub.work import Work
 from bridge.ids import AccountId
 from bridge.store.memory import MemoryStore
-from bridge.wire.commands import (
-    CountUnread,
-    GetControls,
-    GetThread,
-    History,
-    Search,
-    Send,
-    SetControls,
-    SetTie,
-    SignIn,
-    Typing,
-    Unlink,
-)
+from bridge.wire.commands import Send, SetControls, SetTie, Typing, Unlink
+from bridge.wire.queries import CountUnread, GetControls, GetThread, History, Search
 from bridge.wire.replies import Reply, Sent
+from bridge.wire.sign_in import SignIn
 from bridge.wire.values import TieKind
 from tests.hub.faulty import FaultyStore
 from tests.hub.house import ANA, BEN, CYD, House, config, house

@@ -8,17 +8,9 @@ from bridge.domain.deeds import ChangeAccount
 from bridge.errors import CloseCode
 from bridge.ids import AccountId
 from bridge.wire.codec import Codec
-from bridge.wire.commands import (
-    ChangePassword,
-    CountUnread,
-    DeleteAccount,
-    ListDevices,
-    Register,
-    RestoreAccount,
-    RevokeDevice,
-    SignIn,
-    SignOut,
-)
+from bridge.wire.commands import DeleteAccount, RestoreAccount
+from bridge.wire.queries import CountUnread
+from bridge.wire.sign_in import ChangePassword, ListDevices, Register, RevokeDevice, SignIn, SignOut
 from bridge.wire.values import AccountState, Network
 from tests.hub.house import ANA, BEN, PASSWORD, House, config, house
 from tests.hub.talker import Refused, Talker
@@ -334,7 +326,7 @@ async def test_calls_are_limited_and_say_when_to_come_again(password_hash: str) 
 
 
 async def test_look_ups_have_a_tighter_limit_that_outlives_the_socket(password_hash: str) -> None:
-    from bridge.wire.commands import FindAccount
+    from bridge.wire.queries import FindAccount
 
     async with house(password_hash, config(limits={"look_ups_per_minute": 2})) as hub:
         await hub.add(ANA, BEN)

@@ -1,4 +1,4 @@
-"""Lists of people and links: the owner's own count, others' are claims, and two accounts join by both' word."""
+"""Lists of people and links: the owner's own count, others' are claims, two accounts join by both' word."""
 
 from collections.abc import Sequence
 from pathlib import Path

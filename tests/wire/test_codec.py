@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from bridge.errors import BridgeError, Invalid, ProtocolError, RateLimited, WrongFrameType
 from bridge.wire.codec import CODECS, EVENTS, JSON, MSGPACK, OPERATIONS, Codec, error_body
-from bridge.wire.commands import ListDevices, OpenThread, Send, Typing
+from bridge.wire.commands import OpenThread, Send, Typing
 from bridge.wire.events import Event, Typed
 from bridge.wire.frames import ErrorBody, PushFrame, ReplyFrame
 from bridge.wire.replies import Reply, Sent
+from bridge.wire.sign_in import ListDevices
 from bridge.wire.tables import error_classes
 from bridge.wire.values import MAX_INT
 from tests.wire.strategies import ANYTHING, FEWER, structs

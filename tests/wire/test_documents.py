@@ -18,9 +18,9 @@ from bridge.errors import CloseCode, SetupError
 from bridge.wire import describe
 from bridge.wire.asyncapi import asyncapi, examples
 from bridge.wire.codec import CODECS, EVENTS, JSON, MSGPACK, OPERATIONS
-from bridge.wire.commands import Operation
 from bridge.wire.describe import documents, main, with_tables, yaml
 from bridge.wire.examples import example
+from bridge.wire.operation import Operation
 from bridge.wire.schema import JOURNAL, json_schema
 from bridge.wire.tables import close_codes, error_classes, tables
 from tests.wire.strategies import FEWER, plain

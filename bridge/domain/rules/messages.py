@@ -71,8 +71,8 @@ def _check_content(scene: Scene, thread: Thread, speaker: Account, command: Send
     """See that the network of the speaking account can say this at all."""
     if thread.kind is not ThreadKind.PAIR:
         raise NotAllowed("This is imported history; nothing can be added to it.", path="$.thread")
-    network = NETWORKS[speaker.network]
     if not fits(command.text, speaker.network):
+        network = NETWORKS[speaker.network]
         raise TooLong(f"{network.title} takes at most {network.text_limit:,} characters.", path="$.text")
     if len(command.text) * 4 > scene.policy.max_text_bytes and (
         len(command.text.encode()) > scene.policy.max_text_bytes

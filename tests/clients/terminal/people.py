@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from bridge.app import Hub
 from bridge.ids import AccountId, ThreadId
-from bridge.wire.commands import Register
+from bridge.wire.sign_in import Register
 from bridge.wire.values import Network
 from clients import Backoff, Client, Options
 from clients.terminal.plain import chat
