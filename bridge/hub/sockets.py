@@ -28,6 +28,7 @@ log = logging.getLogger("bridge.wire")
 _CLOSE_S = 5.0  # how long a peer has to answer a close before the socket is cut
 _BAD_TEXT = 1007
 _LONGEST_TOKEN = 200
+_HIGH_WATER = 64 * 1024  # asyncio's own; a small send queue must notice a slow peer before it is full
 
 
 class Listener(Protocol):
@@ -103,6 +104,7 @@ class Socket(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's has the methods, not the ancestry
+        self._transport.set_write_buffer_limits(high=min(_HIGH_WATER, self._hub.send_queue_bytes // 4))
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if isinstance(peer, tuple) else "local"
         self.heard_at = self._loop.time()
