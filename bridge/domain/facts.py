@@ -8,7 +8,7 @@ So a rule never lists what it needs, and nothing is loaded that no rule asked fo
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 
@@ -165,6 +165,10 @@ def key_of(record: StoredRecord | Message) -> Key:
     return kind, _NAMES[kind](record)
 
 
+UNKNOWN: Final = object()
+"""Stands for what is not in memory."""
+
+
 class Facts:
     """The records and answers in memory. Between batches it equals what is on disk, as far as it goes."""
 
@@ -198,7 +202,10 @@ class Facts:
 
     def account(self, account: AccountId) -> Account:
         """Give an account that is known to exist."""
-        found = self.find_account(account)
+        try:
+            found = self._accounts[account]
+        except KeyError:
+            raise Missing((Account, account)) from None
         assert found is not None, "an id from a record names an account"
         return found
 
@@ -210,7 +217,10 @@ class Facts:
 
     def accounts_of(self, account: Account) -> tuple[AccountId, ...]:
         """Give all accounts of an account's person."""
-        person = self.find_person(account.person)
+        try:
+            person = self._persons[account.person]
+        except KeyError:
+            raise Missing((Person, account.person)) from None
         assert person is not None, "every account belongs to exactly one person"
         return person.accounts
 
@@ -336,6 +346,11 @@ class Facts:
             return self._answers[type(question)][question]
         except KeyError:
             raise Missing((type(question), question)) from None
+
+    def known(self, key: Key) -> object:
+        """Give the record or None as memory has it, or ``UNKNOWN``; for comparing, never for deciding."""
+        kind, name = key
+        return self._tables[kind].get(name, UNKNOWN)
 
     # --- learning
 

@@ -4,7 +4,17 @@ from typing import Any
 
 import pytest
 
-from bridge.domain.facts import Arrivals, Facts, HandleOwner, Missing, Mutual, OwnThreads, Tightened, key_of
+from bridge.domain.facts import (
+    UNKNOWN,
+    Arrivals,
+    Facts,
+    HandleOwner,
+    Missing,
+    Mutual,
+    OwnThreads,
+    Tightened,
+    key_of,
+)
 from bridge.domain.model import (
     Account,
     ContactList,
@@ -132,3 +142,13 @@ def test_every_kind_of_record_has_a_key() -> None:
 
     assert key_of(verdict) == (Verdict, (ANN, "token"))
     assert key_of(DEVICE) == (Device, "d1")
+
+
+def test_what_memory_has_can_be_compared_without_asking_for_it() -> None:
+    facts = Facts()
+    facts.apply([ACCOUNT])
+    facts.learn((Account, BOB), None)
+
+    assert facts.known((Account, ANN)) is ACCOUNT
+    assert facts.known((Account, BOB)) is None
+    assert facts.known((Person, PERSON)) is UNKNOWN
