@@ -17,7 +17,7 @@ from bridge.domain.facts import (
     ThreadCounts,
     Tightened,
 )
-from bridge.domain.model import Account, Member, Thread, Tie
+from bridge.domain.model import Account, Member, Tie
 from bridge.ids import AccountId, ThreadId
 from bridge.store.rows import MESSAGES, TABLES, TIES, VERDICTS
 from bridge.store.sqlite.names import Names
@@ -37,9 +37,16 @@ _TIGHT: Final = f"""
 _GROUPS: Final = """
     SELECT count(*) FROM shelves JOIN threads ON threads.id = shelves.thread
     WHERE shelves.account = ? AND threads.kind = 'group'"""
-_PAIRS: Final = """
-    SELECT shelves.thread FROM shelves JOIN threads ON threads.id = shelves.thread
-    WHERE shelves.account = ? AND threads.kind = 'pair'"""
+_CROSSING: Final = """
+    SELECT thread.id, ours.folder, ours.consent, other.id, theirs.consent
+    FROM shelves
+    JOIN threads ON threads.id = shelves.thread AND threads.kind = 'pair'
+    JOIN members AS ours ON ours.thread = shelves.thread AND ours.account = shelves.account
+    JOIN members AS theirs ON theirs.thread = shelves.thread AND theirs.account <> shelves.account
+    JOIN names AS other ON other.no = theirs.account
+    JOIN accounts ON accounts.id = other.id AND accounts.network <> :network
+    JOIN names AS thread ON thread.no = shelves.thread
+    WHERE shelves.account = :account"""
 _RECENT_THREADS: Final = """
     SELECT shelves.thread FROM shelves JOIN threads ON threads.id = shelves.thread
     WHERE shelves.account = ? AND threads.last_at >= ?"""
@@ -112,23 +119,15 @@ def _own_threads(raw: sqlite3.Connection, names: Names, account: AccountId) -> T
     crossing = 0
     pending: list[ThreadId] = []
     waiting: list[tuple[ThreadId, AccountId]] = []
-    for (pair,) in raw.execute(_PAIRS, (no,)).fetchall():
-        thread = _get(raw, names, Thread, names.ids[pair])
-        ours = _get(raw, names, Member, (names.ids[pair], account))
-        assert isinstance(own, Account | None)
-        assert isinstance(thread, Thread)
-        assert isinstance(ours, Member)
-        for other in thread.members:
-            them = _get(raw, names, Account, other)
-            if own is None or not isinstance(them, Account) or them.network is own.network:
-                continue
-            turned_away = ours.consent in (Consent.DECLINED, Consent.LAPSED)
-            crossing += ours.folder is not Folder.NONE and not turned_away
-            if ours.consent is Consent.PENDING:
-                pending.append(thread.id)
-            theirs = _get(raw, names, Member, (thread.id, other))
-            if isinstance(theirs, Member) and theirs.consent is Consent.PENDING:
-                waiting.append((thread.id, other))
+    if not isinstance(own, Account):
+        return ThreadCounts(0, groups, (), ())
+    rows = raw.execute(_CROSSING, {"account": no, "network": own.network.value})
+    for thread, folder, consent, other, answer_of_other in rows:
+        crossing += folder != Folder.NONE and consent not in (Consent.DECLINED, Consent.LAPSED)
+        if consent == Consent.PENDING:
+            pending.append(thread)
+        if answer_of_other == Consent.PENDING:
+            waiting.append((thread, other))
     return ThreadCounts(crossing, groups, tuple(sorted(pending)), tuple(sorted(waiting)))
 
 
