@@ -65,12 +65,14 @@ class Server:
     async def keep_time(self) -> None:
         """Tell heartbeats and end silent connections, for ever: one timer for all sockets."""
         every = self._config.hub.heartbeat_s
+        now = self._loop.time()
         while True:
             await asyncio.sleep(every)
-            now, at = self._loop.time(), now_ms()
+            before, now, at = now, self._loop.time(), now_ms()
+            was_stopped = now - before > 2 * every  # then it was the hub that did not listen
             for connection in list(self._sockets.values()):
                 silent = now - connection.heard_at
-                if silent > every * _SILENCE:
+                if silent > every * _SILENCE and not was_stopped:
                     connection.close(CloseCode.HEARTBEAT_LOST, "no sign of life")
                 elif connection.account:
                     if silent > every / 2:
