@@ -8,7 +8,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from bridge.app import Hub, running_hub
-from bridge.config import Config, HubSettings, Limits, Listen, PolicySettings, StoreSettings
+from bridge.config import BusSettings, Config, HubSettings, Limits, Listen, PolicySettings, StoreSettings
 from bridge.domain.deeds import CreateAccount, PutDevice
 from bridge.domain.outcome import Outcome
 from bridge.errors import BridgeError
@@ -48,6 +48,7 @@ def config(**sections: dict[str, Any]) -> Config:
         limits=Limits(**{"sign_ins_per_minute": 10_000, **sections.get("limits", {})}),
         policy=PolicySettings(**{"link_from": "either", **sections.get("policy", {})}),
         hub=HubSettings(**{"drain_s": 1.0, **sections.get("hub", {})}),
+        bus=BusSettings(**sections.get("bus", {})),
     )
 
 

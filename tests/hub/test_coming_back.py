@@ -159,7 +159,7 @@ async def test_a_new_epoch_comes_as_a_snapshot(hub: House) -> None:
 
 
 async def test_heartbeats_tell_every_head_and_a_cursor_to_come_back_with(password_hash: str) -> None:
-    async with house(password_hash, config(hub={"heartbeat_s": 0.03})) as hub:
+    async with house(password_hash, config(hub={"heartbeat_s": 0.1})) as hub:
         await hub.add(ANA, BEN, CYD)
         thread = await hub.acquaint(CYD, ANA)
         await hub.link(ANA, BEN)
