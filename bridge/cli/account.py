@@ -68,7 +68,7 @@ def create(
         professional=professional,
         minor=minor,
     )
-    made = ask(common.read(), order, common.printer, makes_database=True)
+    made = ask(common.read(), order, common.printer, absent="made")
     common.printer.data({**made, **({"password": password} if show else {})})
     common.printer.line(f"Made {made['account']} ({made['name']}), id {made['id']}.")
     if show:

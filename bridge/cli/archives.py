@@ -70,7 +70,7 @@ def bring_in(
         trust_links=trust_links,
         dry_run=dry_run,
     )
-    done = ask(common.read(), order, common.printer, makes_database=not dry_run)
+    done = ask(common.read(), order, common.printer, absent="imagined" if dry_run else "made")
     common.printer.data(done)
     for line in import_lines(done):
         common.printer.line(line)

@@ -2,9 +2,10 @@
 
 import asyncio
 import os
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from bridge.app import offline_operator
 from bridge.cli.printing import Printer
@@ -13,23 +14,25 @@ from bridge.errors import BridgeError, SetupError, all_errors
 from bridge.hub.admin import orders_to, read_order
 from bridge.hub.orders import AnyOrder
 
+Absent = Literal["missed", "made", "imagined"]
 
-def ask(config: Config, order: AnyOrder, printer: Printer, *, makes_database: bool = False) -> Any:
+
+def ask(config: Config, order: AnyOrder, printer: Printer, *, absent: Absent = "missed") -> Any:
     """Have an order done; give its answer as plain data.
 
     Args:
         config: All settings; the store's path says which hub.
         order: What to do.
         printer: Shows how far a long order has come.
-        makes_database: Whether a database that is not there is made, rather than missed.
+        absent: What becomes of a database that is not there; ``imagined`` is for a look.
 
     Raises:
         BridgeError: If it was refused.
     """
-    return asyncio.run(_ask(config, order, printer, makes_database))
+    return asyncio.run(_ask(config, order, printer, absent))
 
 
-async def _ask(config: Config, order: AnyOrder, printer: Printer, makes_database: bool) -> Any:
+async def _ask(config: Config, order: AnyOrder, printer: Printer, absent: Absent) -> Any:
     path = config.store.path
     if not path:
         raise SetupError("A database in memory has no operator: name a file with --db.")
@@ -42,10 +45,12 @@ async def _ask(config: Config, order: AnyOrder, printer: Printer, makes_database
                     raise _refusal(**said["error"])
                 else:
                     return said["ok"]
-    if not makes_database and not os.path.isfile(path):  # noqa: ASYNC240 -- nothing else runs here
-        raise SetupError(
-            f"There is no database at {path}. Name it with --db, or begin with: isthmus account create"
-        )
+    if not os.path.isfile(path):  # noqa: ASYNC240 -- nothing else runs here
+        if absent == "missed":
+            hint = "Name it with --db, or begin with: isthmus account create"
+            raise SetupError(f"There is no database at {path}. {hint}")
+        if absent == "imagined":
+            config = replace(config, store=replace(config.store, path=""))
     checked = read_order(msgspec.json.encode(order))
     async with offline_operator(config) as operator:
         return msgspec.to_builtins(await operator.do(checked, printer.progress), enc_hook=str)

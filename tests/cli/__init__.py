@@ -1,0 +1,1 @@
+"""Tests of the command line: every command, for people and as data, with good and with broken arguments."""

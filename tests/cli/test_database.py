@@ -1,0 +1,112 @@
+"""``isthmus audit``, ``backup``, ``restore``, ``import`` and ``export`` on databases of their own."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from bridge.archive.cast import demo_people
+from bridge.cli import exits
+from tests.cli.conftest import Isthmus
+
+
+def test_an_archive_comes_in_and_goes_out_again(isthmus: Isthmus, tmp_path: Path) -> None:
+    (ana, *_) = demo_people(tmp_path / "archives")
+
+    looked = isthmus("import", ana.path, "--dry-run", "--json").data
+    came = isthmus("import", ana.path, "--json").data
+    twice = isthmus("import", ana.path, "--json").data
+    went = isthmus("export", "direct/ana", "out.zip", "--json").data
+    audited = isthmus("audit", "--json")
+
+    assert (looked["dry_run"], looked["messages"]) == (True, ana.messages)
+    assert (came["added"], twice["added"]) == (ana.messages, 0)
+    assert went["messages"] == ana.messages
+    assert (audited.code, audited.data["problems"]) == (0, [])
+
+
+def test_an_import_tells_people_what_it_found(isthmus: Isthmus, tmp_path: Path) -> None:
+    (ana, *_) = demo_people(tmp_path / "archives")
+
+    ran = isthmus("import", ana.path)
+
+    assert ran.out.splitlines()[0] == "Imported direct/ana (Ana Lima):"
+    assert "7 messages" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "hint"),
+    [
+        (["import"], exits.USAGE, "isthmus import FILE.zip"),
+        (["import", "absent.zip"], exits.FAILED, "absent.zip"),
+        (["import", "text.zip"], exits.FAILED, "text.zip"),
+        (["import", "text.zip", "--who", "Ben"], exits.USAGE, "--who"),
+        (["export", "direct/nobody", "out.zip"], exits.MISSING, "isthmus account list"),
+        (["export", "direct/ana", "text.zip"], exits.FAILED, "text.zip"),
+        (["backup", "text.zip"], exits.FAILED, "text.zip"),
+        (["restore", "absent.db", "--db", "new.db"], exits.FAILED, "absent.db"),
+        (["restore", "text.zip", "--db", "new.db"], None, "text.zip"),
+        (["audit", "--db", "absent.db"], exits.FAILED, "absent.db"),
+        (["audit", "--db", ""], exits.FAILED, "--db"),
+    ],
+)
+def test_what_is_broken_is_refused_and_nothing_is_lost(
+    isthmus: Isthmus, tmp_path: Path, arguments: list[str], code: int | None, hint: str
+) -> None:
+    (tmp_path / "text.zip").write_text("no archive")
+    isthmus("account", "create", "direct/ana", "--no-password")
+
+    ran = isthmus(*arguments)
+
+    assert ran.code == code if code is not None else ran.code > 0
+    assert hint in ran.err
+    assert "Traceback" not in ran.err
+    assert (tmp_path / "text.zip").read_text() == "no archive"
+    assert isthmus("account", "show", "direct/ana").code == 0
+
+
+def test_a_backup_is_restored_with_its_keys_into_an_empty_place_only(
+    isthmus: Isthmus, tmp_path: Path
+) -> None:
+    isthmus("account", "create", "direct/ana", "--no-password")
+    isthmus("link", "show", "direct/ana")
+
+    saved = isthmus("backup", "copy.db", "--json")
+    back = isthmus("restore", "copy.db", "--db", "new.db")
+    again = isthmus("restore", "copy.db", "--db", "new.db")
+    shown = isthmus("account", "show", "direct/ana", "--db", "new.db", "--json")
+
+    assert saved.data["bytes"] == (tmp_path / "copy.db").stat().st_size
+    assert back.code == 0
+    assert (again.code, "already" in again.err) == (exits.FAILED, True)
+    assert shown.data["account"] == "direct/ana"
+    assert (tmp_path / "new.db.keys").read_bytes() == (tmp_path / "isthmus.db.keys").read_bytes()
+    for secret in ("copy.db", "copy.db.keys", "new.db", "new.db.keys"):
+        assert os.stat(tmp_path / secret).st_mode & 0o077 == 0, secret
+
+
+def test_an_audit_that_finds_a_contradiction_says_so_and_fails(isthmus: Isthmus, tmp_path: Path) -> None:
+    (ana, *_) = demo_people(tmp_path / "archives")
+    isthmus("import", ana.path)
+    with sqlite3.connect(tmp_path / "isthmus.db") as raw:
+        (table,) = raw.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'message%' ORDER BY name"
+        ).fetchone()
+        raw.execute(f"DELETE FROM {table} WHERE rowid = (SELECT max(rowid) FROM {table})")
+    raw.close()
+
+    ran = isthmus("audit")
+
+    assert ran.code == exits.FAILED
+    assert "PROBLEM" in ran.out
+
+
+def test_what_is_no_database_is_named_and_left_alone(isthmus: Isthmus, tmp_path: Path) -> None:
+    (tmp_path / "isthmus.db").write_text("a shopping list")
+
+    ran = isthmus("account", "list")
+
+    assert ran.code != 0
+    assert "Traceback" not in ran.err
+    assert (tmp_path / "isthmus.db").read_text() == "a shopping list"
