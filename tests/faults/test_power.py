@@ -7,7 +7,7 @@ import pytest
 
 from tests.faults.cast import Cast
 from tests.faults.judge import Judge, Verdict
-from tests.faults.power import PowerCut
+from tests.faults.power import Disk, PowerCut, Write
 from tests.faults.rig import Rig, a_moment, problems
 from tests.faults.tracing import needs_strace, recording
 
@@ -41,6 +41,36 @@ async def cut_the_power(folder: Path, cuts: int, *, flaw: str = "") -> Verdict:
         await cast.leave()
         await rig.stop()
     return Judge(cast.history).judge()
+
+
+def test_what_was_synced_survives_and_of_the_rest_each_sector_by_chance() -> None:
+    disk = Disk(b"a" * 1024)
+    disk.write(Write(0, b"b" * 512))
+    disk.sync()
+    disk.write(Write(512, b"c" * 2048))
+    cuts = {disk.cut(random.Random(seed)) for seed in range(40)}
+    assert {cut[:512] for cut in cuts} == {b"b" * 512}
+    assert {cut[512:1024] for cut in cuts} == {b"a" * 512, b"c" * 512}
+    assert {len(cut) for cut in cuts} >= {1024, 2560}
+
+
+def test_a_sync_counts_once_it_came_back_and_only_if_all_went_well(tmp_path: Path) -> None:
+    path = tmp_path / "hub.db"
+    path.write_bytes(b"....")
+    hexed = "".join(f"\\x{byte:02x}" for byte in str(path).encode())
+    for ends, kept in (("= 0", {b"new!"}), ("= -1 EIO (Input/output error) (INJECTED)", {b"....", b"new!"})):
+        seen = set()
+        for seed in range(20):
+            path.write_bytes(b"....")
+            power = PowerCut(path)
+            log = (
+                f'7 pwrite64(5<{hexed}>, "\\x6e\\x65\\x77\\x21", 4, 0) = 4\n',
+                f"7 fdatasync(5<{hexed}> <unfinished ...>\n",
+                f"7 <... fdatasync resumed>) {ends}\n",
+            )
+            power.happen(log, random.Random(seed))
+            seen.add(path.read_bytes())
+        assert seen == kept
 
 
 @pytest.mark.slow

@@ -48,7 +48,7 @@ async def a_short_life(folder: Path, flaw: str) -> Verdict:
         await cast.reached(200)
         settled = False
         with suppress(TimeoutError):
-            async with asyncio.timeout(8):
+            async with asyncio.timeout(5):
                 await cast.settle(patience_s=3)
                 settled = True
         await cast.leave()
