@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from bridge.bus.base import Bus
 from bridge.bus.local import LocalBus
 from bridge.config import Config, PolicySettings
 from bridge.domain.policy import Policy
@@ -20,6 +21,7 @@ from bridge.errors import ConfigInvalid, SetupError
 from bridge.hub.admin import admin_socket
 from bridge.hub.auth import Passwords
 from bridge.hub.authority import Authority
+from bridge.hub.cluster import Cluster
 from bridge.hub.counters import Counters
 from bridge.hub.desk import Desk
 from bridge.hub.journal import Cursors
@@ -65,6 +67,7 @@ class Hub(Struct):
         counters: What has happened.
         passwords: Hashes passwords.
         server: The sockets.
+        bus: The way to other hubs.
         config: What it was started with.
         stopped: Done when the hub can go on no longer; holds the reason.
     """
@@ -76,6 +79,7 @@ class Hub(Struct):
     counters: Counters
     passwords: Passwords
     server: Server
+    bus: Bus
     config: Config
     stopped: asyncio.Future[None]
 
@@ -210,7 +214,20 @@ async def reading(config: Config) -> AsyncIterator[Store]:
         await store.close()
 
 
-def new_pipeline(config: Config, store: Store, bus: LocalBus, counters: Counters, keys: Keys) -> Pipeline:
+async def open_bus(config: Config) -> Bus:
+    """Open the bus that the settings name.
+
+    Raises:
+        ConfigInvalid: If a certificate or seed cannot be read.
+    """
+    if not config.bus.url:
+        return LocalBus()
+    from bridge.bus.nats import NatsBus, options_of
+
+    return await NatsBus.open(options_of(config.bus))
+
+
+def new_pipeline(config: Config, store: Store, bus: Bus, counters: Counters, keys: Keys) -> Pipeline:
     """Put a pipeline together."""
     return Pipeline(
         store,
@@ -230,15 +247,16 @@ def new_pipeline(config: Config, store: Store, bus: LocalBus, counters: Counters
 @asynccontextmanager
 async def _assembled(config: Config, store: Store) -> AsyncIterator[Hub]:
     keys = read_keys(config)
-    counters, bus = Counters(), LocalBus()
+    counters, bus = Counters(), await open_bus(config)
     pipeline = new_pipeline(config, store, bus, counters, keys)
     cursors = Cursors(keys.cursors, store.epoch)
-    sessions = Sessions(pipeline.facts, cursors, counters)
+    sessions = Sessions(pipeline.facts, cursors, counters, bus)
     bus.subscribe(sessions.hear)
     passwords = Passwords(config.limits.passwords_waiting)
     auth = Authority(
         pipeline=pipeline,
         store=store,
+        bus=bus,
         sessions=sessions,
         cursors=cursors,
         passwords=passwords,
@@ -251,13 +269,23 @@ async def _assembled(config: Config, store: Store) -> AsyncIterator[Hub]:
     services = Services(
         pipeline=pipeline,
         store=store,
+        bus=bus,
         sessions=sessions,
         cursors=cursors,
         counters=counters,
         limits=config.limits,
         auth=auth,
     )
-    server = Server(config, services)
+    cluster = Cluster(
+        bus=bus,
+        pipeline=pipeline,
+        sessions=sessions,
+        store=store,
+        poll_s=config.bus.poll_s,
+        look_again_s=config.hub.heartbeat_s,
+    )
+    bus.join(cluster)
+    server = Server(config, services, cluster)
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[None] = loop.create_future()
     work = loop.create_task(pipeline.run(), name="pipeline")
@@ -266,6 +294,7 @@ async def _assembled(config: Config, store: Store) -> AsyncIterator[Hub]:
     time_keeper = loop.create_task(server.keep_time(), name="heartbeats")
     upkeep = Maintenance(pipeline, store, now_ms, config.store.journal_days)
     keeper = loop.create_task(upkeep.run(), name="maintenance")
+    watcher = loop.create_task(cluster.run(looks=bus.connects), name="cluster")
     try:
         yield Hub(
             port=port,
@@ -275,13 +304,15 @@ async def _assembled(config: Config, store: Store) -> AsyncIterator[Hub]:
             counters=counters,
             passwords=passwords,
             server=server,
+            bus=bus,
             config=config,
             stopped=stopped,
         )
     finally:
         time_keeper.cancel()
         keeper.cancel()
-        await asyncio.wait([keeper])
+        watcher.cancel()
+        await asyncio.wait([keeper, watcher])
         pipeline.stop()
         with suppress(Exception):  # a failed commit was reported through ``stopped``
             await work
@@ -341,9 +372,9 @@ def read_keys(config: Config) -> Keys:
         ConfigInvalid: If the file is not one of ours.
     """
     fresh = Keys(cursors=secrets.token_bytes(32), phones=secrets.token_bytes(32))
-    if not config.store.path:
+    if not config.store.path and config.store.keys is None:
         return fresh
-    path = Path(config.store.path + ".keys")
+    path = config.store.keys or Path(config.store.path + ".keys")
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

@@ -35,11 +35,13 @@ class StoreSettings(Struct, frozen=True, kw_only=True):
 
     Attributes:
         path: The database file; its keys and lock lie beside it. Empty: in memory, for trying things out.
+        keys: File with the hub's secrets; hubs of one store share it. Empty: beside the database file.
         journal_days: For how many days journals are kept for clients that come back; messages stay.
         cache_records: How many records of each kind stay in memory.
     """
 
     path: str = "isthmus.db"
+    keys: Path | None = None
     journal_days: int = 30
     cache_records: int = 200_000
 
@@ -116,6 +118,34 @@ class HubSettings(Struct, frozen=True, kw_only=True):
     drain_s: float = 5.0
 
 
+class BusSettings(Struct, frozen=True, kw_only=True):
+    """How this hub reaches other hubs on the same store.
+
+    Attributes:
+        url: NATS servers, as ``nats://host:4222`` or ``tls://host:4222``, with commas between; empty: none.
+        prefix: What all subjects begin with; hubs of one store use the same.
+        user: User name, if NATS asks for one.
+        password: Its password.
+        token: Token, if NATS asks for one.
+        seed: File with an nkey seed, if NATS asks for a signature.
+        ca: PEM file with the authority that signed NATS's certificate, if it is not a public one.
+        tls_cert: PEM file with this hub's own certificate, if NATS asks for one.
+        tls_key: PEM file with its key.
+        poll_s: How often journals are looked at although nothing hints at a loss, in seconds.
+    """
+
+    url: str = ""
+    prefix: str = "isthmus"
+    user: str = ""
+    password: str = ""
+    token: str = ""
+    seed: Path | None = None
+    ca: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    poll_s: float = 2.0
+
+
 class Config(Struct, frozen=True, kw_only=True):
     """All settings.
 
@@ -125,6 +155,7 @@ class Config(Struct, frozen=True, kw_only=True):
         limits: What one client, person or address may use.
         policy: What the operator decides for everybody.
         hub: How the hub works.
+        bus: How it reaches other hubs.
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
         log_format: ``text`` or ``json``.
     """
@@ -134,5 +165,6 @@ class Config(Struct, frozen=True, kw_only=True):
     limits: Limits = field(default_factory=Limits)
     policy: PolicySettings = field(default_factory=PolicySettings)
     hub: HubSettings = field(default_factory=HubSettings)
+    bus: BusSettings = field(default_factory=BusSettings)
     log_level: str = "info"
     log_format: str = "text"

@@ -42,6 +42,7 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "hub.gather_ms": (0, 1_000),
     "hub.batch": (1, 100_000),
     "hub.drain_s": (0, 600),
+    "bus.poll_s": (0.05, 60),
 }
 _ORDINARY: Final = (1, 10**9)
 _CHOICES: Final = {

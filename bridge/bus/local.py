@@ -1,15 +1,23 @@
 """The bus of a single node: whoever subscribed hears the news at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
-from bridge.bus.base import News
+from bridge.bus.base import Elsewhere, News
+from bridge.ids import AccountId
 
 
 class LocalBus:
-    """Hands news to the subscribers within the same turn of the loop."""
+    """Hands news to the subscribers within the same turn of the loop; there is no other node.
+
+    Attributes:
+        connects: False.
+        is_up: True.
+    """
 
     def __init__(self) -> None:
         """Begin without subscribers."""
+        self.connects = False
+        self.is_up = True
         self._hear: list[Callable[[News], None]] = []
 
     def publish(self, news: News) -> None:
@@ -20,6 +28,28 @@ class LocalBus:
     def subscribe(self, hear: Callable[[News], None]) -> None:
         """Name who hears."""
         self._hear.append(hear)
+
+    def join(self, elsewhere: Elsewhere) -> None:
+        """Promise nothing: there is nobody elsewhere."""
+
+    def serve(self, account: AccountId) -> None:
+        """Do nothing: this node hears everything that there is."""
+
+    def leave(self, account: AccountId) -> None:
+        """Do nothing."""
+
+    def watch(self, account: AccountId) -> None:
+        """Do nothing: who comes and goes is known here."""
+
+    def unwatch(self, account: AccountId) -> None:
+        """Do nothing."""
+
+    async def settled(self) -> None:
+        """Return at once."""
+
+    async def served_elsewhere(self, accounts: Collection[AccountId]) -> frozenset[AccountId]:
+        """Name nobody."""
+        return frozenset()
 
     async def close(self) -> None:
         """Forget the subscribers."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from bridge import __version__
+from bridge.bus.base import Bus
 from bridge.config import Limits
 from bridge.domain.deeds import CreateAccount, PutDevice, SetPassword
 from bridge.domain.model import Credential, Device
@@ -42,6 +43,7 @@ class Authority:
         *,
         pipeline: Pipeline,
         store: Store,
+        bus: Bus,
         sessions: Sessions,
         cursors: Cursors,
         passwords: Passwords,
@@ -56,6 +58,7 @@ class Authority:
         self._tries = Rate(rate / 60, rate, asyncio.get_running_loop().time)
         self._pipeline = pipeline
         self._store = store
+        self._bus = bus
         self._sessions = sessions
         self._cursors = cursors
         self._passwords = passwords
@@ -102,7 +105,8 @@ class Authority:
         for view, epoch in own:
             client.legs[view.id] = Leg(epoch, 0)
             if self._sessions.join(client, view.id):
-                self._sessions.show_presence(view.id, online=True)
+                self._sessions.came(view.id, online=True)
+        await self._bus.settled()
         heads = await self._store.heads(accounts)
         places = {
             place.account: place for cursor in cursors if (place := self._cursors.read(cursor)) is not None

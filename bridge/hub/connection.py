@@ -340,7 +340,8 @@ class Connection:
         services = self._services
         leg = self.legs[account] = Leg(epoch, 0)
         if services.sessions.join(self, account):
-            services.sessions.show_presence(account, online=True)
+            services.sessions.came(account, online=True)
+        await services.bus.settled()
         heads = await services.store.heads([account])
         if self.legs.get(account) is not leg:
             return

@@ -17,8 +17,8 @@ from msgspec import Struct
 from bridge.bus.base import Bus, News
 from bridge.domain.decide import decide
 from bridge.domain.deeds import Deed
-from bridge.domain.facts import Facts, Key, Missing, key_of
-from bridge.domain.model import Message
+from bridge.domain.facts import UNKNOWN, Facts, Key, Missing, key_of
+from bridge.domain.model import Message, StoredRecord, Thread
 from bridge.domain.outcome import Outcome, Scene, Told
 from bridge.domain.policy import Policy
 from bridge.errors import BridgeError, Busy, Internal, Refusal, Stale, StorageFull, Unavailable
@@ -82,7 +82,8 @@ class Pipeline:
         self._most_records = most_records
         self._gather_s = gather_s
         self._waiting: deque[Work] = deque()
-        self._current: Sequence[Work] = ()
+        self._busy = False
+        self._later: list[Callable[[], None]] = []
         self._wake: asyncio.Future[None] | None = None
         self._stopping = False
 
@@ -141,6 +142,28 @@ class Pipeline:
         now = self._clock()
         return Scene(facts=own.facts, policy=own.policy, account=account, now=now, chance=own.chance)
 
+    def between(self, act: Callable[[], None]) -> None:
+        """Do something to the facts that must not meet half of a batch: now, or once that is done."""
+        if self._busy:
+            self._later.append(act)
+        else:
+            act()
+
+    def refresh(self, records: Iterable[StoredRecord]) -> None:
+        """Take over what another node committed, as far as memory holds its forerunner; within ``between``.
+
+        It may be older than what memory holds: then the next commit that depends on it finds out.
+        """
+        facts = self.facts
+        for record in records:
+            key = key_of(record)
+            known = facts.known(key)
+            if known is UNKNOWN or (
+                isinstance(known, Thread) and isinstance(record, Thread) and record.tip < known.tip
+            ):
+                continue
+            facts.put(key, record)
+
     async def run(self) -> None:
         """Work until ``stop``; what waits then is still done.
 
@@ -173,16 +196,20 @@ class Pipeline:
         return True
 
     async def _next_batch(self) -> None:
-        works = self._current = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+        works = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+        self._busy = True
         missing, parked = await self._try(works)
         # Everything that was decided is on disk now: loading cannot see half of a batch.
         if not missing:  # one who waits for a second answer must still find the first: it would wait for ever
             self.facts.forget_answers()
         self.facts.shrink(self._most_records)
         self._waiting.extendleft(reversed(parked))
-        self._current = ()
         if missing:
             await self._load(missing)
+        self._busy = False
+        later, self._later = self._later, []
+        for act in later:
+            act()
 
     async def _try(self, works: Sequence[Work]) -> tuple[set[Key], list[Work]]:
         for _ in range(_MOST_TRIES):
@@ -300,6 +327,7 @@ class Pipeline:
                 entries[account] = entries.get(account, 0) + 1
         following = {account: head - entries[account] for account, head in heads.items()}
         told: list[tuple[Told, list[tuple[AccountId, Position]]]] = []
+        records: list[StoredRecord] = []
         counters = self._counters
         for work, result in decided.done:
             if isinstance(result, BridgeError):
@@ -315,15 +343,17 @@ class Pipeline:
                     position = following[account] = following[account] + 1
                     places.append((account, Position(position)))
                 told.append((event, places))
+            if self._bus.connects:
+                records += result.records
             moved = moved_by(result.records)
             if moved or result.passing:  # who may hear what follows depends on it
-                self._publish(News(told, result.passing, moved))
-                told = []
+                self._publish(News(told, result.passing, moved, (), records))
+                told, records = [], []
         for message in decided.batch.messages:
             if message.decision is not None:
                 counters.messages_total[message.decision.outcome] += 1
         if told:
-            self._publish(News(told))
+            self._publish(News(told, records=records))
 
     def _publish(self, news: News) -> None:
         try:

@@ -158,9 +158,7 @@ class Queries:
             except Missing:
                 await self._pipeline.consult(session.account, seen)
         self._sessions.watch(session, allowed)
-        return replies.Present(
-            online=tuple(account for account in allowed if self._sessions.is_online(account))
-        )
+        return replies.Present(online=await self._sessions.online(allowed))
 
     async def _views(self, account: AccountId, messages: Sequence[Message]) -> tuple[MessageView, ...]:
         """Show messages of threads in which the session has a seat."""

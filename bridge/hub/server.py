@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from bridge.config import Config, Listen
 from bridge.errors import CloseCode, ConfigInvalid
+from bridge.hub.cluster import Cluster
 from bridge.hub.connection import Connection
 from bridge.hub.counters import Counters
 from bridge.hub.metrics import exposition
@@ -23,8 +24,9 @@ _BACKLOG = 4096
 class Server:
     """All sockets of this process."""
 
-    def __init__(self, config: Config, services: Services) -> None:
+    def __init__(self, config: Config, services: Services, cluster: Cluster) -> None:
         """Listen to nothing yet."""
+        self._cluster = cluster
         self.counters: Counters = services.counters
         self.origins = config.listen.origins
         self.behind_proxy = config.listen.behind_proxy
@@ -122,9 +124,7 @@ class Server:
             case "/healthz":
                 return HTTPStatus.OK, "ok\n"
             case "/readyz":
-                failed = self._services.pipeline.failed is not None
-                ok = self.ready and not failed
-                return (HTTPStatus.OK, "ready\n") if ok else (HTTPStatus.SERVICE_UNAVAILABLE, "not ready\n")
+                return self._readiness()
             case "/metrics":
                 return HTTPStatus.OK, exposition(self.counters)
             case _:
@@ -132,6 +132,15 @@ class Server:
                     HTTPStatus.UPGRADE_REQUIRED,
                     "This is an Isthmus hub: connect with a WebSocket client.\n",
                 )
+
+    def _readiness(self) -> tuple[HTTPStatus, str]:
+        """Say whether to send people here, and how the engines are: without NATS yes, without store no."""
+        services, cluster = self._services, self._cluster
+        ok = self.ready and services.pipeline.failed is None and cluster.store_is_up
+        store = "ok" if cluster.store_is_up else "away: writes are refused"
+        bus = "none" if not services.bus.connects else "ok" if services.bus.is_up else "away: polling"
+        text = f"{'ready' if ok else 'not ready'}\nstore: {store}\nbus: {bus}\n"
+        return (HTTPStatus.OK if ok else HTTPStatus.SERVICE_UNAVAILABLE), text
 
     def flush_soon(self, socket: Socket) -> None:
         """Have a socket's output written at the end of this turn, together with the others'."""

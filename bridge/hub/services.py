@@ -3,6 +3,7 @@
 import asyncio
 from time import time
 
+from bridge.bus.base import Bus
 from bridge.config import Limits
 from bridge.hub.authority import Authority
 from bridge.hub.counters import Counters
@@ -24,6 +25,7 @@ class Services:
         *,
         pipeline: Pipeline,
         store: Store,
+        bus: Bus,
         sessions: Sessions,
         cursors: Cursors,
         counters: Counters,
@@ -34,6 +36,7 @@ class Services:
         loop = asyncio.get_running_loop()
         self.pipeline = pipeline
         self.store = store
+        self.bus = bus
         self.sessions = sessions
         self.cursors = cursors
         self.counters = counters

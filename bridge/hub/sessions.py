@@ -11,7 +11,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from bridge.bus.base import News
+from bridge.bus.base import Bus, News
 from bridge.domain.facts import Facts, Missing
 from bridge.domain.model import Message
 from bridge.domain.outcome import Told
@@ -19,7 +19,7 @@ from bridge.domain.translate import shows_as_said
 from bridge.domain.views import message_view
 from bridge.hub.counters import Counters
 from bridge.hub.journal import Cursors
-from bridge.ids import AccountId, Position
+from bridge.ids import AccountId, DeviceId, Position
 from bridge.wire.codec import Codec
 from bridge.wire.events import AnyEvent, JournalEvent, MessageSent, PresenceChanged
 
@@ -44,6 +44,7 @@ class Listening(Protocol):
     """A signed-in session, as far as telling it things goes."""
 
     account: AccountId
+    device: DeviceId
     codec: Codec
     legs: dict[AccountId, Leg]
 
@@ -99,8 +100,9 @@ class Bodies:
 class Sessions:
     """All signed-in sessions of this node."""
 
-    def __init__(self, facts: Facts, cursors: Cursors, counters: Counters) -> None:
+    def __init__(self, facts: Facts, cursors: Cursors, counters: Counters, bus: Bus) -> None:
         """Begin with nobody here."""
+        self._bus = bus
         self.heads: dict[AccountId, int] = {}
         self._facts = facts
         self._cursors = cursors
@@ -127,14 +129,20 @@ class Sessions:
             self.leave(session, account)
         for account, watchers in list(self._watchers.items()):
             if watchers.pop(session, _ABSENT) is not _ABSENT and not watchers:
-                del self._watchers[account]
+                self.unwatch(account)
 
     def join(self, session: Listening, account: AccountId) -> bool:
-        """Let a session hear an account's journal; say whether the account came online with it."""
+        """Let a session hear an account's journal; say whether the account came online here with it.
+
+        Other nodes' news of it come once ``Bus.settled`` returned: look at the journal's head after that.
+        """
         listeners = self._by_leg.setdefault(account, {})
         listeners[session] = None
         self.heads.setdefault(account, 0)
-        return len(listeners) == 1
+        if len(listeners) == 1:
+            self._bus.serve(account)
+            return True
+        return False
 
     def leave(self, session: Listening, account: AccountId) -> None:
         """End that a session hears an account's journal."""
@@ -146,7 +154,8 @@ class Sessions:
         if not listeners:
             del self._by_leg[account]
             self.heads.pop(account, None)
-            self.show_presence(account, online=False)
+            self._bus.leave(account)
+            self.came(account, online=False)
 
     def of_device(self, account: AccountId) -> list[Listening]:
         """Give the sessions of devices that signed in to this account."""
@@ -168,15 +177,27 @@ class Sessions:
     # --- presence
 
     def is_online(self, account: AccountId) -> bool:
-        """Say whether any session hears this account's journal."""
+        """Say whether any session of this node hears this account's journal."""
         return account in self._by_leg
+
+    async def online(self, accounts: Iterable[AccountId]) -> tuple[AccountId, ...]:
+        """Name those of these accounts whose journal a session hears, on whatever node."""
+        asked = tuple(accounts)
+        elsewhere = await self._bus.served_elsewhere([one for one in asked if not self.is_online(one)])
+        return tuple(account for account in asked if self.is_online(account) or account in elsewhere)
 
     def watch(self, session: Listening, accounts: Iterable[AccountId]) -> None:
         """Tell a session when these accounts come and go; who may be watched was decided before."""
         for account in accounts:
+            if account not in self._watchers:
+                self._bus.watch(account)
             self._watchers.setdefault(account, {})[session] = None
 
-    def show_presence(self, account: AccountId, *, online: bool) -> None:
+    def came(self, account: AccountId, *, online: bool) -> None:
+        """Tell all nodes that an account came to this one, or left it."""
+        self._bus.publish(News(presence=((account, online),)))
+
+    def _show_presence(self, account: AccountId, *, online: bool) -> None:
         """Tell who watches an account that it came or went."""
         watchers = self._watchers.get(account)
         if not watchers:
@@ -187,19 +208,21 @@ class Sessions:
 
     def unwatch(self, account: AccountId) -> None:
         """Let nobody watch an account any more: who may must be decided again."""
-        self._watchers.pop(account, None)
+        if self._watchers.pop(account, None) is not None:
+            self._bus.unwatch(account)
 
     # --- telling
 
     def hear(self, news: News) -> None:
-        """Tell the sessions of this node what was committed, in order."""
+        """Tell the sessions of this node what was committed, in order; here or on another node."""
         by_leg, heads = self._by_leg, self.heads
         for told, places in news.told:
             bodies: Bodies | None = None
             for account, position in places:
                 listeners = by_leg.get(account)
                 if listeners is not None:
-                    heads[account] = position
+                    if position > heads[account]:  # nodes overtake each other
+                        heads[account] = position
                     bodies = bodies or Bodies(self._facts, told)
                     self._tell(bodies, account, position, listeners)
         for event, accounts in news.passing:
@@ -209,6 +232,17 @@ class Sessions:
                 self.unwatch(own)
             for session in self.of_device(account):
                 session.look_again()
+        for account, online in news.presence:
+            self._show_presence(account, online=online)
+
+    def woken(self, account: AccountId, head: Position) -> None:
+        """Let the sessions that are behind this head read the journal."""
+        if head > self.heads.get(account, head):
+            self.heads[account] = head
+            for session in tuple(self._by_leg[account]):
+                leg = session.legs.get(account)
+                if leg is not None and leg.live and leg.sent < head:
+                    session.fell_behind(account)
 
     def _of_same_person(self, account: AccountId) -> tuple[AccountId, ...]:
         """Give the accounts of a person; what one of them blocks, all do."""

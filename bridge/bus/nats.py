@@ -1,0 +1,403 @@
+"""The bus over NATS: core publish on a subject per account; interest routes; nothing is stored.
+
+    <prefix>.account.<id>   what concerns an account: heard by the nodes that serve it
+    <prefix>.here.<id>      that it came or went: heard by the nodes where somebody watches it
+    <prefix>.all            what concerns every node: how much busy clients have used
+
+That a node serves an account is the subscription itself; so whoever asks on the
+account's subject learns at once from the server that nobody is there. What is lost is
+found by looking: whatever hints at a loss (a broken connection, a slow consumer, a full
+queue) has the node look at everything again; and now and then it looks without a hint.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections import deque
+from collections.abc import Callable, Collection, Coroutine
+from contextlib import suppress
+from typing import Any, Final
+
+import nats
+from msgspec import Struct
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
+
+from bridge.bus.base import Elsewhere, News
+from bridge.bus.packets import Outgoing, read
+from bridge.config import BusSettings
+from bridge.errors import ConfigInvalid, Fault
+from bridge.ids import AccountId
+
+log = logging.getLogger("bridge.bus")
+
+_RETRY_S: Final = 0.5
+_ANSWER_S: Final = 1.0
+_SETTLED_S: Final = 2.0
+_OUTBOX_BYTES: Final = 16 * 2**20
+_PENDING_BYTES: Final = 4 * 2**20  # what may wait on one subscription before it counts as slow
+_CAME, _WENT = b"1", b"0"
+
+
+class NatsOptions(Struct, frozen=True, kw_only=True):
+    """How to reach NATS.
+
+    Attributes:
+        servers: Addresses.
+        prefix: What all subjects begin with.
+        connect: What nats-py's ``connect`` takes besides: user, password, token, seed, TLS context.
+    """
+
+    servers: tuple[str, ...]
+    prefix: str = "isthmus"
+    connect: dict[str, Any] = {}
+
+
+def options_of(settings: BusSettings) -> NatsOptions:
+    """Read how to reach NATS.
+
+    Raises:
+        ConfigInvalid: If a file that is named cannot be used.
+    """
+    connect: dict[str, Any] = {}
+    if settings.user:
+        connect |= {"user": settings.user, "password": settings.password}
+    if settings.token:
+        connect["token"] = settings.token
+    try:
+        if settings.seed is not None:
+            connect["nkeys_seed_str"] = settings.seed.read_text().strip()
+        if settings.ca or settings.tls_cert or settings.url.startswith("tls://"):
+            context = ssl.create_default_context(cafile=settings.ca)
+            if settings.tls_cert is not None:
+                context.load_cert_chain(settings.tls_cert, settings.tls_key)
+            connect["tls"] = context
+    except OSError as wrong:  # ssl.SSLError is one
+        raise ConfigInvalid(f"A file for NATS can't be used: {wrong}", path="$.bus") from wrong
+    servers = tuple(word.strip() for word in settings.url.split(",") if word.strip())
+    return NatsOptions(servers=servers, prefix=settings.prefix, connect=connect)
+
+
+class NatsBus:
+    """Carries news over NATS. Begin with ``open``; it connects in the background, for ever.
+
+    Attributes:
+        connects: True.
+        is_up: Whether NATS is there.
+        lost_total: Packets given up since NATS was away or slow.
+        sent_total: Packets sent.
+        heard_total: Packets heard.
+    """
+
+    def __init__(self, options: NatsOptions) -> None:
+        """Connect to nothing yet."""
+        self.connects = True
+        self.is_up = False
+        self.lost_total = self.sent_total = self.heard_total = 0
+        self._options = options
+        self._hear: list[Callable[[News], None]] = []
+        self._elsewhere: list[Elsewhere] = []
+        self._outgoing = Outgoing()
+        self._outbox: deque[tuple[str, bytes]] = deque()
+        self._outbox_bytes = 0
+        self._wanted: dict[str, None] = {}
+        self._subscribed: dict[str, Subscription] = {}
+        self._changed: dict[str, None] = {}
+        self._waiting: list[asyncio.Future[None]] = []
+        self._due = asyncio.Event()
+        self._flushing = False
+        self._client: Client | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    async def open(cls, options: NatsOptions) -> "NatsBus":
+        """Begin to connect. Without NATS the bus is up later, and nodes look for themselves meanwhile."""
+        bus = cls(options)
+        bus._start(bus._work())
+        return bus
+
+    # --- the port
+
+    def publish(self, news: News) -> None:
+        """Tell this node at once, and the others at the end of this turn of the loop."""
+        for account, online in news.presence:
+            self._tell_presence(account, online)
+        here = News(news.told, news.passing, news.moved, [pair for pair in news.presence if pair[1]])
+        for hear in self._hear:
+            hear(here)
+        self._outgoing.add(news)
+        if not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def subscribe(self, hear: Callable[[News], None]) -> None:
+        """Name who hears the news of this node."""
+        self._hear.append(hear)
+
+    def join(self, elsewhere: Elsewhere) -> None:
+        """Name who hears the news of other nodes."""
+        self._elsewhere.append(elsewhere)
+
+    def serve(self, account: AccountId) -> None:
+        """Subscribe to an account's subject."""
+        self._want(self._subject("account", account))
+
+    def leave(self, account: AccountId) -> None:
+        """Unsubscribe from it."""
+        self._want_no_more(self._subject("account", account))
+
+    def watch(self, account: AccountId) -> None:
+        """Subscribe to an account's comings and goings."""
+        self._want(self._subject("here", account))
+
+    def unwatch(self, account: AccountId) -> None:
+        """Unsubscribe from them."""
+        self._want_no_more(self._subject("here", account))
+
+    async def settled(self) -> None:
+        """Wait until NATS knows all subscriptions; return at once while it is away: then nodes look."""
+        if not self.is_up:
+            return
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(done)
+        self._due.set()
+        await asyncio.wait([done], timeout=_SETTLED_S)
+
+    async def served_elsewhere(self, accounts: Collection[AccountId]) -> frozenset[AccountId]:
+        """Ask on the accounts' subjects whether anybody is there."""
+        answers = await asyncio.gather(*(self._is_served(account) for account in accounts))
+        return frozenset(account for account, here in zip(accounts, answers, strict=True) if here)
+
+    async def close(self) -> None:
+        """Send what waits, and let go."""
+        self._hear.clear()
+        self._elsewhere.clear()
+        client, self._client = self._client, None
+        if client is not None and self.is_up:
+            self._flush()
+            with suppress(NatsError, TimeoutError):
+                await self._send_waiting(client)
+                await client.flush(1)
+        self.is_up = False
+        for task in list(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        if client is not None:
+            with suppress(NatsError, TimeoutError):
+                await client.close()
+
+    # --- sending
+
+    def _subject(self, kind: str, account: AccountId) -> str:
+        return f"{self._options.prefix}.{kind}.{account}"
+
+    def _flush(self) -> None:
+        self._flushing = False
+        for account, packet in self._outgoing.packets():
+            self._post(self._subject("account", account), packet)
+
+    def _post(self, subject: str, packet: bytes) -> None:
+        """Put a packet into the queue; if that is full, the oldest are given up: their journals stand."""
+        self._outbox.append((subject, packet))
+        self._outbox_bytes += len(packet)
+        while self._outbox_bytes > _OUTBOX_BYTES:
+            _, lost = self._outbox.popleft()
+            self._outbox_bytes -= len(lost)
+            self.lost_total += 1
+        self._due.set()
+
+    def _tell_presence(self, account: AccountId, online: bool) -> None:
+        """Tell who watches; here, that somebody went is told once nobody else serves the account."""
+        self._post(self._subject("here", account), _CAME if online else _WENT)
+        if not online:
+            self._start(self._check_gone(account))
+
+    async def _check_gone(self, account: AccountId) -> None:
+        here = self._subject("account", account) in self._wanted
+        if not here and not await self._is_served(account):
+            for hear in self._hear:
+                hear(News(presence=((account, False),)))
+
+    async def _is_served(self, account: AccountId) -> bool:
+        client = self._client
+        if client is None or not self.is_up:
+            return False
+        try:
+            await client.request(self._subject("account", account), b"", timeout=_ANSWER_S)
+        except (NatsError, TimeoutError):
+            return False
+        return True
+
+    # --- subscriptions
+
+    def _want(self, subject: str) -> None:
+        self._wanted[subject] = self._changed[subject] = None
+        self._due.set()
+
+    def _want_no_more(self, subject: str) -> None:
+        if self._wanted.pop(subject, _ABSENT) is not _ABSENT:
+            self._changed[subject] = None
+            self._due.set()
+
+    async def _subscribe(self, client: Client) -> None:
+        """Bring the subscriptions to what is wanted."""
+        changed, self._changed = self._changed, {}
+        for subject in changed:
+            subscription = self._subscribed.get(subject)
+            if subject in self._wanted and subscription is None:
+                self._subscribed[subject] = await client.subscribe(
+                    subject, cb=self._came, pending_bytes_limit=_PENDING_BYTES
+                )
+            elif subject not in self._wanted and subscription is not None:
+                del self._subscribed[subject]
+                await subscription.unsubscribe()
+
+    async def _send_waiting(self, client: Client) -> None:
+        while self._outbox:
+            subject, packet = self._outbox.popleft()
+            self._outbox_bytes -= len(packet)
+            await self._send(client, subject, packet)
+
+    async def _send(self, client: Client, subject: str, packet: bytes) -> None:
+        """Send one packet."""
+        self.sent_total += 1
+        await client.publish(subject, packet)
+
+    async def _work(self) -> None:
+        """Connect; then subscribe and send whenever there is something to; for ever."""
+        while True:
+            try:
+                client = self._client = await self._connect()
+                await self._keep_sending(client)
+            except (NatsError, OSError, TimeoutError) as wrong:
+                if self.is_up:
+                    log.warning("NATS fails: %s", wrong or type(wrong).__name__)
+                self._down()
+            await asyncio.sleep(_RETRY_S)
+
+    async def _keep_sending(self, client: Client) -> None:
+        """Work until the client has given up."""
+        self._subscribed.clear()
+        self._changed = dict(self._wanted)
+        await self._subscribe(client)
+        await client.flush()
+        self._up()
+        while not client.is_closed:
+            self._due.clear()
+            await self._subscribe(client)
+            await self._send_waiting(client)
+            waiting, self._waiting = self._waiting, []
+            if waiting:
+                with suppress(NatsError, TimeoutError):
+                    await client.flush(1)
+                for done in waiting:
+                    if not done.done():
+                        done.set_result(None)
+            await self._due.wait()
+
+    # --- the connection
+
+    async def _connect(self) -> Client:
+        if self._client is not None:
+            with suppress(NatsError, TimeoutError):
+                await self._client.close()
+        options = self._options
+        return await nats.connect(
+            list(options.servers),
+            no_echo=True,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=_RETRY_S,
+            connect_timeout=2,
+            ping_interval=10,
+            pending_size=_OUTBOX_BYTES,
+            error_cb=self._on_error,
+            disconnected_cb=self._on_lost,
+            reconnected_cb=self._on_back,
+            closed_cb=self._on_closed,
+            **options.connect,
+        )
+
+    async def _on_error(self, error: Exception) -> None:
+        if isinstance(error, nats.errors.SlowConsumerError):
+            self.lost_total += 1
+            log.warning("this node reads NATS too slowly: it looks at the journals instead")
+            self._doubt()
+        elif self.is_up:
+            log.warning("NATS: %s", error or type(error).__name__)
+
+    async def _on_lost(self) -> None:
+        self._down()
+
+    async def _on_back(self) -> None:
+        self._up()
+
+    async def _on_closed(self) -> None:
+        self._down()
+        self._due.set()
+
+    def _up(self) -> None:
+        if not self.is_up:
+            log.info("NATS is there")
+        self.is_up = True
+        self._due.set()
+        self._doubt()
+
+    def _down(self) -> None:
+        if self.is_up:
+            log.warning("NATS is away: this node looks at the journals until it is back")
+        self.is_up = False
+        for done in self._waiting:
+            if not done.done():
+                done.set_result(None)
+        self._doubt()
+
+    def _doubt(self) -> None:
+        for elsewhere in self._elsewhere:
+            elsewhere.doubted()
+
+    # --- hearing
+
+    async def _came(self, message: Msg) -> None:
+        """Take in what another node sent."""
+        self.heard_total += 1
+        if message.reply:  # somebody asks whether the account is served here
+            await message.respond(b"")
+            return
+        _, kind, name = message.subject[len(self._options.prefix) :].split(".", 2)
+        account = AccountId(name)
+        if kind == "here":
+            self._take_presence(account, message.data == _CAME)
+            return
+        try:
+            news, head = read(account, message.data)
+        except Fault as fault:
+            log.warning("%s", fault.text)
+            self._doubt()
+            return
+        for elsewhere in self._elsewhere:
+            elsewhere.heard(news)
+            if head:
+                elsewhere.woken(account, head)
+
+    def _take_presence(self, account: AccountId, online: bool) -> None:
+        if online:
+            for elsewhere in self._elsewhere:
+                elsewhere.heard(News(presence=((account, True),)))
+        else:
+            self._start(self._check_gone(account))
+
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the bus failed", exc_info=error)
+
+
+_ABSENT: Final = object()

@@ -1,0 +1,1 @@
+"""Many hubs on one store, with real servers between them."""

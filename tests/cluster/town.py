@@ -1,0 +1,62 @@
+"""Several hubs on one store: each a ``House`` of its own, all with the same people."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from bridge.app import Hub
+from bridge.ids import AccountId
+from bridge.store.base import Store
+from tests.hub.house import House, config, house
+from tests.hub.talker import Talker
+
+QUICK: Final = {"poll_s": 0.2}
+
+
+class Town:
+    """The hubs.
+
+    Attributes:
+        houses: Each hub, with its sockets.
+    """
+
+    def __init__(self, houses: list[House]) -> None:
+        self.houses = houses
+        for other in houses[1:]:
+            other.tokens = houses[0].tokens
+
+    def __getitem__(self, number: int) -> House:
+        return self.houses[number]
+
+    def hub(self, number: int) -> Hub:
+        return self.houses[number].hub
+
+    async def join(self, number: int, account: AccountId, **more: Any) -> Talker:
+        """Sign an account in at a hub."""
+        return await self.houses[number].join(account, **more)
+
+
+@asynccontextmanager
+async def town(
+    password_hash: str, store: Store, folder: Path, nats: str, hubs: int = 2, **sections: Any
+) -> AsyncIterator[Town]:
+    """Run several hubs on one store."""
+    settings = config(
+        store={"keys": folder / "keys"},
+        **{**sections, "bus": {"url": nats, **QUICK, **sections.get("bus", {})}},
+    )
+    async with AsyncExitStack() as stack:
+        houses = [await stack.enter_async_context(house(password_hash, settings, store)) for _ in range(hubs)]
+        for one in houses:
+            await up(one.hub)
+        yield Town(houses)
+
+
+async def up(hub: Hub, *, is_up: bool = True) -> None:
+    """Wait until a hub's bus is there, or away."""
+    import asyncio
+
+    async with asyncio.timeout(20):
+        while hub.bus.is_up is not is_up:  # noqa: ASYNC110 -- the bus tells its hub, not us
+            await asyncio.sleep(0)
