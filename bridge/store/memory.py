@@ -111,7 +111,7 @@ class MemoryStore:
         for message in copy.said:
             kept.say(message)
         kept.events, kept.log, kept.journals = copy.events, copy.log, copy.journals
-        return cls(kept, copy.epoch + 1, clock)
+        return cls(kept, max(copy.epoch + 1, _milliseconds() // 1000), clock)
 
     @property
     def _kept(self) -> Tables:

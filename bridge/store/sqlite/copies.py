@@ -65,6 +65,8 @@ def _to_disk(path: Path) -> None:
 async def restore(backup: Path, to: Path, progress: Progress | None = None) -> None:
     """Make a database of a backup, in a new epoch: no cursor given out before means anything in it.
 
+    The epoch is the time in seconds, so that restoring one backup twice does not make two histories of one epoch.
+
     Raises:
         StoreNotEmpty: If there is a database, or what is left of one.
         StoreLocked: If a hub uses the place.
@@ -107,4 +109,4 @@ def _prove(raw: sqlite3.Connection) -> None:
 
 
 def _raise_epoch(raw: sqlite3.Connection) -> None:
-    raw.execute("UPDATE marks SET value = value + 1 WHERE name = 'epoch'")
+    raw.execute("UPDATE marks SET value = max(value + 1, unixepoch()) WHERE name = 'epoch'")

@@ -86,7 +86,7 @@ async def test_a_backup_opens_with_all_that_was_kept_and_a_new_epoch(
     await store.backup(str(path), lambda done, total: heard.append((done, total)))
 
     async with closing(engine.restored(path, folder)) as copy:
-        assert copy.epoch == store.epoch + 1
+        assert copy.epoch > store.epoch
         for talk in talks:
             assert list(await copy.history(talk.id, after=0, limit=9)) == talk.said
             keys = [key_of(one) for one in talk.records]
