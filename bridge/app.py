@@ -224,7 +224,9 @@ async def open_bus(config: Config) -> Bus:
         return LocalBus()
     from bridge.bus.nats import NatsBus, options_of
 
-    return await NatsBus.open(options_of(config.bus))
+    bus = NatsBus(options_of(config.bus))
+    bus.begin()
+    return bus
 
 
 def new_pipeline(config: Config, store: Store, bus: Bus, counters: Counters, keys: Keys) -> Pipeline:

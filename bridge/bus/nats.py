@@ -81,7 +81,7 @@ def options_of(settings: BusSettings) -> NatsOptions:
 
 
 class NatsBus:
-    """Carries news over NATS. Begin with ``open``; it connects in the background, for ever.
+    """Carries news over NATS. After ``begin`` it connects in the background, for ever.
 
     Attributes:
         connects: True.
@@ -111,12 +111,9 @@ class NatsBus:
         self._client: Client | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    @classmethod
-    async def open(cls, options: NatsOptions) -> "NatsBus":
+    def begin(self) -> None:
         """Begin to connect. Without NATS the bus is up later, and nodes look for themselves meanwhile."""
-        bus = cls(options)
-        bus._start(bus._work())
-        return bus
+        self._start(self._work())
 
     # --- the port
 

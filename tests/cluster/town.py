@@ -1,5 +1,6 @@
 """Several hubs on one store: each a ``House`` of its own, all with the same people."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -39,7 +40,14 @@ class Town:
 
 @asynccontextmanager
 async def town(
-    password_hash: str, store: Store, folder: Path, nats: str, hubs: int = 2, **sections: Any
+    password_hash: str,
+    store: Store,
+    folder: Path,
+    nats: str,
+    hubs: int = 2,
+    *,
+    is_up: bool = True,
+    **sections: Any,
 ) -> AsyncIterator[Town]:
     """Run several hubs on one store."""
     settings = config(
@@ -49,14 +57,23 @@ async def town(
     async with AsyncExitStack() as stack:
         houses = [await stack.enter_async_context(house(password_hash, settings, store)) for _ in range(hubs)]
         for one in houses:
-            await up(one.hub)
+            await up(one.hub, is_up=is_up)
         yield Town(houses)
 
 
 async def up(hub: Hub, *, is_up: bool = True) -> None:
     """Wait until a hub's bus is there, or away."""
-    import asyncio
-
     async with asyncio.timeout(20):
         while hub.bus.is_up is not is_up:  # noqa: ASYNC110 -- the bus tells its hub, not us
             await asyncio.sleep(0)
+
+
+async def page(hub: Hub, path: str) -> tuple[int, str]:
+    """Get a page of a hub."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", hub.port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    answer = (await reader.read()).decode()
+    writer.close()
+    await writer.wait_closed()
+    head, _, body = answer.partition("\r\n\r\n")
+    return int(head.split()[1]), body

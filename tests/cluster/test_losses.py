@@ -1,0 +1,109 @@
+"""What happens to news on the way costs time, and nothing else."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bridge.store.memory import MemoryStore
+from bridge.wire.commands import Send
+from bridge.wire.sign_in import RevokeDevice
+from tests.cluster.losing import lose
+from tests.cluster.servers import Nats
+from tests.cluster.town import Town, page, town, up
+from tests.hub.house import ANA, CYD
+from tests.hub.talker import Talker
+
+MANY = 60
+
+
+async def talk(made: Town, ana: Talker, cyd: Talker, thread: str, start: int = 0) -> None:
+    """Have both sides of a thread write at their hubs, one after the other, and wait until both heard all."""
+    for n in range(start, start + MANY, 2):
+        await ana.ask(Send(thread=thread, text=f"a{n}", token=f"a{n}"))
+        await cyd.ask(Send(thread=thread, text=f"c{n}", token=f"c{n}"))
+    for who in (ana, cyd):
+        await who.until(lambda who=who: len(who.messages()) == start + MANY)  # type: ignore[misc]
+
+
+def order_of(who: Talker) -> list[int]:
+    """Give the seqs as they came."""
+    return [message["seq"] for message in who.messages()]
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 1.0])
+async def test_lost_news_are_read_from_the_journal(
+    password_hash: str, tmp_path: Path, nats: Nats, monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
+    lose(monkeypatch, share)
+    async with town(password_hash, await MemoryStore.open(), tmp_path, nats.url) as made:
+        await made[0].add(ANA, CYD)
+        thread = await made[0].acquaint(ANA, CYD)
+        ana, cyd = await made.join(0, ANA), await made.join(1, CYD)
+
+        await talk(made, ana, cyd, thread)
+
+        assert order_of(ana) == order_of(cyd) == list(range(3, 3 + MANY))
+        assert ana.positions(ANA) == sorted(set(ana.positions(ANA)))
+
+
+async def test_hubs_begin_without_nats_and_say_so(password_hash: str, tmp_path: Path, nats: Nats) -> None:
+    await nats.kill()
+    settings = {"bus": {"poll_s": 0.1}}
+    async with town(
+        password_hash, await MemoryStore.open(), tmp_path, nats.url, is_up=False, **settings
+    ) as made:
+        await made[0].add(ANA, CYD)
+        thread = await made[0].acquaint(ANA, CYD)
+        ana, cyd = await made.join(0, ANA), await made.join(1, CYD)
+        without = await page(made.hub(0), "/readyz")
+
+        await talk(made, ana, cyd, thread)
+        await nats.start()
+        for number in (0, 1):
+            await up(made.hub(number))
+        await talk(made, ana, cyd, thread, MANY)
+
+        assert without == (200, "ready\nstore: ok\nbus: away: polling\n")
+        assert await page(made.hub(0), "/readyz") == (200, "ready\nstore: ok\nbus: ok\n")
+        assert order_of(ana) == order_of(cyd) == list(range(3, 3 + 2 * MANY))
+
+
+async def test_nats_dies_and_comes_back_under_load(password_hash: str, tmp_path: Path, nats: Nats) -> None:
+    async with town(password_hash, await MemoryStore.open(), tmp_path, nats.url) as made:
+        await made[0].add(ANA, CYD)
+        thread = await made[0].acquaint(ANA, CYD)
+        ana, cyd = await made.join(0, ANA), await made.join(1, CYD)
+
+        for n in range(4):
+            talking = asyncio.ensure_future(talk(made, ana, cyd, thread, n * MANY))
+            await cyd.until(lambda n=n: len(cyd.messages()) > n * MANY + 10)  # type: ignore[misc]
+            await (nats.start() if n % 2 else nats.kill())
+            await talking
+        for number in (0, 1):
+            await up(made.hub(number))
+
+        assert order_of(ana) == order_of(cyd) == list(range(3, 3 + 4 * MANY))
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["all-news-lost", "nats-away"])
+async def test_a_revocation_is_noticed_without_its_news(
+    password_hash: str, tmp_path: Path, nats: Nats, monkeypatch: pytest.MonkeyPatch, away: bool
+) -> None:
+    lose(monkeypatch, 1.0)
+    settings = {"hub": {"heartbeat_s": 0.5}}
+    async with town(password_hash, await MemoryStore.open(), tmp_path, nats.url, **settings) as made:
+        await made[0].add(ANA)
+        ana = await made.join(0, ANA)
+        await made[0].device(ANA)
+        gone, answer = await made[1].sign_in(ANA)
+        if away:
+            await nats.kill()
+            await up(made.hub(1), is_up=False)
+        loop = asyncio.get_running_loop()
+        before = loop.time()
+
+        await ana.ask(RevokeDevice(device=answer["device"]))
+
+        assert await gone.closed() == 4504
+        assert loop.time() - before < 2.0
