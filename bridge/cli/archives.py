@@ -36,7 +36,7 @@ def bring_in(
     owner: Annotated[str, Parameter(name=["--as", "--owner"])] = "",
     owner_name: str = "",
     region: str = "",
-    who: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    maps: Annotated[tuple[str, ...], Parameter(name="--map", negative="")] = (),
     trust_links: Annotated[bool, Parameter(negative="")] = False,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
     common: Common = NO_OPTIONS,
@@ -48,25 +48,25 @@ def bring_in(
         owner: Whose it is, as direct/ana; else what the archive tells.
         owner_name: The owner's name in the threads, for an archive that does not tell.
         region: The region of an account that is made.
-        who: Who is whom, as "Ben Okafor=messenger/ben"; may be given often.
+        maps: Who is whom, as "Ben Okafor=messenger/ben"; may be given often.
         trust_links: Make a link even if only one of the two accounts names it.
         dry_run: Read and report, change nothing.
         common: Options of every command.
     """
     if not paths:
         raise Invalid("Name the archive: isthmus import FILE.zip")
-    maps = {}
-    for text in who:
+    known = {}
+    for text in maps:
         name, equals, account = text.rpartition("=")
         if not equals or not name:
-            raise Invalid(f'Write --who as "Ben Okafor=messenger/ben", not {text!r}.', path="$.who")
-        maps[name] = account
+            raise Invalid(f'Write --map as "Ben Okafor=messenger/ben", not {text!r}.', path="$.maps")
+        known[name] = account
     order = orders.Import(
         paths=tuple(str(path.absolute()) for path in paths),
         owner=owner,
         owner_name=owner_name,
         region=region,
-        maps=maps,
+        maps=known,
         trust_links=trust_links,
         dry_run=dry_run,
     )

@@ -13,6 +13,8 @@ from bridge.config import Config
 from bridge.errors import SetupError
 from bridge.settings import FILE_VARIABLE, USUAL_FILE, Setting, all_settings
 
+HIDDEN = "(hidden)"
+
 app = App(name="config", help="Write, check and show the settings: command line over environment over file.")
 
 
@@ -98,15 +100,26 @@ def show(*, defaults: Annotated[bool, Parameter(negative="")] = False, common: C
 @app.command
 def env(*, common: Common = NO_OPTIONS) -> None:
     """List the environment's name of every setting; NAME_FILE reads the value from a file."""
-    rows = [(one.variable, os.environ.get(one.variable, ""), one.meaning) for one in all_settings().values()]
-    rows.insert(0, (FILE_VARIABLE, os.environ.get(FILE_VARIABLE, ""), "The settings' file."))
+    rows = [(one.variable, _now(one.variable), one.meaning) for one in all_settings().values()]
+    rows.insert(0, (FILE_VARIABLE, _now(FILE_VARIABLE), "The settings' file."))
     common.printer.data({variable: {"value": value, "meaning": meaning} for variable, value, meaning in rows})
     common.printer.table(("VARIABLE", "NOW", "MEANING"), rows)
 
 
+def _now(variable: str) -> str:
+    value = os.environ.get(variable, "")
+    return HIDDEN if value and is_secret(variable) else value
+
+
 def _at(config: Config, name: str) -> Any:
     section, _, field = name.rpartition(".")
-    return getattr(getattr(config, section) if section else config, field)
+    value = getattr(getattr(config, section) if section else config, field)
+    return HIDDEN if value and is_secret(name) else value
+
+
+def is_secret(name: str) -> bool:
+    """Say whether a setting's or variable's value is never shown."""
+    return name.lower().endswith(("password", "token"))
 
 
 def _plain(value: Any) -> Any:

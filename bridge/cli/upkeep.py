@@ -60,7 +60,7 @@ def backup(to: Path, /, *, common: Common = NO_OPTIONS) -> None:
     """
     config = common.read()
     asyncio.run(_backup(config, to, common.printer))
-    keys = Path(config.store.path + ".keys")
+    keys = config.store.keys or Path(f"{config.store.path}.keys")
     if keys.is_file():
         _copy_secret(keys, Path(f"{to}.keys"))
     size = to.stat().st_size
@@ -87,7 +87,7 @@ def restore(backup: Annotated[Path, Parameter(name="BACKUP")], /, *, common: Com
         raise SetupError("Name the new database with --db.")
     to, keys = Path(config.store.path), Path(f"{backup}.keys")
     asyncio.run(restore_backup(config, backup, common.printer.progress))
-    if keys.is_file():
+    if keys.is_file() and config.store.keys is None:  # keys that have a place of their own stay as they are
         _copy_secret(keys, Path(f"{to}.keys"))
     common.printer.data({"database": str(to)})
     common.printer.line(f"Restored {to}. Prove it with: isthmus audit --db {to}")

@@ -184,3 +184,13 @@ def test_settings_are_shown_with_where_they_come_from(
     assert defaults["hub.batch"] == {"value": 512, "from": "default"}
     assert variables["ISTHMUS_HUB__BATCH"]["value"] == "7"
     assert set(shown) == set(all_settings())
+
+
+def test_a_secret_is_never_shown(isthmus: Isthmus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISTHMUS_BUS__PASSWORD", "over the isthmus")
+
+    said = [
+        isthmus("config", command, *form).out for command in ("show", "env") for form in ((), ("--json",))
+    ]
+
+    assert all("(hidden)" in text and "over the isthmus" not in text for text in said)

@@ -41,7 +41,7 @@ def test_an_import_tells_people_what_it_found(isthmus: Isthmus, tmp_path: Path) 
         (["import"], exits.USAGE, "isthmus import FILE.zip"),
         (["import", "absent.zip"], exits.FAILED, "absent.zip"),
         (["import", "text.zip"], exits.FAILED, "text.zip"),
-        (["import", "text.zip", "--who", "Ben"], exits.USAGE, "--who"),
+        (["import", "text.zip", "--map", "Ben"], exits.USAGE, "--map"),
         (["export", "direct/nobody", "out.zip"], exits.MISSING, "isthmus account list"),
         (["export", "direct/ana", "text.zip"], exits.FAILED, "text.zip"),
         (["backup", "text.zip"], exits.FAILED, "text.zip"),
