@@ -284,9 +284,9 @@ class NatsBus:
         self._up()
         while not client.is_closed:
             self._due.clear()
+            waiting, self._waiting = self._waiting, []
             await self._subscribe(client)
             await self._send_waiting(client)
-            waiting, self._waiting = self._waiting, []
             if waiting:
                 with suppress(NatsError, TimeoutError):
                     await client.flush(1)
