@@ -22,7 +22,7 @@ def account_view(account: Account) -> AccountView:
     return AccountView(
         id=account.id,
         network=account.network,
-        handle=account.handle,
+        handle="" if account.placeholder else account.handle,
         name=account.name,
         picture=account.picture or None,
         private=account.private,

@@ -131,7 +131,8 @@ class AccountView(View, frozen=True, kw_only=True):
     Attributes:
         id: The account.
         network: Where it lives.
-        handle: Its unique name there; it may change, the id never does.
+        handle: Its unique name there; it may change, the id never does. Empty where nobody can be reached by
+            it: a deleted account, or a person whom only an imported archive names.
         name: For display.
         picture: An address, if it has one.
         private: Whether follows need approval; it never limits who may write.

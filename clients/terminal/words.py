@@ -84,6 +84,8 @@ def name_of(account: AccountView) -> str:
 
 def full_name(account: AccountView) -> str:
     """Name an account so that it cannot be mistaken for another."""
+    if not account.handle:
+        return f"{name_of(account)} (on {network(account.network)})"
     return f"{name_of(account)} ({clean_line(account.handle)} on {network(account.network)})"
 
 
