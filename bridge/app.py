@@ -4,13 +4,11 @@ import asyncio
 import gc
 import logging
 import os
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec import Struct
 
 from bridge.bus.base import Bus
@@ -25,6 +23,7 @@ from bridge.hub.cluster import Cluster
 from bridge.hub.counters import Counters
 from bridge.hub.desk import Desk
 from bridge.hub.journal import Cursors
+from bridge.hub.keys import Keys, read_keys
 from bridge.hub.maintenance import Maintenance
 from bridge.hub.operator import Importer, Operator, Report
 from bridge.hub.orders import Import
@@ -42,18 +41,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("bridge.hub")
 
 _YOUNG = 50_000  # new objects before the collector looks at them
-
-
-class Keys(Struct, frozen=True, kw_only=True):
-    """The hub's secrets, kept in a file beside the database and never in it.
-
-    Attributes:
-        cursors: Authenticates cursors.
-        phones: Hashes phone numbers; losing it loses who has whose number.
-    """
-
-    cursors: bytes
-    phones: bytes
 
 
 class Hub(Struct):
@@ -248,13 +235,78 @@ def new_pipeline(config: Config, store: Store, bus: Bus, counters: Counters, key
 
 @asynccontextmanager
 async def _assembled(config: Config, store: Store) -> AsyncIterator[Hub]:
-    keys = read_keys(config)
-    counters, bus = Counters(), await open_bus(config)
+    bus = await open_bus(config)
+    hub, cluster = _put_together(config, store, bus)
+    stopped, loop = hub.stopped, asyncio.get_running_loop()
+    work = loop.create_task(hub.pipeline.run(), name="pipeline")
+    work.add_done_callback(lambda done: _stop(stopped, done))
+    hub.port = await hub.server.start()
+    upkeep = Maintenance(hub.pipeline, store, now_ms, config.store.journal_days)
+    beside = [
+        loop.create_task(hub.server.keep_time(), name="heartbeats"),
+        loop.create_task(upkeep.run(), name="maintenance"),
+        loop.create_task(cluster.run(looks=bus.connects), name="cluster"),
+    ]
+    try:
+        yield hub
+    finally:
+        for task in beside:
+            task.cancel()
+        await asyncio.wait(beside)
+        hub.pipeline.stop()
+        with suppress(Exception):  # a failed commit was reported through ``stopped``
+            await work
+        await hub.server.drain()
+        hub.passwords.close()
+        await bus.close()
+        if stopped.done() and not stopped.cancelled():
+            stopped.exception()  # whoever watches has read it
+
+
+def _put_together(config: Config, store: Store, bus: Bus) -> tuple[Hub, Cluster]:
+    """Make all parts; nothing runs and nobody listens yet."""
+    keys, counters = read_keys(config), Counters()
     pipeline = new_pipeline(config, store, bus, counters, keys)
     cursors = Cursors(keys.cursors, store.epoch)
     sessions = Sessions(pipeline.facts, cursors, counters, bus)
     bus.subscribe(sessions.hear)
     passwords = Passwords(config.limits.passwords_waiting)
+    services = _services(config, store, pipeline, bus, sessions, cursors, counters, passwords)
+    cluster = Cluster(
+        bus=bus,
+        pipeline=pipeline,
+        sessions=sessions,
+        store=store,
+        poll_s=config.bus.poll_s,
+        look_again_s=config.hub.heartbeat_s,
+    )
+    bus.join(cluster)
+    hub = Hub(
+        port=0,
+        pipeline=pipeline,
+        store=store,
+        sessions=sessions,
+        counters=counters,
+        passwords=passwords,
+        server=Server(config, services, cluster),
+        bus=bus,
+        config=config,
+        stopped=asyncio.get_running_loop().create_future(),
+    )
+    return hub, cluster
+
+
+def _services(
+    config: Config,
+    store: Store,
+    pipeline: Pipeline,
+    bus: Bus,
+    sessions: Sessions,
+    cursors: Cursors,
+    counters: Counters,
+    passwords: Passwords,
+) -> Services:
+    """Put together what every connection needs."""
     auth = Authority(
         pipeline=pipeline,
         store=store,
@@ -268,7 +320,7 @@ async def _assembled(config: Config, store: Store) -> AsyncIterator[Hub]:
         heartbeat_s=config.hub.heartbeat_s,
         clock=now_ms,
     )
-    services = Services(
+    return Services(
         pipeline=pipeline,
         store=store,
         bus=bus,
@@ -278,51 +330,6 @@ async def _assembled(config: Config, store: Store) -> AsyncIterator[Hub]:
         limits=config.limits,
         auth=auth,
     )
-    cluster = Cluster(
-        bus=bus,
-        pipeline=pipeline,
-        sessions=sessions,
-        store=store,
-        poll_s=config.bus.poll_s,
-        look_again_s=config.hub.heartbeat_s,
-    )
-    bus.join(cluster)
-    server = Server(config, services, cluster)
-    loop = asyncio.get_running_loop()
-    stopped: asyncio.Future[None] = loop.create_future()
-    work = loop.create_task(pipeline.run(), name="pipeline")
-    work.add_done_callback(lambda done: _stop(stopped, done))
-    port = await server.start()
-    time_keeper = loop.create_task(server.keep_time(), name="heartbeats")
-    upkeep = Maintenance(pipeline, store, now_ms, config.store.journal_days)
-    keeper = loop.create_task(upkeep.run(), name="maintenance")
-    watcher = loop.create_task(cluster.run(looks=bus.connects), name="cluster")
-    try:
-        yield Hub(
-            port=port,
-            pipeline=pipeline,
-            store=store,
-            sessions=sessions,
-            counters=counters,
-            passwords=passwords,
-            server=server,
-            bus=bus,
-            config=config,
-            stopped=stopped,
-        )
-    finally:
-        time_keeper.cancel()
-        keeper.cancel()
-        watcher.cancel()
-        await asyncio.wait([keeper, watcher])
-        pipeline.stop()
-        with suppress(Exception):  # a failed commit was reported through ``stopped``
-            await work
-        await server.drain()
-        passwords.close()
-        await bus.close()
-        if stopped.done() and not stopped.cancelled():
-            stopped.exception()  # whoever watches has read it
 
 
 def _stop(stopped: "asyncio.Future[None]", work: "asyncio.Task[None]") -> None:
@@ -365,30 +372,6 @@ def policy_of(settings: PolicySettings) -> Policy:
         crossing_shut=settings.crossing_shut,
         protect_minors=settings.protect_minors,
     )
-
-
-def read_keys(config: Config) -> Keys:
-    """Read the hub's secrets, or make them; a store in memory has its own each time.
-
-    Raises:
-        ConfigInvalid: If the file is not one of ours.
-    """
-    fresh = Keys(cursors=secrets.token_bytes(32), phones=secrets.token_bytes(32))
-    if not config.store.path and config.store.keys is None:
-        return fresh
-    path = config.store.keys or Path(config.store.path + ".keys")
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        try:
-            return msgspec.msgpack.decode(path.read_bytes(), type=Keys)
-        except msgspec.DecodeError as wrong:
-            raise ConfigInvalid(f"{path} is not a key file of isthmus; put the right one back.") from wrong
-    with os.fdopen(handle, "wb") as file:
-        file.write(msgspec.msgpack.encode(fresh))
-        file.flush()
-        os.fsync(file.fileno())
-    return fresh
 
 
 async def restore_backup(config: Config, backup: Path, progress: Progress | None = None) -> None:

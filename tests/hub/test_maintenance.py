@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bridge.app import new_pipeline, read_keys
+from bridge.app import new_pipeline
 from bridge.bus.local import LocalBus
 from bridge.domain.deeds import CreateAccount
 from bridge.errors import StorageFull
 from bridge.hub.counters import Counters
+from bridge.hub.keys import read_keys
 from bridge.hub.maintenance import Maintenance
 from bridge.hub.pipeline import Pipeline
 from bridge.ids import AccountId

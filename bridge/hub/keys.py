@@ -1,0 +1,47 @@
+"""The hub's secrets: made once, kept in a file beside the database and never in it."""
+
+import os
+import secrets
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from bridge.config import Config
+from bridge.errors import ConfigInvalid
+
+
+class Keys(Struct, frozen=True, kw_only=True):
+    """The hub's secrets, kept in a file beside the database and never in it.
+
+    Attributes:
+        cursors: Authenticates cursors.
+        phones: Hashes phone numbers; losing it loses who has whose number.
+    """
+
+    cursors: bytes
+    phones: bytes
+
+
+def read_keys(config: Config) -> Keys:
+    """Read the hub's secrets, or make them; a store in memory has its own each time.
+
+    Raises:
+        ConfigInvalid: If the file is not one of ours.
+    """
+    fresh = Keys(cursors=secrets.token_bytes(32), phones=secrets.token_bytes(32))
+    if not config.store.path and config.store.keys is None:
+        return fresh
+    path = config.store.keys or Path(config.store.path + ".keys")
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        try:
+            return msgspec.msgpack.decode(path.read_bytes(), type=Keys)
+        except msgspec.DecodeError as wrong:
+            raise ConfigInvalid(f"{path} is not a key file of isthmus; put the right one back.") from wrong
+    with os.fdopen(handle, "wb") as file:
+        file.write(msgspec.msgpack.encode(fresh))
+        file.flush()
+        os.fsync(file.fileno())
+    return fresh
