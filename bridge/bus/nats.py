@@ -176,7 +176,7 @@ class NatsBus:
             self._flush()
             with suppress(NatsError, TimeoutError):
                 await self._send_waiting(client)
-                await client.flush(1)
+                await self._barrier(client)
         self.is_up = False
         for task in list(self._tasks):
             task.cancel()
@@ -280,7 +280,7 @@ class NatsBus:
         self._subscribed.clear()
         self._changed = dict(self._wanted)
         await self._subscribe(client)
-        await client.flush()
+        await self._barrier(client)
         self._up()
         while not client.is_closed:
             self._due.clear()
@@ -288,12 +288,20 @@ class NatsBus:
             await self._subscribe(client)
             await self._send_waiting(client)
             if waiting:
-                with suppress(NatsError, TimeoutError):
-                    await client.flush(1)
+                await self._barrier(client)
                 for done in waiting:
                     if not done.done():
                         done.set_result(None)
             await self._due.wait()
+
+    async def _barrier(self, client: Client) -> None:
+        """Wait until the server has read all that was written.
+
+        Asking where nobody listens is answered at once, and in turn; the client's own ``flush`` is
+        not: its ping overtakes subscriptions that wait in its buffer.
+        """
+        with suppress(NatsError, TimeoutError):
+            await client.request(f"{self._options.prefix}.nobody", b"", timeout=_ANSWER_S)
 
     # --- the connection
 
