@@ -1,6 +1,7 @@
 """The command line: one module a topic, loaded when its command is used, so that help comes at once."""
 
 import difflib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -65,6 +66,7 @@ def run(arguments: Sequence[str]) -> int:
             hint = f"Did you mean {near[0]}?" if near else "See: isthmus --help"
             raise Invalid(f"There is no command {arguments[0]!r}. {hint}")
         code = app(arguments, exit_on_error=False, print_error=False, help_on_error=False)
+        sys.stdout.flush()
     except CycloptsError as wrong:
         printer.error("usage", f"{str(wrong).strip()} See: isthmus {_topic(arguments)}--help")
         return USAGE
@@ -74,7 +76,7 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stdout = None  # whoever read us has gone: nothing is left to flush at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone
         return OK
     return code if isinstance(code, int) else OK
 
