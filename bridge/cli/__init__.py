@@ -43,6 +43,7 @@ def new_app() -> App:
         help="One road for messages between accounts of two networks.",
         version=__version__,
         result_action="return_value",
+        suppress_keyboard_interrupt=False,
         help_formatter="default" if sys.stdout.isatty() else "plain",
     )
     for name, (place, meaning) in TOPICS.items():
