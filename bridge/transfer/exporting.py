@@ -5,11 +5,12 @@ writer runs in a worker thread and asks the loop for one page after the other.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import Future
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from msgspec import Struct
 
@@ -24,7 +25,7 @@ from bridge.archive.model import (
     thread_path,
 )
 from bridge.archive.writer import ArchiveWriter
-from bridge.domain.model import Account, Member, Person, Thread, ThreadKind, Tie
+from bridge.domain.model import Account, Member, Message, Person, Thread, ThreadKind, Tie
 from bridge.domain.networks import NETWORKS, handle_key
 from bridge.domain.outcome import other_of
 from bridge.ids import AccountId, ThreadId
@@ -37,8 +38,6 @@ from bridge.transfer.model import ExportReport, Progress
 from bridge.transfer.names import one_of_list, one_with_handle
 from bridge.transfer.owner import load_account
 from bridge.wire.values import Folder, Hybrid, TieKind
-
-T = TypeVar("T")
 
 PAGE: Final = 5_000
 _SECTIONS: Final = {
@@ -139,22 +138,21 @@ class _Writing:
                     self._loop.call_soon_threadsafe(self._progress, done, len(self._threads))
 
     def _rows(self, part: Part) -> Iterator[MessageRecord]:
-        """Read a stretch of a thread, one page ahead."""
-        after, names = part.after, part.names
-        while after < part.upto:
-            limit = min(PAGE, part.upto - after)
-            page = self._await(self._page(part.thread, after, limit))
-            if not page:
-                return
+        """Read a stretch of a thread; while one page is written, the next is fetched."""
+        names, after = part.names, part.after
+        ahead = self._fetch(part, after)
+        while page := ahead.result():
+            after = page[-1].seq
+            ahead = self._fetch(part, after)
             for message in page:
                 yield row_of_packed(message.content, names[message.sender], message.at)
-            after = page[-1].seq
 
-    async def _page(self, thread: ThreadId, after: int, limit: int) -> Any:
-        return await self._store.history(thread, after=after, limit=limit)
+    def _fetch(self, part: Part, after: int) -> "Future[Sequence[Message]]":
+        return asyncio.run_coroutine_threadsafe(self._page(part, after), self._loop)
 
-    def _await(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+    async def _page(self, part: Part, after: int) -> Sequence[Message]:
+        left = part.upto - after
+        return await self._store.history(part.thread, after=after, limit=min(PAGE, left)) if left > 0 else ()
 
     def report(self, path: Path) -> ExportReport:
         account = self._account

@@ -10,7 +10,8 @@ owner's epoch, so that clients take a snapshot.
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 
@@ -120,8 +121,9 @@ class _Import:
         edges.count(self._archive, self.report)
         links.claims(self._archive, self.report)
         teller = Teller(self._archive, account, await self._standing(account) if owner else {}, ledger)
-        async for chunk in self._chunks(teller):
-            self._count(chunk)
+        async with aclosing(self._chunks(teller)) as chunks:
+            async for chunk in chunks:
+                self._count(chunk)
         self._told(teller)
 
     async def _standing(self, owner: AccountId) -> dict[ThreadId, tuple[Thread, tuple[Member, ...]]]:
@@ -129,18 +131,22 @@ class _Import:
 
     async def _threads(self, owner: Account, ledger: Ledger) -> None:
         teller = Teller(self._archive, owner.id, await self._standing(owner.id), ledger)
-        async for chunk in self._chunks(teller):
-            self._count(chunk)
-            if chunk.pieces or chunk.records:
-                await self._store.put_history(chunk.pieces, chunk.records)
-            if chunk.done:
-                await self._desk.decide(partial(self._show, owner=owner.id, ledger=ledger, chunk=chunk))
-                self._is_noted = True
-                for talk in chunk.done:
-                    ledger.take(talk.entry())
+        async with aclosing(self._chunks(teller)) as chunks:
+            async for chunk in chunks:
+                await self._keep(owner, ledger, chunk)
         self._told(teller)
 
-    async def _chunks(self, teller: Teller) -> AsyncIterator[Chunk]:
+    async def _keep(self, owner: Account, ledger: Ledger, chunk: Chunk) -> None:
+        self._count(chunk)
+        if chunk.pieces or chunk.records:
+            await self._store.put_history(chunk.pieces, chunk.records)
+        if chunk.done:
+            await self._desk.decide(partial(self._show, owner=owner.id, ledger=ledger, chunk=chunk))
+            self._is_noted = True
+            for talk in chunk.done:
+                ledger.take(talk.entry())
+
+    async def _chunks(self, teller: Teller) -> AsyncGenerator[Chunk, None]:
         """Read in a worker thread, one chunk ahead of whoever keeps them."""
         telling = teller.chunks()
         ahead = asyncio.ensure_future(asyncio.to_thread(next, telling, None))
