@@ -215,6 +215,11 @@ class Member(Record, frozen=True, kw_only=True, gc=False):
     shown_delivered: int = 0
 
     @property
+    def stands(self) -> bool:
+        """Say whether the thread is there for this member, be it declined: opened by it, or written to."""
+        return self.started or self.folder is not Folder.NONE or self.consent is not Consent.NONE
+
+    @property
     def has_accepted(self) -> bool:
         """Say whether this member wrote in the thread, accepted it or started it."""
         return self.sent > 0 or self.started or self.consent is Consent.ACCEPTED

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from msgspec import Struct, field
 
 from bridge.domain.facts import Facts
-from bridge.domain.model import Account, AuditLine, Member, Message, StoredRecord, Thread
+from bridge.domain.model import Account, AuditLine, Member, Message, StoredRecord, Thread, ThreadKind
 from bridge.domain.policy import Policy
 from bridge.errors import BridgeError, NotFound
 from bridge.ids import AccountId, ThreadId
@@ -88,7 +88,8 @@ class Scene(Struct):
         """Give a thread and the own side of it.
 
         Raises:
-            NotFound: If the session has no side in it: strangers learn nothing.
+            NotFound: If the session has no side in it, or the other side opened it and nothing came yet:
+                strangers learn nothing, and an opening shows itself to nobody.
         """
         thread = self.facts.find_thread(thread_id)
         if thread is not None:
@@ -97,7 +98,7 @@ class Scene(Struct):
             else:
                 leg = next((leg for leg in self.legs if leg in thread.members), None)
             side = self.facts.find_member(thread_id, leg) if leg is not None else None
-            if side is not None:
+            if side is not None and (side.stands or thread.kind is not ThreadKind.PAIR):
                 return thread, side
         raise NotFound(path="$.thread")
 

@@ -79,7 +79,11 @@ class Queries:
         segments = {thread.id: tuple(await self._store.segments(thread.id)) for thread, _ in shown}
 
         def show(scene: Scene) -> replies.Threads:
-            views = tuple(_thread_view(scene, thread, side, segments[thread.id]) for thread, side in shown)
+            views = tuple(
+                _thread_view(scene, thread, side, segments[thread.id])
+                for thread, side in shown
+                if side.stands or thread.kind is not ThreadKind.PAIR  # else it was only opened
+            )
             more = None
             if len(rows) > query.limit:
                 last, side = shown[-1]

@@ -352,6 +352,45 @@ async def test_watching_begins_under_the_rules_of_that_very_moment(hub: House) -
     assert ben.events("presence_changed") == []
 
 
+async def test_an_opening_shows_itself_to_nobody(any_hub: House) -> None:
+    """Whoever computes the thread's name finds nothing there either, until something was delivered."""
+    hub = any_hub
+    await hub.add(ANA, BEN)
+    ana = await hub.join(ANA)
+    thread = thread_of_pair(ANA, BEN)
+    asked: list[Any] = [
+        GetThread(thread=thread),
+        History(thread=thread),
+        MarkRead(thread=thread, upto=Seq(1)),
+        Search(text="x", thread=thread),
+        Send(thread=thread, text="who is there?", token="t"),
+        ListThreads(folder=Folder.NONE),
+        WhoIsHere(accounts=(BEN,)),
+        CountUnread(),
+    ]
+    before = [{**answer, "re": 0} for answer in await ana.pipe(*asked)]
+    await hub.open(BEN, ANA)
+    opened = [{**answer, "re": 0} for answer in await ana.pipe(*asked)]
+    await hub.tie(ANA, BEN, TieKind.BLOCK)
+    await hub.in_order((BEN, Send(thread=thread, text="hello?", token="t")))
+    refused = [{**answer, "re": 0} for answer in await ana.pipe(*asked)]
+
+    assert opened == before
+    assert refused == before
+
+
+async def test_the_operators_suspicion_is_not_told_to_the_suspect(hub: House) -> None:
+    await hub.add(ANA)
+    ana = await hub.join(ANA)
+    await hub.hub.pipeline.do(AccountId(""), ChangeAccount(account=ANA, suspected=True, minor=True))
+    await ana.settled()
+    silent = ana.events()
+    await hub.hub.pipeline.do(AccountId(""), ChangeAccount(account=ANA, region="pt"))
+
+    assert silent == []
+    assert (await ana.event("account_state_changed"))["account"]["region"] == "pt"
+
+
 async def test_reading_a_request_leaves_no_trace_until_it_is_accepted(hub: House) -> None:
     from bridge.wire.commands import Accept
 

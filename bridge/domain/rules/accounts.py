@@ -165,10 +165,12 @@ def check_handle(scene: Scene, own: Account, handle: str) -> None:
 
 
 def _state_changed(scene: Scene, after: Account, deed: str) -> Outcome:
-    view = own_account_view(after, scene.facts.person_of(after.id))
+    person = scene.facts.person_of(after.id)
+    view = own_account_view(after, person)
+    shows = view != own_account_view(scene.facts.account(after.id), person)  # suspicion, for one, does not
     return Outcome(
         reply=Done(),
         records=[after],
-        told=[(AccountStateChanged(account=view), (after.id,))],
+        told=[(AccountStateChanged(account=view), (after.id,))] if shows else [],
         audit=[scene.note(deed, after.id, f"state {after.state}")],
     )

@@ -52,18 +52,13 @@ def _speaker(scene: Scene, command: OpenThread, other: Account) -> tuple[Account
     asked = (scene.own(command.as_).id,) if command.as_ is not None else legs
     for leg in asked:
         side = scene.facts.find_member(thread_of_pair(leg, other.id), leg)
-        if side is not None and _stands(side):
+        if side is not None and side.stands:
             return scene.facts.account(leg), False  # a standing thread comes first
     if command.as_ is not None:
         speaker = scene.facts.account(command.as_)
         return speaker, len(legs) > 1 and not command.confirm and not _is_confirmed(scene, legs, other)
     same = next((leg for leg in legs if scene.facts.account(leg).network is other.network), scene.account)
     return scene.facts.account(same), len(legs) > 1 and not _is_confirmed(scene, legs, other)
-
-
-def _stands(side: Member) -> bool:
-    """Say whether a thread is there for this member, be it declined."""
-    return side.started or side.folder is not Folder.NONE or side.consent is not Consent.NONE
 
 
 def _is_confirmed(scene: Scene, legs: tuple[AccountId, ...], other: Account) -> bool:
@@ -84,7 +79,7 @@ def _opened(scene: Scene, speaker: Account, other: Account, crosses: bool) -> Ou
         side = scene.facts.find_member(name, speaker.id) or Member(thread=name, account=speaker.id)
         theirs = scene.facts.find_member(name, other.id) or Member(thread=name, account=other.id)
     outcome = Outcome(records=records)
-    if not _stands(side):
+    if not side.stands:
         side = put_back(replace(side, started=True), restricts(scene.facts, speaker.id, other.id))
         tie: Tie = scene.facts.tie(speaker.id, other.id)
         outcome.records += [side, replace(tie, confirmed=True)]
