@@ -301,6 +301,12 @@ class CommitFailed(Fault):
     code = "commit_failed"
 
 
+class Unresolved(Fault):
+    """The answer to a commit was lost; it is kept whole or not at all, and nothing of it was acknowledged."""
+
+    code = "unresolved"
+
+
 class CorruptStore(Fault):
     """What is on disk contradicts itself; nothing of it is served."""
 

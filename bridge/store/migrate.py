@@ -37,10 +37,11 @@ class Step(Struct, frozen=True):
         return sha256(self.sql.encode()).hexdigest()
 
 
-def steps() -> tuple[Step, ...]:
-    """Read the steps that this code knows, oldest first."""
+def steps(engine: str = "") -> tuple[Step, ...]:
+    """Read the steps that this code knows, oldest first: SQLite's, or those in another engine's folder."""
+    folder = files("bridge.store").joinpath("schema", engine)
     found = sorted(
-        (one for one in files("bridge.store").joinpath("schema").iterdir() if _FILE.fullmatch(one.name)),
+        (one for one in folder.iterdir() if _FILE.fullmatch(one.name)),
         key=lambda one: one.name,
     )
     return tuple(_read(one.name, one.read_text(encoding="utf-8")) for one in found)

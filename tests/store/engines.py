@@ -2,13 +2,17 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final, Protocol
 
 from bridge.store.base import Store
 from bridge.store.memory import MemoryStore
+from bridge.store.postgres import PostgresStore
+from bridge.store.postgres.restore import restored
 from bridge.store.sqlite import SqliteStore
 from bridge.store.sqlite.copies import restore
+from tests.engines_postgres import the_server
 
 Clock = Callable[[], int]
 """Milliseconds since 1970."""
@@ -67,7 +71,22 @@ class Sqlite:
         return await SqliteStore.open(folder / FILE)
 
 
-ENGINES: Final[Mapping[str, Engine]] = {"memory": Memory(), "sqlite": Sqlite()}
+class Postgres:
+    """In a schema of its own, named after the folder; one server for all, started when it is asked for."""
+
+    lasts = True
+
+    async def open(self, folder: Path, clock: Clock) -> Store:
+        return await PostgresStore.open(self.dsn(folder), pool=4, clock=clock)
+
+    async def restored(self, backup: Path, folder: Path) -> Store:
+        return await restored(self.dsn(folder), backup, pool=4)
+
+    def dsn(self, folder: Path) -> str:
+        return the_server().dsn("f" + blake2b(str(folder).encode(), digest_size=10).hexdigest())
+
+
+ENGINES: Final[Mapping[str, Engine]] = {"memory": Memory(), "sqlite": Sqlite(), "postgres": Postgres()}
 
 
 @asynccontextmanager
