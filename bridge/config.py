@@ -18,6 +18,7 @@ class Listen(Struct, frozen=True, kw_only=True):
         port: TCP port; 0 takes a free one.
         tls_cert: PEM file with the certificate chain.
         tls_key: PEM file with its key.
+        share_port: Whether other hubs of this machine may listen on the same port.
         behind_proxy: Whether a proxy that ends TLS stands in front.
         origins: Browser origins that may connect; programs without an ``Origin`` header always may.
     """
@@ -26,6 +27,7 @@ class Listen(Struct, frozen=True, kw_only=True):
     port: int = 8765
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    share_port: bool = False
     behind_proxy: bool = False
     origins: tuple[str, ...] = ()
 

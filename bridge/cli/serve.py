@@ -6,9 +6,11 @@ from pathlib import Path
 from bridge.app import Hub, running_hub, spare_the_collector
 from bridge.cli.exits import BROKEN, OK
 from bridge.cli.logs import begin_logging
+from bridge.cli.notify import notify
 from bridge.cli.options import NO_OPTIONS, Common
 from bridge.cli.printing import Printer
 from bridge.cli.stopping import told_to_stop
+from bridge.cli.workers import supervise
 from bridge.config import Config
 from bridge.errors import BridgeError
 
@@ -23,6 +25,7 @@ def serve(
     register: bool | None = None,
     log_level: str | None = None,
     log_format: str | None = None,
+    workers: int = 1,
     common: Common = NO_OPTIONS,
 ) -> int:
     """Run the hub until SIGTERM or Ctrl-C; then finish what waits and send everyone home.
@@ -36,6 +39,7 @@ def serve(
         register: People may make accounts themselves.
         log_level: debug, info, warning or error.
         log_format: text or json.
+        workers: Processes on this port; more than one needs PostgreSQL.
         common: Options of every command.
     """
     config = common.read(
@@ -49,6 +53,8 @@ def serve(
         log_format=log_format,
     )
     begin_logging(config)
+    if workers != 1:
+        return supervise(config, workers, common.printer)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_serve(config, common.printer))
 
@@ -57,6 +63,7 @@ async def _serve(config: Config, printer: Printer) -> int:
     async with running_hub(config) as hub:
         told = told_to_stop()
         spare_the_collector()
+        notify("READY=1")
         _tell_where(hub, printer)
         await asyncio.wait([told, hub.stopped], return_when=asyncio.FIRST_COMPLETED)
         broken = hub.stopped.exception() if hub.stopped.done() else None
@@ -64,6 +71,7 @@ async def _serve(config: Config, printer: Printer) -> int:
             text = broken.text if isinstance(broken, BridgeError) else str(broken)
             printer.error("commit_failed", f"The hub stops: {text} Start it again.")
         else:
+            notify("STOPPING=1")
             printer.line("Stopping: finishing what waits, sending everyone home.")
     printer.data({"stopped": broken is None})
     return OK if broken is None else BROKEN

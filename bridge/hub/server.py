@@ -54,7 +54,12 @@ class Server:
         context = tls_context(listen)
         try:
             self._server = await self._loop.create_server(
-                self._accept, listen.host, listen.port, ssl=context, backlog=_BACKLOG
+                self._accept,
+                listen.host,
+                listen.port,
+                ssl=context,
+                backlog=_BACKLOG,
+                reuse_port=listen.share_port or None,
             )
         except OSError as wrong:
             raise ConfigInvalid(
