@@ -47,6 +47,7 @@ class Actor:
     ) -> None:
         """Connect to nothing yet; ``news`` is set at each message."""
         self._news = news
+        self._lines: list[Recorded] = []
         self.person = person
         self.account = AccountId(person.account)
         self.threads: dict[AccountId, ThreadId] = {}
@@ -58,7 +59,9 @@ class Actor:
         socket = SocketOptions(proxy=None)
 
         async def recorded() -> Transport:
-            return Recorded(await dial(url, wire, socket), history, person.account, wire)
+            line = Recorded(await dial(url, wire, socket), history, person.account, wire)
+            self._lines.append(line)
+            return line
 
         options = Options(
             backoff=SWIFT, socket=socket, call_timeout_s=60.0, acknowledge_span_s=0.05, verify=True
@@ -67,6 +70,11 @@ class Actor:
             url, token=person.token, codec=codec, options=options, dial=recorded, chance=chance.random
         )
         self.client.on(MessageSent)(self._hear)
+
+    async def leave(self) -> None:
+        """Close the client and all connections that it had."""
+        await self.client.close()
+        await asyncio.gather(*(line.closed() for line in self._lines))
 
     def _hear(self, event: MessageSent) -> None:
         message = event.message
@@ -107,6 +115,7 @@ class Cast:
             for at, person in enumerate(people)
         ]
         self.writers, self.readers = self.actors[:half], self.actors[half:]
+        self._brought: list[Actor] = []
         self._tokens = count(1)
         self._stopping = False
         self._late: list[tuple[Actor, Actor]] = []
@@ -130,7 +139,7 @@ class Cast:
         thread = writer.threads[reader.account] = reader.threads[writer.account] = opened.thread.id
         await self.say(writer, thread, anew=True)
         if accept:
-            await reader.client.accept(thread)
+            await insist(partial(reader.client.accept, thread))
             await self.say(reader, thread, anew=True)
 
     async def accept_late(self) -> None:
@@ -179,6 +188,7 @@ class Cast:
     async def bring(self, person: Person) -> Actor:
         """Have another device of somebody listen; it says nothing."""
         actor = Actor(self._url, person, self.history, news=self._news, chance=self.chance, codec="json")
+        self._brought.append(actor)
         await actor.client.connect()
         return actor
 
@@ -282,10 +292,10 @@ class Cast:
         )
 
     async def leave(self) -> None:
-        """Close all clients."""
+        """Close all clients, those that were brought too."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*(actor.client.close() for actor in self.actors))
+        await asyncio.gather(*(actor.leave() for actor in (*self.actors, *self._brought)))
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 

@@ -3,7 +3,6 @@
 They are put into the runner of the tests alone, by name; the product knows nothing of them.
 """
 
-import asyncio
 import random
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -22,8 +21,10 @@ from bridge.store.sqlite import connection
 from bridge.store.sqlite.statements import INSERT
 from bridge.wire.replies import Reply
 from bridge.wire.values import LegHead, LegState
+from tests.faults.moments import a_moment
 
 _WINDOW_S: Final = 0.005
+_LONG_S: Final = 0.05
 _SELDOM: Final = 0.05
 _FEW: Final = 3
 
@@ -42,7 +43,7 @@ def acknowledge_before_commit() -> None:
     async def too_early(self: Pipeline, decided: Decided) -> Mapping[AccountId, Position]:
         for work, result in decided.done:
             work.lane.answered(work.call, result if isinstance(result, BridgeError) else result.reply)
-        await asyncio.sleep(_WINDOW_S)
+        await a_moment(_WINDOW_S)
         heads = await commit(self, decided)
         decided.done = [
             (Work(lane=_Deaf(), call=work.call, account=work.account), result)
@@ -108,7 +109,7 @@ def subscribe_after_backlog() -> None:
         leg = self.legs.get(account)
         if leg is not None:
             leg.live = False
-            await asyncio.sleep(_WINDOW_S)
+            await a_moment(_LONG_S)
             leg.sent = self._services.sessions.heads.get(account, leg.sent)
             leg.live = True
 

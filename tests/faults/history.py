@@ -4,6 +4,7 @@ All clients of a history live in one process, so that the order of its records i
 real: an answer recorded before a call was heard before that call was made.
 """
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -110,7 +111,7 @@ class Recorded:
         """Pass everything on to ``inner``."""
         self._inner, self._history, self._codec = inner, history, codec
         self._session = history.opened(client)
-        self._over = False
+        self._closing: asyncio.Future[None] | None = None
 
     async def send(self, frame: bytes) -> None:
         """Write down a call, then hand it over."""
@@ -124,11 +125,16 @@ class Recorded:
         return frame
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close, and note that it is over."""
-        if not self._over:
-            self._over = True
+        """Close, and note that it is over; a client that is closed itself may leave before that is done."""
+        if self._closing is None:
             self._history.ended(self._session)
-        await self._inner.close(code, reason)
+            self._closing = asyncio.ensure_future(self._inner.close(code, reason))
+        await asyncio.shield(self._closing)
+
+    async def closed(self) -> None:
+        """Wait until a close that began is done."""
+        if self._closing is not None:
+            await self._closing
 
     def _plain(self, frame: bytes | str) -> Fields:
         plain = self._codec.unpack(frame)

@@ -7,7 +7,6 @@ import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -17,6 +16,7 @@ import msgspec
 from benchmarks.load.people import Person
 from bridge.config import Config, HubSettings, Limits, Listen, StoreSettings
 from bridge.store.sqlite import SqliteStore
+from tests.faults.cast import Cast
 from tests.faults.hub_process import Order, Serving
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -48,6 +48,7 @@ class Rig:
         self.people: list[Person] = []
         self.twins: list[Person] = []
         self.lives = 0
+        self._casts: list[Cast] = []
         self.tracer: list[str] = []
         self.small_log = False
         self._names = list(names)
@@ -78,6 +79,8 @@ class Rig:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for cast in self._casts:
+            await cast.leave()
         await _end(self._hub)
 
     async def start(self) -> None:
@@ -101,6 +104,12 @@ class Rig:
         self.people = self.people or serving.people
         self.twins = self.twins or serving.twins
         self.lives += 1
+
+    def cast(self, seed: int) -> Cast:
+        """Give the people SDK clients; they leave when the rig is taken down."""
+        cast = Cast(self.url, self.people, seed)
+        self._casts.append(cast)
+        return cast
 
     async def serves(self) -> bool:
         """Start the hub; say whether it lived to serve."""
@@ -156,12 +165,6 @@ def free_port() -> int:
                 continue
             return port
     raise RuntimeError("no port is free")
-
-
-async def a_moment(seconds: float) -> None:
-    """Let the real hub work for so long."""
-    with suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.get_running_loop().create_future(), seconds)
 
 
 async def problems(path: Path) -> tuple[object, ...]:

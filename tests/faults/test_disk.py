@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.cast import Cast
 from tests.faults.history import Answered
 from tests.faults.hub_process import STOPPED
 from tests.faults.judge import Judge
@@ -18,7 +17,7 @@ from tests.faults.tracing import injecting, needs_strace, recording
 async def test_a_kill_at_any_write_or_sync_of_a_commit_is_survived(tmp_path: Path, release: bool) -> None:
     needs_strace("a kill in the middle of a commit is survived")
     async with Rig(tmp_path, names=("ana", "ben")) as rig:
-        cast = Cast(rig.url, rig.people, seed=5)
+        cast = rig.cast(seed=5)
         await cast.arrive()
         cast.begin()
         for k in range(1, 1_001 if release else 21):
@@ -43,7 +42,7 @@ async def test_a_sync_that_fails_stops_the_hub_before_it_acknowledges_anything_m
     needs_strace("a failed sync stops the hub")
     log = tmp_path / "writes"
     async with Rig(tmp_path, names=("ana", "ben")) as rig:
-        cast = Cast(rig.url, rig.people, seed=5)
+        cast = rig.cast(seed=5)
         await cast.arrive()
         cast.begin()
         await cast.reached(20)
@@ -69,7 +68,7 @@ async def test_a_sync_that_fails_stops_the_hub_before_it_acknowledges_anything_m
 async def test_a_full_disk_refuses_sends_answers_reads_and_recovers_by_itself(tmp_path: Path) -> None:
     needs_strace("a full disk is survived")
     async with Rig(tmp_path, names=("ana", "ben")) as rig:
-        cast = Cast(rig.url, rig.people, seed=5)
+        cast = rig.cast(seed=5)
         await cast.arrive()
         await rig.kill()
         rig.tracer = injecting("pwrite64", "error=ENOSPC", when="200..500")

@@ -7,7 +7,8 @@ import pytest
 
 from tests.faults.cast import Cast
 from tests.faults.judge import Judge
-from tests.faults.rig import Rig, a_moment, problems
+from tests.faults.moments import a_moment
+from tests.faults.rig import Rig, problems
 
 NAMES = ("ana", "ben", "cleo", "dov")
 SEED = 20_260
@@ -18,7 +19,7 @@ async def test_fifty_kills_under_load_lose_double_and_reorder_nothing(tmp_path: 
     kills, acknowledged = (1_000, 400_000) if release else (50, 20_000)
     chance = random.Random(SEED)
     async with Rig(tmp_path, names=NAMES) as rig:
-        cast = Cast(rig.url, rig.people, SEED)
+        cast = rig.cast(SEED)
         await cast.arrive(late=3)
         cast.begin()
         for kill in range(kills):

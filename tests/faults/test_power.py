@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.cast import Cast
 from tests.faults.judge import Judge, Verdict
+from tests.faults.moments import a_moment
 from tests.faults.power import Disk, PowerCut, Write
-from tests.faults.rig import Rig, a_moment, problems
+from tests.faults.rig import Rig, problems
 from tests.faults.tracing import needs_strace, recording
 
 PROMISE = "an acknowledged message survives a power cut"
@@ -19,7 +19,7 @@ async def cut_the_power(folder: Path, cuts: int, *, flaw: str = "") -> Verdict:
     chance = random.Random(11)
     log = folder / "writes"
     async with Rig(folder, names=("ana", "ben"), flaw=flaw) as rig:
-        cast = Cast(rig.url, rig.people, seed=3)
+        cast = rig.cast(seed=3)
         await cast.arrive()
         cast.begin()
         await cast.reached(20)

@@ -12,7 +12,7 @@ from benchmarks.load.generator import Load, Measured, run
 from benchmarks.load.hub_process import Order, Running
 from benchmarks.load.processes import started
 from bridge.config import Config, Listen, StoreSettings
-from tests.faults.rig import a_moment
+from tests.faults.moments import a_moment
 from tests.faults.tracing import injecting, needs_strace
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.cast import Cast
+from clients.errors import ConnectionLost
 from tests.faults.flaws import FLAWS
 from tests.faults.judge import Judge, Verdict
 from tests.faults.rig import Rig
@@ -33,7 +33,7 @@ CAUGHT_AS = {
 async def a_short_life(folder: Path, flaw: str) -> Verdict:
     """Kill a hub a few times under load, revoke a device, and judge."""
     async with Rig(folder, names=("ana", "ben"), flaw=flaw) as rig:
-        cast = Cast(rig.url, rig.people, seed=7)
+        cast = rig.cast(seed=7)
         await cast.arrive()
         twin = await cast.bring(rig.twins[0])
         cast.begin()
@@ -44,15 +44,15 @@ async def a_short_life(folder: Path, flaw: str) -> Verdict:
         await twin.client.wait_until_ready(10)
         assert twin.client.signed is not None
         await cast.actors[0].client.wait_until_ready(10)
-        await cast.actors[0].client.revoke_device(twin.client.signed.device)
+        with suppress(ConnectionLost):  # a hub with a bug in its pushes makes its clients come back
+            await cast.actors[0].client.revoke_device(twin.client.signed.device)
         await cast.reached(200)
         settled = False
         with suppress(TimeoutError):
-            async with asyncio.timeout(5):
-                await cast.settle(patience_s=3)
+            async with asyncio.timeout(4):
+                await cast.settle(patience_s=2)
                 settled = True
         await cast.leave()
-        await twin.client.close()
     return Judge(cast.history).judge(settled=settled)
 
 

@@ -8,16 +8,16 @@ import pytest
 from bridge.errors import SignInFailed
 from clients.client import Client
 from clients.options import State
-from tests.faults.cast import Cast
 from tests.faults.hub_process import A_DAY_AHEAD, A_DAY_BACK
 from tests.faults.judge import Judge
-from tests.faults.rig import Rig, a_moment, problems
+from tests.faults.moments import a_moment
+from tests.faults.rig import Rig, problems
 
 
 @pytest.mark.slow
 async def test_a_clock_that_jumps_by_a_day_signs_nobody_out_and_no_revoked_device_in(tmp_path: Path) -> None:
     async with Rig(tmp_path, names=("ana", "ben")) as rig:
-        cast = Cast(rig.url, rig.people, seed=9)
+        cast = rig.cast(seed=9)
         await cast.arrive()
         twin = await cast.bring(rig.twins[0])
         assert twin.client.signed is not None
@@ -35,7 +35,6 @@ async def test_a_clock_that_jumps_by_a_day_signs_nobody_out_and_no_revoked_devic
         await cast.settle()
         await cast.leave()
         assert twin.client.state is State.CLOSED
-        await twin.client.close()
         await rig.stop()
     assert states == [State.CONNECTED] * len(states)
     assert Judge(cast.history).judge().findings == []
@@ -45,7 +44,7 @@ async def test_a_clock_that_jumps_by_a_day_signs_nobody_out_and_no_revoked_devic
 @pytest.mark.slow
 async def test_a_hub_that_was_held_for_seconds_goes_on_with_everybody(tmp_path: Path, release: bool) -> None:
     async with Rig(tmp_path, names=("ana", "ben")) as rig:
-        cast = Cast(rig.url, rig.people, seed=9)
+        cast = rig.cast(seed=9)
         await cast.arrive()
         cast.begin()
         await cast.reached(50)
