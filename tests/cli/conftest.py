@@ -75,7 +75,9 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
         process = started_with(tmp_path, "serve", "--port", "0", "--json", *arguments)
         started.append(process)
         assert process.stdout is not None
-        return Served(process, json.loads(process.stdout.readline())["listening"])
+        line = process.stdout.readline()
+        assert line, process.communicate(timeout=20)
+        return Served(process, json.loads(line)["listening"])
 
     yield begin
 
