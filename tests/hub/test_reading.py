@@ -1,0 +1,172 @@
+"""Pages: listed in order, continued without gaps or doubles, and refused when their cursor is not ours."""
+
+from typing import Any
+
+import pytest
+
+from bridge.ids import Seq
+from bridge.wire.commands import Accept, OpenThread, Send, SetTie
+from bridge.wire.queries import CountUnread, GetThread, History, ListThreads, ListTies, Search, WhoIsHere
+from bridge.wire.values import Folder, TieKind
+from tests.hub.house import ANA, BEN, CYD, DAN, EVE, House
+from tests.hub.talker import Frame, Refused, Talker
+
+
+async def pages(talker: Talker, call: Any, name: str, **more: object) -> list[Frame]:
+    """Read all pages of a listing."""
+    found: list[Frame] = []
+    before = None
+    while True:
+        page = await talker.ask(type(call)(**{**more, "before": before, "limit": 2}))
+        assert len(page[name]) <= 2
+        found += page[name]
+        before = page.get("next")
+        if before is None:
+            return found
+
+
+async def test_threads_come_newest_first_page_by_page(any_hub: House) -> None:
+    await any_hub.add(ANA, BEN, CYD, DAN, EVE)
+    others = [BEN, CYD, DAN, EVE]
+    for other in others:
+        await any_hub.acquaint(other, ANA)
+    ana = await any_hub.join(ANA)
+
+    threads = await pages(ana, ListThreads(), "threads")
+
+    assert sorted(thread["others"][0]["id"] for thread in threads) == others
+    times = [thread["last_at"] for thread in threads]
+    assert times == sorted(times, reverse=True)
+    assert all(thread["last"]["seq"] == thread["tip"] == 2 for thread in threads)
+    for cursor in ("nonsense", "1/2", "x/y/z", "99999999999999999/t/a"):
+        with pytest.raises(Refused, match="invalid"):
+            await ana.ask(ListThreads(before=cursor))
+
+
+async def test_requests_lie_in_their_own_folder_and_are_counted_apart(any_hub: House) -> None:
+    await any_hub.add(ANA, BEN)
+    thread = await any_hub.open(BEN, ANA)
+    await any_hub.send(BEN, thread, "hello")
+    ana = await any_hub.join(ANA)
+
+    assert await ana.ask(ListThreads()) == {"threads": []}
+    (request,) = (await ana.ask(ListThreads(folder=Folder.REQUESTS)))["threads"]
+    assert (request["id"], request["consent"], request["unread"]) == (thread, "pending", 1)
+    assert await ana.ask(CountUnread()) == {"requests": 1}
+    await ana.ask(Accept(threads=(thread,)))
+    assert await ana.ask(CountUnread()) == {"threads": 1, "messages": 1}
+
+
+async def test_history_is_read_both_ways(any_hub: House) -> None:
+    await any_hub.add(ANA, BEN)
+    thread = await any_hub.acquaint(BEN, ANA)
+    for n in range(3, 8):
+        await any_hub.send(BEN, thread, f"{n}")
+    ana = await any_hub.join(ANA)
+
+    newest = await ana.ask(History(thread=thread, limit=3))
+    older = await ana.ask(History(thread=thread, before=Seq(5), limit=10))
+    forward = await ana.ask(History(thread=thread, after=2, limit=3))
+
+    assert [message["seq"] for message in newest["messages"]] == [7, 6, 5]
+    assert [message["seq"] for message in older["messages"]] == [4, 3, 2, 1]
+    assert [message["seq"] for message in forward["messages"]] == [3, 4, 5]
+    assert (newest["more"], "more" in older, forward["more"]) == (True, False, True)
+    with pytest.raises(Refused, match="invalid"):
+        await ana.ask(History(thread=thread, before=Seq(5), after=2))
+    with pytest.raises(Refused, match="not_found"):
+        await ana.ask(History(thread=type(thread)("t-nowhere")))
+
+
+async def test_a_quoted_message_is_shown_live_and_again(any_hub: House) -> None:
+    await any_hub.add(DAN, BEN)
+    thread = await any_hub.acquaint(BEN, DAN)
+    dan, ben = await any_hub.join(DAN), await any_hub.join(BEN)
+    await ben.ask(Send(thread=thread, text="answer", reply_to=Seq(1), token="r"))
+    await dan.event("message_sent")
+
+    (live,) = dan.messages()
+    again = (await dan.ask(History(thread=thread, limit=1)))["messages"][0]
+    assert live == again
+    assert live["reply_to"] == 1
+
+
+async def test_search_finds_one_s_own_threads_page_by_page(any_hub: House) -> None:
+    await any_hub.add(ANA, BEN, CYD)
+    for other in (BEN, CYD):
+        thread = await any_hub.acquaint(other, ANA)
+        for n in range(3):
+            await any_hub.send(other, thread, f"café number {n}", token=f"{other}{n}")
+    ana, ben = await any_hub.join(ANA), await any_hub.join(BEN)
+
+    hits = await pages(ana, Search(text="x"), "messages", text="cafe num")
+    bens = await ben.ask(Search(text="CAFÉ"))
+    one = await ana.ask(Search(text="number", thread=hits[0]["thread"]))
+
+    assert len(hits) == 6
+    assert {hit["sender"] for hit in bens["messages"]} == {BEN}
+    assert {hit["thread"] for hit in one["messages"]} == {hits[0]["thread"]}
+    with pytest.raises(Refused, match="invalid"):
+        await ana.ask(Search(text="x", before="nonsense"))
+
+
+async def test_relations_are_listed_both_ways_page_by_page(any_hub: House) -> None:
+    await any_hub.add(ANA, CYD, EVE, BEN, DAN)
+    ana = await any_hub.join(ANA)
+    for follower in (CYD, EVE):
+        await any_hub.tie(follower, ANA, TieKind.FOLLOW)
+    await ana.ask(SetTie(as_=ANA, account=CYD, tie=TieKind.FOLLOW))
+    await any_hub.tie(BEN, DAN, TieKind.FRIEND)
+    dan = await any_hub.join(DAN)
+
+    ties = await pages(ana, ListTies(as_=ANA, tie=TieKind.FOLLOW), "ties", as_=ANA, tie=TieKind.FOLLOW)
+    asked = (await dan.ask(ListTies(as_=DAN, tie=TieKind.FRIEND)))["ties"]
+
+    assert [(tie["account"]["id"], tie.get("incoming", False)) for tie in ties] == [
+        (CYD, False),
+        (CYD, True),
+        (EVE, True),
+    ]
+    assert [(tie["account"]["id"], tie["state"], tie["incoming"]) for tie in asked] == [(BEN, "asked", True)]
+
+
+async def test_an_identity_is_proposed_and_confirmed_once(hub: House) -> None:
+    await hub.add(ANA, BEN, DAN, EVE)
+    await hub.link(ANA, BEN)
+    ana = await hub.join(ANA)
+
+    proposed = await ana.ask(OpenThread(account=DAN))
+    opened = await ana.ask(OpenThread(as_=BEN, account=DAN, confirm=True))
+    again = await ana.ask(OpenThread(account=DAN))
+
+    assert proposed == {"propose": BEN, "other": proposed["other"]}
+    assert opened["thread"]["leg"] == BEN
+    assert again["thread"]["id"] == opened["thread"]["id"]
+
+
+async def test_nobody_is_watched_who_does_not_show_himself(hub: House) -> None:
+    await hub.add(ANA, BEN, CYD)
+    await hub.acquaint(BEN, ANA)
+    ben = await hub.join(BEN)
+    ana = await hub.join(ANA)
+
+    assert await ben.ask(WhoIsHere(accounts=(ANA, CYD, type(ANA)("a-nobody")))) == {"online": [ANA]}
+    await ana.close()
+    assert (await ben.event("presence_changed"))["account"] == ANA
+    await ben.close()
+    back = await hub.join(ANA)
+    await back.settled()
+    assert back.events() == []
+
+
+async def test_a_thread_knows_how_far_the_other_side_came(hub: House) -> None:
+    from bridge.wire.commands import MarkRead
+
+    await hub.add(ANA, BEN)
+    thread = await hub.acquaint(BEN, ANA)
+    ana, ben = await hub.join(ANA), await hub.join(BEN)
+    await ana.ask(MarkRead(thread=thread, upto=Seq(2)))
+    read = await ben.event("read")
+
+    view = (await ben.ask(GetThread(thread=thread)))["thread"]
+    assert (read["upto"], view["others_read"], view["answered"]) == (2, 2, True)
