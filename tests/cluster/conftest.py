@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bridge.store.memory import MemoryStore
 from tests.cluster.servers import Nats, nats_binary, nats_server
-from tests.cluster.town import Town, town
+from tests.cluster.town import OneDatabase, OneMemory, Shared, Town, town
 from tests.hub.conftest import password_hash
+from tests.store.engines import Postgres
 
 __all__ = ["password_hash"]
 
@@ -22,8 +22,14 @@ async def nats(tmp_path: Path) -> AsyncIterator[Nats]:
         yield server
 
 
+@pytest.fixture(params=["memory", "postgres"])
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Shared:
+    """A store that several hubs use: each engine that can be shared."""
+    return OneMemory() if request.param == "memory" else OneDatabase(Postgres().dsn(tmp_path))
+
+
 @pytest.fixture
-async def pair(password_hash: str, tmp_path: Path, nats: Nats) -> AsyncIterator[Town]:
+async def pair(password_hash: str, shared: Shared, tmp_path: Path, nats: Nats) -> AsyncIterator[Town]:
     """Two hubs."""
-    async with town(password_hash, await MemoryStore.open(), tmp_path, nats.url) as made:
+    async with town(password_hash, shared, tmp_path, nats.url) as made:
         yield made

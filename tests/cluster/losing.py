@@ -1,4 +1,4 @@
-"""Seeded losses: a bus that forgets some of what it should send, put in by the tests, never by the product."""
+"""Seeded losses: a bus that forgets some of what it should send, put in by the tests alone."""
 
 import random
 from collections.abc import Callable

@@ -2,22 +2,23 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bridge.store.memory import MemoryStore
+from bridge.ids import ThreadId
 from bridge.wire.commands import Send
 from bridge.wire.sign_in import RevokeDevice
 from tests.cluster.losing import lose
 from tests.cluster.servers import Nats
-from tests.cluster.town import Town, page, town, up
+from tests.cluster.town import Shared, Town, page, town, up
 from tests.hub.house import ANA, CYD
 from tests.hub.talker import Talker
 
 MANY = 60
 
 
-async def talk(made: Town, ana: Talker, cyd: Talker, thread: str, start: int = 0) -> None:
+async def talk(made: Town, ana: Talker, cyd: Talker, thread: ThreadId, start: int = 0) -> None:
     """Have both sides of a thread write at their hubs, one after the other, and wait until both heard all."""
     for n in range(start, start + MANY, 2):
         await ana.ask(Send(thread=thread, text=f"a{n}", token=f"a{n}"))
@@ -33,10 +34,15 @@ def order_of(who: Talker) -> list[int]:
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 1.0])
 async def test_lost_news_are_read_from_the_journal(
-    password_hash: str, tmp_path: Path, nats: Nats, monkeypatch: pytest.MonkeyPatch, share: float
+    password_hash: str,
+    tmp_path: Path,
+    shared: Shared,
+    nats: Nats,
+    monkeypatch: pytest.MonkeyPatch,
+    share: float,
 ) -> None:
     lose(monkeypatch, share)
-    async with town(password_hash, await MemoryStore.open(), tmp_path, nats.url) as made:
+    async with town(password_hash, shared, tmp_path, nats.url) as made:
         await made[0].add(ANA, CYD)
         thread = await made[0].acquaint(ANA, CYD)
         ana, cyd = await made.join(0, ANA), await made.join(1, CYD)
@@ -47,12 +53,12 @@ async def test_lost_news_are_read_from_the_journal(
         assert ana.positions(ANA) == sorted(set(ana.positions(ANA)))
 
 
-async def test_hubs_begin_without_nats_and_say_so(password_hash: str, tmp_path: Path, nats: Nats) -> None:
+async def test_hubs_begin_without_nats_and_say_so(
+    password_hash: str, tmp_path: Path, shared: Shared, nats: Nats
+) -> None:
     await nats.kill()
-    settings = {"bus": {"poll_s": 0.1}}
-    async with town(
-        password_hash, await MemoryStore.open(), tmp_path, nats.url, is_up=False, **settings
-    ) as made:
+    settings: dict[str, Any] = {"bus": {"poll_s": 0.1}}
+    async with town(password_hash, shared, tmp_path, nats.url, is_up=False, **settings) as made:
         await made[0].add(ANA, CYD)
         thread = await made[0].acquaint(ANA, CYD)
         ana, cyd = await made.join(0, ANA), await made.join(1, CYD)
@@ -69,8 +75,10 @@ async def test_hubs_begin_without_nats_and_say_so(password_hash: str, tmp_path: 
         assert order_of(ana) == order_of(cyd) == list(range(3, 3 + 2 * MANY))
 
 
-async def test_nats_dies_and_comes_back_under_load(password_hash: str, tmp_path: Path, nats: Nats) -> None:
-    async with town(password_hash, await MemoryStore.open(), tmp_path, nats.url) as made:
+async def test_nats_dies_and_comes_back_under_load(
+    password_hash: str, tmp_path: Path, shared: Shared, nats: Nats
+) -> None:
+    async with town(password_hash, shared, tmp_path, nats.url) as made:
         await made[0].add(ANA, CYD)
         thread = await made[0].acquaint(ANA, CYD)
         ana, cyd = await made.join(0, ANA), await made.join(1, CYD)
@@ -88,11 +96,16 @@ async def test_nats_dies_and_comes_back_under_load(password_hash: str, tmp_path:
 
 @pytest.mark.parametrize("away", [False, True], ids=["all-news-lost", "nats-away"])
 async def test_a_revocation_is_noticed_without_its_news(
-    password_hash: str, tmp_path: Path, nats: Nats, monkeypatch: pytest.MonkeyPatch, away: bool
+    password_hash: str,
+    tmp_path: Path,
+    shared: Shared,
+    nats: Nats,
+    monkeypatch: pytest.MonkeyPatch,
+    away: bool,
 ) -> None:
     lose(monkeypatch, 1.0)
-    settings = {"hub": {"heartbeat_s": 0.5}}
-    async with town(password_hash, await MemoryStore.open(), tmp_path, nats.url, **settings) as made:
+    settings: dict[str, Any] = {"hub": {"heartbeat_s": 0.5}}
+    async with town(password_hash, shared, tmp_path, nats.url, **settings) as made:
         await made[0].add(ANA)
         ana = await made.join(0, ANA)
         await made[0].device(ANA)

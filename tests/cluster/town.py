@@ -4,13 +4,53 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from bridge.app import Hub
 from bridge.ids import AccountId
 from bridge.store.base import Store
+from bridge.store.memory import MemoryStore
+from bridge.store.postgres import PostgresStore
 from tests.hub.house import House, config, house
 from tests.hub.talker import Talker
+
+
+class Shared(Protocol):
+    """A store that several hubs use."""
+
+    async def open(self) -> Store:
+        """Give a hub its access."""
+
+    async def close(self, store: Store) -> None:
+        """End it."""
+
+
+class OneMemory:
+    """One store in memory, in whose process all hubs live."""
+
+    def __init__(self) -> None:
+        self._store: MemoryStore | None = None
+
+    async def open(self) -> Store:
+        self._store = self._store or await MemoryStore.open()
+        return self._store
+
+    async def close(self, store: Store) -> None:
+        """Leave it to the others."""
+
+
+class OneDatabase:
+    """One schema of a PostgreSQL, to which each hub has connections of its own."""
+
+    def __init__(self, dsn: str) -> None:
+        self.dsn = dsn
+
+    async def open(self) -> Store:
+        return await PostgresStore.open(self.dsn, pool=4)
+
+    async def close(self, store: Store) -> None:
+        await store.close()
+
 
 QUICK: Final = {"poll_s": 0.2}
 
@@ -41,7 +81,7 @@ class Town:
 @asynccontextmanager
 async def town(
     password_hash: str,
-    store: Store,
+    engine: Shared,
     folder: Path,
     nats: str,
     hubs: int = 2,
@@ -55,7 +95,11 @@ async def town(
         **{**sections, "bus": {"url": nats, **QUICK, **sections.get("bus", {})}},
     )
     async with AsyncExitStack() as stack:
-        houses = [await stack.enter_async_context(house(password_hash, settings, store)) for _ in range(hubs)]
+        houses = []
+        for _ in range(hubs):
+            store = await engine.open()
+            stack.push_async_callback(engine.close, store)
+            houses.append(await stack.enter_async_context(house(password_hash, settings, store)))
         for one in houses:
             await up(one.hub, is_up=is_up)
         yield Town(houses)
