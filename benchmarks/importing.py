@@ -254,7 +254,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def is_met(found: dict[str, object]) -> bool:
-    """Say whether the goals are met: time against the plain importer's, and flat memory where it was measured."""
+    """Say whether the goals are met: time against the plain importer, and flat memory if measured."""
     times, memory = found["times_plain"], found.get("memory_ratio", 0.0)
     assert isinstance(times, float), "a ratio"
     assert isinstance(memory, float), "a ratio"
