@@ -12,8 +12,6 @@ from itertools import chain
 from time import perf_counter
 from typing import TypeVar
 
-from msgspec import Struct
-
 from bridge.bus.base import Bus, News
 from bridge.domain.decide import decide
 from bridge.domain.deeds import Deed
@@ -21,9 +19,10 @@ from bridge.domain.facts import UNKNOWN, Facts, Key, Missing, key_of
 from bridge.domain.model import Message, StoredRecord, Thread
 from bridge.domain.outcome import Outcome, Scene, Told
 from bridge.domain.policy import Policy
-from bridge.errors import BridgeError, Busy, Internal, Refusal, Stale, StorageFull, Unavailable
+from bridge.domain.reads import WatchedFacts
+from bridge.errors import BridgeError, Busy, Internal, Refusal, Stale, StorageFull, Unavailable, Unresolved
 from bridge.hub.counters import Counters
-from bridge.hub.work import Lane, Ticket, Work, moved_by
+from bridge.hub.work import Decided, Lane, Ticket, Work, moved_by, refuse
 from bridge.ids import AccountId, Position
 from bridge.store.base import Batch, Store
 from bridge.wire.commands import Command, LeaveHybrid, Send, SetControls, Unlink
@@ -35,13 +34,6 @@ T = TypeVar("T")
 
 _MOST_TRIES = 50
 _COUNTING = frozenset((Unlink, LeaveHybrid, SetControls))  # whose answers tell how much is in flight
-
-
-class Decided(Struct):
-    """A batch that was decided and is not committed yet."""
-
-    batch: Batch
-    done: list[tuple[Work, Outcome | BridgeError]]
 
 
 class Pipeline:
@@ -68,7 +60,9 @@ class Pipeline:
         gather_s: float = 0.0,
     ) -> None:
         """Put the parts together; ``run`` must be running for anything to happen."""
-        self.facts = Facts()
+        watched = WatchedFacts() if store.shared else None
+        self.facts = watched or Facts()
+        self._reads = watched.begin if watched else dict[Key, object]
         self.failed: BaseException | None = None
         self._store = store
         self._bus = bus
@@ -204,8 +198,8 @@ class Pipeline:
             self.facts.forget_answers()
         self.facts.shrink(self._most_records)
         self._waiting.extendleft(reversed(parked))
-        if missing:
-            await self._load(missing)
+        if missing and not await self._load(missing):
+            refuse([self._waiting.popleft() for _ in parked], Unavailable)
         self._busy = False
         later, self._later = self._later, []
         for act in later:
@@ -218,11 +212,12 @@ class Pipeline:
             except Stale as stale:
                 self._counters.stale_total += 1
                 try:
-                    await self._load(stale.keys)  # type: ignore[arg-type]  # a store names facts by their keys
+                    if not await self._load(stale.keys):  # type: ignore[arg-type]  # a store names facts by keys
+                        break
                 except BaseException:
-                    _refuse(works, Internal)
+                    refuse(works, Internal)
                     raise
-        _refuse(works, Unavailable)
+        refuse(works, Unavailable)
         return set(), []
 
     async def _attempt(self, works: Sequence[Work]) -> tuple[set[Key], list[Work]]:
@@ -231,23 +226,27 @@ class Pipeline:
         decided, missing, parked = self._decide(works)
         self._counters.decide_seconds_total += perf_counter() - begun
         heads: Mapping[AccountId, Position] = {}
-        if decided.batch.records or decided.batch.messages or decided.batch.told or decided.batch.audit:
+        if decided.batch.changes or decided.batch.versions:  # answers too rest on what another node may move
             try:
                 heads = await self._commit(decided)
-            except StorageFull as full:
+            except (StorageFull, Unavailable) as lack:
                 self._forget(decided.batch)
-                return missing, self._answer_full(decided, full) + parked
+                return missing, self._answer_lack(decided, lack) + parked
+            except Unresolved:
+                self._forget(decided.batch)
+                refuse((work for work, _ in decided.done), Internal)
+                return missing, parked
             except Stale:
                 self._forget(decided.batch)
                 raise
             except BaseException:  # it is not known what is on disk: nothing of this is acknowledged
-                _refuse(works, Internal)
+                refuse(works, Internal)
                 raise
         self._tell(decided, heads)
         return missing, parked
 
     def _decide(self, works: Sequence[Work]) -> tuple[Decided, set[Key], list[Work]]:
-        batch = Batch(records={}, messages=[], told=[], audit=[], versions={})
+        batch = Batch(records={}, messages=[], told=[], audit=[], versions=self._reads())
         decided = Decided(batch, [])
         missing: set[Key] = set()
         parked: list[Work] = []
@@ -361,20 +360,20 @@ class Pipeline:
         except Exception:  # what is committed stays; whoever missed it sees the gap and reads the journal
             log.exception("telling failed")
 
-    def _answer_full(self, decided: Decided, full: StorageFull) -> list[Work]:
+    def _answer_lack(self, decided: Decided, lack: Refusal) -> list[Work]:
         """Refuse what would change something; give back what was decided on top of it, to be decided anew."""
         doubtful: list[Work] = []
         refused = 0
         for work, result in decided.done:
             if isinstance(result, Outcome) and result.changes:
                 refused += 1
-                work.lane.answered(work.call, StorageFull())
+                work.lane.answered(work.call, type(lack)())
             elif refused:
                 doubtful.append(work)
             else:
                 work.lane.answered(work.call, result if isinstance(result, BridgeError) else result.reply)
-        self._counters.refusals_total[full.code] += refused
-        log.warning("the disk is full: %d commands refused", refused)
+        self._counters.refusals_total[lack.code] += refused
+        log.warning("%d commands refused: %s", refused, lack)
         return doubtful
 
     def _forget(self, batch: Batch) -> None:
@@ -382,15 +381,16 @@ class Pipeline:
         self.facts.forget((Message, (message.thread, message.seq)) for message in batch.messages)
         self.facts.forget_answers()
 
-    async def _load(self, keys: Sequence[Key] | set[Key]) -> None:
-        for key, value in (await self._store.load(tuple(keys))).items():
+    async def _load(self, keys: Sequence[Key] | set[Key]) -> bool:
+        """Learn what the store knows; False if it cannot say just now."""
+        try:
+            found = await self._store.load(tuple(keys))
+        except Unavailable:
+            return False
+        for key, value in found.items():
             self.facts.learn(key, value)
+        return True
 
     def _refuse_all(self) -> None:
-        _refuse(self._waiting, Unavailable)
+        refuse(self._waiting, Unavailable)
         self._waiting.clear()
-
-
-def _refuse(works: Iterable[Work], error: type[BridgeError]) -> None:
-    for work in works:
-        work.lane.answered(work.call, error())

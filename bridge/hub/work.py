@@ -11,6 +11,7 @@ from bridge.domain.model import Account, Controls, Device, Person, StoredRecord,
 from bridge.domain.outcome import Outcome, Scene
 from bridge.errors import BridgeError
 from bridge.ids import AccountId
+from bridge.store.base import Batch
 from bridge.wire.commands import Command
 from bridge.wire.replies import Reply
 
@@ -42,6 +43,19 @@ class Work(Struct, eq=False):
     run: Callable[[Scene], Outcome] | None = None
     proven: frozenset[AccountId] = frozenset()
     counts: bool = False
+
+
+class Decided(Struct):
+    """A batch that was decided and is not committed yet."""
+
+    batch: Batch
+    done: list[tuple[Work, Outcome | BridgeError]]
+
+
+def refuse(works: Iterable[Work], error: type[BridgeError]) -> None:
+    """Answer all of these with an error."""
+    for work in works:
+        work.lane.answered(work.call, error())
 
 
 class Ticket:

@@ -10,10 +10,22 @@ from typing import Protocol
 from msgspec import Struct
 
 from bridge.domain.facts import Key
-from bridge.domain.model import Account, AuditLine, Device, Member, Message, Record, StoredRecord, Thread, Tie, Verdict
+from bridge.domain.model import (
+    Account,
+    AuditLine,
+    Device,
+    Member,
+    Message,
+    Record,
+    StoredRecord,
+    Thread,
+    Tie,
+    Verdict,
+)
 from bridge.domain.outcome import Told
 from bridge.ids import AccountId, Position, ThreadId
 from bridge.wire.values import Folder, TieKind
+
 
 class Batch(Struct):
     """What one commit keeps: all of it or nothing.
@@ -23,8 +35,8 @@ class Batch(Struct):
         messages: New messages, in the order of their threads.
         told: What to note in whose journals, in order; an account's positions follow this order.
         audit: Lines for the audit log.
-        versions: What the decisions read, by key, as it was: a shared store raises ``Stale`` if any of it moved.
-            An engine with one writer may rely on being that writer instead.
+        versions: What the decisions read, by key, as it was: a shared store raises ``Stale`` if any of it
+            moved. An engine with one writer may rely on being that writer instead.
     """
 
     records: dict[Key, StoredRecord]
@@ -32,6 +44,11 @@ class Batch(Struct):
     told: list[tuple[Told, tuple[AccountId, ...]]]
     audit: list[AuditLine]
     versions: dict[Key, object]
+
+    @property
+    def changes(self) -> bool:
+        """Say whether there is anything to keep."""
+        return bool(self.records or self.messages or self.told or self.audit)
 
 
 class Entry(Struct, frozen=True):
@@ -97,13 +114,16 @@ class Imported(Struct, frozen=True):
 
 
 class Store(Protocol):
-    """Keeps records, messages and journals. One owner at a time may write.
+    """Keeps records, messages and journals. One owner at a time may write, unless the store is shared.
 
     Attributes:
         epoch: Rises when a backup was restored; every cursor of an older epoch is void.
+        shared: Whether other nodes may write to it: then a commit checks ``Batch.versions``, also of a batch
+            that changes nothing and only asks whether its answers still hold.
     """
 
     epoch: int
+    shared: bool
 
     async def load(self, keys: Collection[Key]) -> Mapping[Key, object]:
         """Answer every key: a record, None where there is none, or the answer to a question."""
@@ -116,6 +136,8 @@ class Store(Protocol):
                 Nothing was kept.
             StorageFull: If the disk has no room; nothing was kept, reading goes on, a later commit may succeed.
             CommitFailed: If it is not known what is on disk: the owner must stop and start anew.
+            Unavailable: If a shared store cannot be reached; nothing was kept.
+            Unresolved: If a shared store was lost on the way, and may have kept all of it or nothing.
         """
 
     async def heads(self, accounts: Collection[AccountId]) -> Mapping[AccountId, Head]:
@@ -191,7 +213,9 @@ class Store(Protocol):
         A message that is there already is left alone, so that a piece can be put again after a crash.
         """
 
-    def all_threads(self, account: AccountId | None = None) -> AsyncIterator[tuple[Thread, tuple[Member, ...]]]:
+    def all_threads(
+        self, account: AccountId | None = None
+    ) -> AsyncIterator[tuple[Thread, tuple[Member, ...]]]:
         """Walk through all threads, or one account's, by id, without blocking the writer."""
 
     async def audit(self, progress: "Progress | None" = None) -> Audited:

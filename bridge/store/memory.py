@@ -88,6 +88,8 @@ class _Copy(Struct):
 class MemoryStore:
     """A store that forgets everything with its process. See ``bridge.store.base.Store``."""
 
+    shared = False
+
     def __init__(self, kept: Tables, epoch: int, clock: Callable[[], int]) -> None:
         """Take what is kept; ``open`` is the way in."""
         self.epoch = epoch

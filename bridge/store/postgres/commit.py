@@ -13,6 +13,7 @@ from zlib import crc32
 
 import asyncpg
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bridge.domain.facts import HandleOwner, Key, Mutual, Question, Tightened
 from bridge.domain.model import (
@@ -75,6 +76,7 @@ class Order(Struct):
         counts: How many lines each of these gets.
         rest: The other arguments.
         asked: What was read and cannot be compared by a row's body.
+        changes: Whether there is anything to keep, or only something to check.
     """
 
     stripes: tuple[list[int], list[bool]]
@@ -82,6 +84,7 @@ class Order(Struct):
     counts: list[int]
     rest: list[list[Any]]
     asked: dict[Key, object]
+    changes: bool
 
 
 class Committer:
@@ -98,6 +101,7 @@ class Committer:
             Unavailable: If the server could not be asked; nothing was kept.
             Unresolved: If the answer was lost and it could not be learned in time what became of the batch.
         """
+        batch = replace(batch, versions=dict(batch.versions))  # whoever reads meanwhile must not add to them
         order = order_of(batch, await self._threads_of(batch))
         for _ in range(_TRIES):
             try:
@@ -132,16 +136,18 @@ class Committer:
 
     async def _keep(self, order: Order) -> Sequence[int] | None:
         """Ask for it once; return the new heads, or None if it certainly did not happen."""
-        token = os.urandom(16)
+        token = os.urandom(16) if order.changes else None
         try:
             async with self._pool.borrow() as connection:
                 return await self._send(connection, order, token)
         except ValueError as error:  # the driver's word for a value that no column takes; nothing was sent
             raise Fault(f"PostgreSQL cannot keep a value: {error}.") from error
-        except LOST:
+        except LOST as error:
+            if token is None:
+                raise Unavailable(f"PostgreSQL cannot be reached: {error}.") from error
             return await self._settle(token)
 
-    async def _call(self, connection: Connection, order: Order, token: bytes) -> Sequence[int]:
+    async def _call(self, connection: Connection, order: Order, token: bytes | None) -> Sequence[int]:
         arguments = (
             *(self._clock(), token, *order.stripes),
             *order.rest[:4],
@@ -151,7 +157,7 @@ class Committer:
         made: Sequence[int] = await connection.fetchval(_KEEP, *arguments)
         return made
 
-    async def _send(self, connection: Connection, order: Order, token: bytes) -> Sequence[int]:
+    async def _send(self, connection: Connection, order: Order, token: bytes | None) -> Sequence[int]:
         if not order.asked:
             return await self._call(connection, order, token)
         async with connection.transaction():
@@ -236,7 +242,7 @@ def order_of(batch: Batch, threads: dict[ThreadId, Thread]) -> Order:
         *lines,
         *_columns([(line.account, body_of(line)) for line in batch.audit], 2),
     ]
-    return Order(_stripes(batch), accounts, counts, rest, asked)
+    return Order(_stripes(batch), accounts, counts, rest, asked, batch.changes)
 
 
 def columns_of(records: Iterable[StoredRecord]) -> list[list[Any]]:
@@ -295,7 +301,7 @@ def _stripes(batch: Batch) -> tuple[list[int], list[bool]]:
     kept apart from all others by the lock on that journal's head.
     """
     locks: dict[int, bool] = {}
-    for kind, name in batch.versions:
+    for kind, name in batch.versions if batch.changes else ():
         if kind in _SELDOM:
             locks[_stripe(name[0] if isinstance(name, tuple) else name)] = False
         elif isinstance(name, Tightened):

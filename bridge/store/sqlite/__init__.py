@@ -52,6 +52,8 @@ def _milliseconds() -> int:
 class SqliteStore:
     """A store in one file. See ``bridge.store.base.Store``."""
 
+    shared = False
+
     def __init__(
         self,
         path: Path,

@@ -172,7 +172,9 @@ BEGIN
     END IF;
 
     -- Last: whoever waits for the outcome waits for this row.
-    INSERT INTO commits (token, heads) VALUES (v_token, made);
+    IF v_token IS NOT NULL THEN -- NULL: it only looks
+        INSERT INTO commits (token, heads) VALUES (v_token, made);
+    END IF;
     RETURN made;
 END $$;
 
