@@ -2,10 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import count
+from itertools import count, cycle
 
 from benchmarks.load.people import Person
 from bridge.errors import BridgeError, Refusal, StaleVersion
@@ -37,7 +37,7 @@ class Actor:
 
     def __init__(
         self,
-        url: str,
+        urls: Sequence[str],
         person: Person,
         history: History,
         *,
@@ -45,7 +45,8 @@ class Actor:
         chance: random.Random,
         codec: str,
     ) -> None:
-        """Connect to nothing yet; ``news`` is set at each message."""
+        """Connect to nothing yet; ``news`` is set at each message; each new line takes the next address."""
+        addresses = cycle(urls)
         self._news = news
         self._lines: list[Recorded] = []
         self.person = person
@@ -59,7 +60,7 @@ class Actor:
         socket = SocketOptions(proxy=None)
 
         async def recorded() -> Transport:
-            line = Recorded(await dial(url, wire, socket), history, person.account, wire)
+            line = Recorded(await dial(next(addresses), wire, socket), history, person.account, wire)
             self._lines.append(line)
             return line
 
@@ -67,7 +68,7 @@ class Actor:
             backoff=SWIFT, socket=socket, call_timeout_s=60.0, acknowledge_span_s=0.05, verify=True
         )
         self.client = Client(
-            url, token=person.token, codec=codec, options=options, dial=recorded, chance=chance.random
+            urls[0], token=person.token, codec=codec, options=options, dial=recorded, chance=chance.random
         )
         self.client.on(MessageSent)(self._hear)
 
@@ -94,9 +95,9 @@ class Cast:
         refused_for_now: Set once a send was refused that may succeed later.
     """
 
-    def __init__(self, url: str, people: list[Person], seed: int) -> None:
+    def __init__(self, urls: Sequence[str], people: list[Person], seed: int) -> None:
         """Bring everybody together; half of them live on each network."""
-        self._url = url
+        self._urls = urls
         self.history = History()
         self.acknowledged = 0
         self.refused_for_now = asyncio.Event()
@@ -105,7 +106,7 @@ class Cast:
         half = len(people) // 2
         self.actors = [
             Actor(
-                url,
+                [*urls[at % len(urls) :], *urls[: at % len(urls)]],
                 person,
                 self.history,
                 news=self._news,
@@ -187,7 +188,7 @@ class Cast:
 
     async def bring(self, person: Person) -> Actor:
         """Have another device of somebody listen; it says nothing."""
-        actor = Actor(self._url, person, self.history, news=self._news, chance=self.chance, codec="json")
+        actor = Actor(self._urls, person, self.history, news=self._news, chance=self.chance, codec="json")
         self._brought.append(actor)
         await actor.client.connect()
         return actor

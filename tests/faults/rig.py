@@ -107,7 +107,7 @@ class Rig:
 
     def cast(self, seed: int) -> Cast:
         """Give the people SDK clients; they leave when the rig is taken down."""
-        cast = Cast(self.url, self.people, seed)
+        cast = Cast([self.url], self.people, seed)
         self._casts.append(cast)
         return cast
 
@@ -154,9 +154,11 @@ async def _end(process: Process | None) -> None:
             await process.wait()
 
 
-def free_port() -> int:
+def free_port(taken: Sequence[int] = ()) -> int:
     """Find a free port that no client's own end can take while the hub is away."""
     for port in _BELOW_EPHEMERAL[os.getpid() % 9_000 :]:
+        if port in taken:
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

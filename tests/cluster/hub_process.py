@@ -1,0 +1,97 @@
+"""One hub of a cluster in a process that will be killed; its order comes on one line.
+
+It prints a line of JSON once it serves, and stops when its standard input ends or the
+hub can go on no longer (exit code 3). Lost news are seeded here, never in the product.
+"""
+
+import asyncio
+import logging
+import os
+import random
+import sys
+
+import msgspec
+from msgspec import Struct
+from nats.aio.client import Client
+
+import bridge.app
+from benchmarks.load.people import Person, make_people
+from benchmarks.load.processes import LOOP
+from bridge.app import Hub, running_hub
+from bridge.bus.base import Bus
+from bridge.bus.nats import NatsBus, options_of
+from bridge.config import Config
+from bridge.store.postgres import PostgresStore
+from bridge.wire.values import Network
+from tests.faults.hub_process import STOPPED
+
+
+class Order(Struct, kw_only=True):
+    """What to run.
+
+    Attributes:
+        config: The hub's settings.
+        dsn: The database.
+        people: Names of people to make on each network; empty once they exist.
+        loses: The share of news that is lost.
+    """
+
+    config: Config
+    dsn: str
+    people: list[str] = []
+    loses: float = 0.0
+
+
+class Serving(Struct, kw_only=True):
+    """A hub that serves: where, and whom it made, Messenger's people first."""
+
+    url: str
+    people: list[Person]
+
+
+class LosingBus(NatsBus):
+    """Sends only what its chance lets through."""
+
+    loses = 0.0
+    chance = random.Random(7)
+
+    async def _send(self, client: Client, subject: str, packet: bytes) -> None:
+        if self.chance.random() >= self.loses:
+            await super()._send(client, subject, packet)
+
+
+async def serve(order: Order) -> int:
+    """Run a hub until the standard input ends, or until it stops by itself."""
+
+    async def open_bus(config: Config) -> Bus:
+        bus = LosingBus(options_of(config.bus))
+        bus.loses = order.loses
+        bus.begin()
+        return bus
+
+    vars(bridge.app)["open_bus"] = open_bus
+    store = await PostgresStore.open(order.dsn, pool=4)
+    try:
+        async with running_hub(order.config, store) as hub:
+            return await _serve(order, hub)
+    finally:
+        await store.close()
+
+
+async def _serve(order: Order, hub: Hub) -> int:
+    wanted = [(network, name) for network in (Network.MESSENGER, Network.DIRECT) for name in order.people]
+    serving = Serving(url=hub.url, people=await make_people(hub.pipeline, wanted))
+    sys.stdout.write(msgspec.json.encode(serving).decode() + "\n")
+    sys.stdout.flush()
+    end = asyncio.ensure_future(asyncio.to_thread(sys.stdin.readline))
+    await asyncio.wait([asyncio.shield(hub.stopped), end], return_when=asyncio.FIRST_COMPLETED)
+    return STOPPED if hub.stopped.done() else 0
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.ERROR, format="hub: %(levelname)s %(message)s")
+    line = sys.stdin.readline()
+    if line:
+        with asyncio.Runner(loop_factory=LOOP) as runner:
+            code = runner.run(serve(msgspec.json.decode(line, type=Order)))
+            os._exit(code)  # the thread that reads the standard input would wait for ever
