@@ -91,7 +91,7 @@ async def running_hub(config: Config, store: Store | None = None) -> AsyncIterat
     opened = store or await open_store(config)
     try:
         async with _assembled(config, opened) as hub, AsyncExitStack() as beside:
-            if store is None and config.store.path:  # only the owner of a database may listen beside it
+            if store is None and config.store.path and not is_shared(config):  # only an owner may listen
                 await beside.enter_async_context(admin_socket(config.store.path, operator_of(hub)))
             yield hub
     finally:
@@ -174,11 +174,20 @@ def operator_of(hub: Hub) -> Operator:
     )
 
 
+def is_shared(config: Config) -> bool:
+    """Say whether the settings name a database that other nodes may use too."""
+    return config.store.path.startswith(("postgresql://", "postgres://"))
+
+
 async def open_store(config: Config) -> Store:
     """Open the store that the settings name."""
     if not config.store.path:
         return await MemoryStore.open()
-    from bridge.store.sqlite import SqliteStore  # engines are loaded when they are used
+    if is_shared(config):
+        from bridge.store.postgres import PostgresStore  # engines are loaded when they are used
+
+        return await PostgresStore.open(config.store.path)
+    from bridge.store.sqlite import SqliteStore
 
     return await SqliteStore.open(Path(config.store.path))
 
@@ -190,11 +199,15 @@ async def reading(config: Config) -> AsyncIterator[Store]:
     Raises:
         SetupError: If there is no database.
     """
-    if not os.path.isfile(config.store.path):  # noqa: ASYNC240 -- one look before anything runs
-        raise SetupError(f"There is no database at {config.store.path or '(in memory)'}. Name it with --db.")
-    from bridge.store.sqlite import SqliteStore
+    store: Store
+    if is_shared(config):
+        store = await open_store(config)
+    elif os.path.isfile(config.store.path):  # noqa: ASYNC240 -- one look before anything runs
+        from bridge.store.sqlite import SqliteStore
 
-    store = await SqliteStore.open(Path(config.store.path), read_only=True)
+        store = await SqliteStore.open(Path(config.store.path), read_only=True)
+    else:
+        raise SetupError(f"There is no database at {config.store.path or '(in memory)'}. Name it with --db.")
     try:
         yield store
     finally:
