@@ -195,6 +195,35 @@ async def test_no_heartbeat_comes_before_the_answer_to_the_sign_in(
         assert "re" in ana.frames[0]
 
 
+@pytest.mark.parametrize("fails", [True, False])
+async def test_news_that_were_lost_are_read_from_the_journal(
+    hub: House, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    await hub.add(ANA, BEN)
+    thread = await hub.acquaint(BEN, ANA)
+    ana = await hub.join(ANA)
+    bus, lost = hub.hub.pipeline._bus, list[Any]()
+    publish = bus.publish
+
+    def losing(news: Any) -> None:
+        if len(lost) < 2:
+            lost.append(news)
+            if fails:
+                raise RuntimeError("telling failed")
+        else:
+            publish(news)
+
+    monkeypatch.setattr(bus, "publish", losing)
+    for n in range(4):
+        await hub.send(BEN, thread, f"{n}")
+    await ana.until(lambda: len(ana.messages()) == 4)
+
+    assert [message["text"] for message in ana.messages()] == ["0", "1", "2", "3"]
+    at = ana.positions(ANA)
+    assert at == list(range(at[0], at[0] + 4))
+    assert hub.hub.counters.replayed_total > 0
+
+
 async def test_two_devices_and_both_sides_see_one_order(hub: House) -> None:
     await hub.add(ANA, BEN)
     thread = await hub.acquaint(BEN, ANA)

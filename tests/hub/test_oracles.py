@@ -43,6 +43,7 @@ from bridge.wire.queries import (
     Search,
     WhoIsHere,
 )
+from bridge.wire.replies import Present
 from bridge.wire.values import AccountState, Folder, Hybrid, TieKind
 from tests.hub.house import ANA, BEN, DAN, FAY, House, config, house
 from tests.hub.talker import Talker
@@ -343,12 +344,15 @@ async def test_watching_begins_under_the_rules_of_that_very_moment(hub: House) -
     from bridge.hub.queries import Queries  # to ask without a socket between
 
     queries = Queries(hub.hub.pipeline, hub.hub.store, sessions)
-    question = asyncio.ensure_future(queries.answer(session, WhoIsHere(accounts=(ANA,))))
-    await asyncio.sleep(0)
-    await asyncio.gather(question, hub.tie(ANA, BEN, TieKind.BLOCK))
+    question = WhoIsHere(accounts=(ANA,))
+    await hub.tie(ANA, BEN, TieKind.BLOCK)
+    await hub.tie(ANA, BEN, TieKind.BLOCK, on=False)
+    before = await queries.answer(session, question)  # so all that both need is in memory
+    together = await asyncio.gather(queries.answer(session, question), hub.tie(ANA, BEN, TieKind.BLOCK))
     await ana.close()
     await ben.settled()
 
+    assert (before, together[0]) == (Present(online=(ANA,)), Present(online=()))
     assert ben.events("presence_changed") == []
 
 
