@@ -13,8 +13,8 @@ from bridge.domain.outcome import Outcome
 from bridge.errors import BridgeError
 from bridge.hub.authority import Authority
 from bridge.hub.connection import Connection
-from bridge.hub.pipeline import Decided, Pipeline
-from bridge.hub.work import Work
+from bridge.hub.pipeline import Pipeline
+from bridge.hub.work import Decided, Work
 from bridge.ids import AccountId, Position
 from bridge.store.base import Batch
 from bridge.store.sqlite import connection
