@@ -129,12 +129,12 @@ class Store(Protocol):
         """Answer every key: a record, None where there is none, or the answer to a question."""
 
     async def commit(self, batch: Batch) -> Mapping[AccountId, Position]:
-        """Keep the batch on disk (fsynced), all or nothing; return the new head of each journal that was told.
+        """Keep the batch on disk (fsynced), all or nothing; return the new head of each journal told.
 
         Raises:
             Stale: If a fact moved, a verdict's token or a message's seq exists already; ``keys`` names them.
                 Nothing was kept.
-            StorageFull: If the disk has no room; nothing was kept, reading goes on, a later commit may succeed.
+            StorageFull: If the disk has no room; nothing was kept, reading goes on, a later one may succeed.
             CommitFailed: If it is not known what is on disk: the owner must stop and start anew.
             Unavailable: If a shared store cannot be reached; nothing was kept.
             Unresolved: If a shared store was lost on the way, and may have kept all of it or nothing.
@@ -144,12 +144,12 @@ class Store(Protocol):
         """Tell where these accounts' journals stand; one never told of anything stands at 0."""
 
     async def replay(self, account: AccountId, after: Position, limit: int) -> Sequence[Entry]:
-        """Read the journal after a position, in order; fewer than ``limit`` entries mean that it ends there."""
+        """Read the journal after a position, in order; fewer than ``limit`` entries mean that it ends."""
 
     async def history(
         self, thread: ThreadId, *, before: int | None = None, after: int | None = None, limit: int
     ) -> Sequence[Message]:
-        """Read messages below ``before``, newest first, or above ``after``, oldest first. Both absent: the newest."""
+        """Read messages below ``before``, newest first, or above ``after``, oldest first. Neither: the newest."""
 
     async def search(
         self,
@@ -162,15 +162,16 @@ class Store(Protocol):
     ) -> Sequence[tuple[int, Message]]:
         """Find messages in threads shown to these accounts that hold all words, the last one as a beginning.
 
-        Newest committed first, each with a place that only this method understands, to go on ``before``. Case,
-        accents and width do not matter; CJK text is found by any run of its characters, emoji by themselves.
+        Newest committed first, each with a place that only this method understands, to go on ``before``.
+        Case, accents and width do not matter; CJK text is found by any run of its characters, emoji by
+        themselves.
         Every committed message is found, also one committed just before.
         """
 
     async def threads(
         self, accounts: Collection[AccountId], folder: Folder, *, after: Page | None = None, limit: int
     ) -> Sequence[tuple[Thread, Member]]:
-        """List these accounts' threads in a folder, newest first, each with the side of the account it belongs to.
+        """List these accounts' threads in a folder, newest first, each with the side of its account.
 
         Order: ``last_at`` descending, then ``id``, then account. Segments are not listed.
         """
@@ -186,8 +187,8 @@ class Store(Protocol):
     ) -> Sequence[tuple[Tie, bool]]:
         """List ties of a kind that the account owns, and follow or friend ties (asked or on) aimed at it.
 
-        Each with whether it is incoming, ordered by the other's id and ``incoming``; ``after`` is ``other/0`` or
-        ``other/1`` of the last one had.
+        Each with whether it is incoming, ordered by the other's id and ``incoming``; ``after`` is ``other/0``
+        or ``other/1`` of the last one had.
         """
 
     async def devices(self, accounts: Collection[AccountId]) -> Sequence[Device]:
@@ -208,7 +209,7 @@ class Store(Protocol):
         """Read the newest lines of the audit log, newest first."""
 
     async def put_history(self, pieces: Sequence[Imported], records: Collection[StoredRecord]) -> None:
-        """Keep imported history and the records that come with it, in one transaction; nothing is told in journals.
+        """Keep imported history and the records that come with it, in one transaction; no journal is told.
 
         A message that is there already is left alone, so that a piece can be put again after a crash.
         """
@@ -219,10 +220,10 @@ class Store(Protocol):
         """Walk through all threads, or one account's, by id, without blocking the writer."""
 
     async def audit(self, progress: "Progress | None" = None) -> Audited:
-        """Prove the whole store: every chain, digest, checksum, seq, position and count; report what contradicts."""
+        """Prove the whole store: chains, digests, checksums, seqs, positions, counts; report what contradicts."""
 
     async def trim(self, before: int, limit: int) -> int:
-        """Forget at most ``limit`` journal entries from before a time (milliseconds); never an account's newest.
+        """Forget at most ``limit`` journal entries from before a time (in ms); never an account's newest.
 
         Messages stay. Returns how many were forgotten.
         """
