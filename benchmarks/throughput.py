@@ -91,13 +91,14 @@ def measure_hub(wanted: Wanted, codec: str, before: tuple[str, ...] = ()) -> Mea
             return generate(wanted, wanted.load(process.pid, target, codec))
 
 
-def measure_relay(wanted: Wanted) -> Measured:
-    """Run the naive relay and the same load on it."""
+def measure_relay(wanted: Wanted, *, raw: bool = False) -> Measured:
+    """Run the naive relay, or the one on raw sockets, and the same load on it."""
     loop = "uvloop" if wanted.uvloop else "asyncio"
-    with started("benchmarks.naive_relay", loop, core=wanted.hub_core) as (process, port):
+    module, scheme = ("benchmarks.raw_relay", "tcp") if raw else ("benchmarks.naive_relay", "ws")
+    with started(module, loop, core=wanted.hub_core) as (process, port):
         names = [(f"w{number}", f"r{number}") for number in range(wanted.pairs)]
         pairs = [(Person(one, "", one, one), Person(two, "", two, two)) for one, two in names]
-        target = Running(url=f"ws://127.0.0.1:{int(port)}", pairs=pairs)
+        target = Running(url=f"{scheme}://127.0.0.1:{int(port)}", pairs=pairs)
         load = wanted.load(process.pid, target, "relay")
         load.marks, load.chain = 0, False
         return generate(wanted, load)
