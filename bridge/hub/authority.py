@@ -106,7 +106,7 @@ class Authority:
             client.legs[view.id] = Leg(epoch, 0)
             if self._sessions.join(client, view.id):
                 self._sessions.came(view.id, online=True)
-        await self._bus.settled()
+        await self._hear_others(client)
         heads = await self._store.heads(accounts)
         places = {
             place.account: place for cursor in cursors if (place := self._cursors.read(cursor)) is not None
@@ -127,6 +127,14 @@ class Authority:
             max_frame=self._limits.frame_bytes,
             hub=__version__,
         )
+
+    async def _hear_others(self, client: Client) -> None:
+        """Wait until other nodes' news come; a revocation that came before that did not find this session."""
+        await self._bus.settled()
+        if self._bus.connects and await self._pipeline.consult(
+            client.account, lambda scene: scene.facts.is_revoked(client.device)
+        ):
+            raise SignInFailed
 
     def _leg(self, client: Client, account: AccountId, kept: Head, place: Place | None) -> LegHead:
         """Decide how a journal goes on: after the client's cursor if that can be had whole, else from now."""

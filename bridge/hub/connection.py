@@ -17,6 +17,7 @@ from bridge.errors import (
     ProtocolError,
     QuotaExceeded,
     SignInFailed,
+    Unavailable,
 )
 from bridge.hub.services import Services
 from bridge.hub.sessions import Bodies, Leg
@@ -142,7 +143,9 @@ class Connection:
             elif operation.op in services.queries_by_op:
                 self._start(self._query(call, operation))
             else:
-                services.pipeline.submit(Work(lane=self, call=call, account=self.account, command=operation))  # type: ignore[arg-type]
+                services.pipeline.submit(
+                    Work(lane=self, call=call, account=self.account, command=operation, device=self.device)  # type: ignore[arg-type]
+                )
         except BridgeError as refusal:
             self.answered(call, refusal)
 
@@ -265,6 +268,8 @@ class Connection:
                 services.counters.replayed_total += len(entries)
                 if not entries:
                     raise Fault(f"journal of {account} ends at {leg.sent}, before its head")
+        except Unavailable:  # the store is away, or this hub stops: another one goes on
+            self._socket.close(CloseCode.FAULT, Unavailable.code)
         except BridgeError as fault:
             log.exception("could not catch up")
             self._socket.close(CloseCode.FAULT, fault.code)
@@ -394,5 +399,6 @@ class Connection:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a session's work failed", exc_info=error)
+            if not isinstance(error, Unavailable):
+                log.error("a session's work failed", exc_info=error)
             self._socket.close(CloseCode.FAULT, "the hub failed")

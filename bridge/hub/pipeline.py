@@ -20,7 +20,17 @@ from bridge.domain.model import Message, StoredRecord, Thread
 from bridge.domain.outcome import Outcome, Scene, Told
 from bridge.domain.policy import Policy
 from bridge.domain.reads import WatchedFacts
-from bridge.errors import BridgeError, Busy, Internal, Refusal, Stale, StorageFull, Unavailable, Unresolved
+from bridge.errors import (
+    BridgeError,
+    Busy,
+    Internal,
+    NotSignedIn,
+    Refusal,
+    Stale,
+    StorageFull,
+    Unavailable,
+    Unresolved,
+)
 from bridge.hub.counters import Counters
 from bridge.hub.work import Decided, Lane, Ticket, Work, moved_by, refuse
 from bridge.ids import AccountId, Position
@@ -279,6 +289,8 @@ class Pipeline:
         scene.account = work.account
         scene.proven = work.proven
         command = work.command
+        if work.device and self._store.shared and self.facts.is_revoked(work.device):
+            raise NotSignedIn  # another node said so; its news are on their way
         if command is None:
             assert work.run is not None, "a work has a command or something to run"
             return work.run(scene)

@@ -10,7 +10,7 @@ from bridge.domain.deeds import Deed
 from bridge.domain.model import Account, Controls, Device, Person, StoredRecord, Tie
 from bridge.domain.outcome import Outcome, Scene
 from bridge.errors import BridgeError
-from bridge.ids import AccountId
+from bridge.ids import AccountId, DeviceId
 from bridge.store.base import Batch
 from bridge.wire.commands import Command
 from bridge.wire.replies import Reply
@@ -33,6 +33,7 @@ class Work(Struct, eq=False):
         command: What to decide; or None, and
         run: what to compute from the facts, after all that was decided before it.
         proven: Accounts whose password was proven for this.
+        device: Which device asks, if one does: where other nodes may revoke it, that is looked at again.
         counts: Whether the scene must say how much is in flight behind this; commands say so by their kind.
     """
 
@@ -42,6 +43,7 @@ class Work(Struct, eq=False):
     command: Command | Deed | None = None
     run: Callable[[Scene], Outcome] | None = None
     proven: frozenset[AccountId] = frozenset()
+    device: DeviceId = DeviceId("")
     counts: bool = False
 
 

@@ -9,6 +9,7 @@ import logging
 import os
 import random
 import sys
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -88,10 +89,15 @@ async def _serve(order: Order, hub: Hub) -> int:
     return STOPPED if hub.stopped.done() else 0
 
 
+def _path(kind: type, value: str) -> Path:
+    assert kind is Path
+    return Path(value)
+
+
 if __name__ == "__main__":
     logging.basicConfig(level=logging.ERROR, format="hub: %(levelname)s %(message)s")
     line = sys.stdin.readline()
     if line:
         with asyncio.Runner(loop_factory=LOOP) as runner:
-            code = runner.run(serve(msgspec.json.decode(line, type=Order)))
+            code = runner.run(serve(msgspec.json.decode(line, type=Order, dec_hook=_path)))
             os._exit(code)  # the thread that reads the standard input would wait for ever

@@ -82,7 +82,7 @@ class Cluster:
             people=[] if self.people else self._names,
             loses=self._loses,
         )
-        hub.stdin.write(msgspec.json.encode(order) + b"\n")
+        hub.stdin.write(msgspec.json.encode(order, enc_hook=str) + b"\n")
         line = await hub.stdout.readline()
         assert line, f"hub {number} ended with {await hub.wait()} before it served"
         self.people = self.people or msgspec.json.decode(line, type=Serving).people

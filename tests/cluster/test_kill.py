@@ -11,7 +11,7 @@ from tests.cluster.servers import Nats
 from tests.engines_postgres import PROMISE, PostgresServer, find_binaries
 from tests.faults.judge import Judge
 
-NAMES = ("ana", "ben", "cleo", "dov")
+NAMES = ("ana", "ben", "cleo", "dov", "eli", "fay", "gus", "hal", "ida", "jon", "kim", "lea")
 SEED = 40_004
 LOST = 0.01
 SETTLED_S = 5.0
@@ -37,7 +37,7 @@ async def cluster(tmp_path: Path, nats: Nats) -> AsyncIterator[Cluster]:
 async def test_kills_of_hubs_and_engines_lose_double_and_reorder_nothing(
     cluster: Cluster, release: bool
 ) -> None:
-    rounds, acknowledged = (50, 40_000) if release else (5, 2_000)
+    rounds, acknowledged = (50, 40_000) if release else (5, 5_000)
     chance = random.Random(SEED)
     kills: list[Callable[[], Awaitable[object]]] = [
         *(lambda number=number: cluster.kill(number) for number in range(HUBS)),
@@ -50,6 +50,8 @@ async def test_kills_of_hubs_and_engines_lose_double_and_reorder_nothing(
 
     for turn in range(rounds):
         await cast.reached(chance.randrange(acknowledged // rounds, 2 * acknowledged // rounds))
+        if turn % len(kills) == 0:  # each of them equally often, in any order
+            chance.shuffle(kills)
         await kills[turn % len(kills)]()
     await cast.reached(acknowledged // rounds)
     await cast.settle(patience_s=SETTLED_S)

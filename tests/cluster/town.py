@@ -32,7 +32,9 @@ class OneMemory:
         self._store: MemoryStore | None = None
 
     async def open(self) -> Store:
-        self._store = self._store or await MemoryStore.open()
+        if self._store is None:
+            self._store = await MemoryStore.open()
+            self._store.shared = True
         return self._store
 
     async def close(self, store: Store) -> None:
