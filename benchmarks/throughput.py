@@ -8,7 +8,6 @@ hub's CPU for each message and the ratio to the naive relay of the same run are 
 """
 
 import argparse
-import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -116,10 +115,9 @@ def count_fsyncs(wanted: Wanted, codec: str) -> float:
     with tempfile.NamedTemporaryFile(dir=wanted.folder) as report:
         trace = ("strace", "-f", "-c", "-e", "trace=fsync,fdatasync", "-o", report.name)
         measured = measure_hub(msgspec.structs.replace(wanted, seconds=2.0), codec, trace)
-        counts = re.findall(
-            r"(\d+)(?:\s+\d+)?\s+f(?:data)?sync$", Path(report.name).read_text(), re.MULTILINE
-        )
-    return round(sum(map(int, counts)) / max(1, measured.verified), 4)
+        rows = [line.split() for line in Path(report.name).read_text().splitlines()]
+        calls = sum(int(row[3]) for row in rows if row and row[-1] in ("fsync", "fdatasync"))
+    return round(calls / max(1, measured.verified), 4)
 
 
 def table(results: list[Result]) -> Iterator[str]:
