@@ -38,7 +38,7 @@ class Line(asyncio.Protocol):
 
     @classmethod
     async def open(cls, url: str, subprotocol: str | None, on_frame: Callable[[bytes], None]) -> "Line":
-        """Connect and shake hands.
+        """Connect and shake hands; ``tcp://`` for a line without WebSocket.
 
         Raises:
             ConnectionError: If that fails.
@@ -47,8 +47,9 @@ class Line(asyncio.Protocol):
         assert place.hostname is not None
         assert place.port is not None
         loop = asyncio.get_running_loop()
+        kind = RawLine if place.scheme == "tcp" else cls
         _, line = await loop.create_connection(
-            lambda: cls(place.netloc, subprotocol, on_frame), place.hostname, place.port
+            lambda: kind(place.netloc, subprotocol, on_frame), place.hostname, place.port
         )
         await line.opened
         return line
@@ -127,3 +128,34 @@ class Line(asyncio.Protocol):
         out, self._out = self._out, []
         if self._transport is not None:
             self._transport.write(b"".join(out))
+
+
+class RawLine(Line):
+    """A line without WebSocket: each frame behind its length, four bytes."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Be open at once."""
+        self._transport = cast(asyncio.Transport, transport)
+        self.opened.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        """Cut what came into frames."""
+        buffer = self._buffer + data if self._buffer else data
+        at, size = 0, len(buffer)
+        while size - at >= 4:
+            end = at + 4 + int.from_bytes(buffer[at : at + 4], "big")
+            if size < end:
+                break
+            self._on_frame(buffer[at + 4 : end])
+            at = end
+        self._buffer = buffer[at:]
+
+    def close(self) -> None:
+        """End the line."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _write(self, first: bytes, payload: bytes) -> None:
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out += (len(payload).to_bytes(4, "big"), payload)
