@@ -149,7 +149,7 @@ class Store(Protocol):
     async def history(
         self, thread: ThreadId, *, before: int | None = None, after: int | None = None, limit: int
     ) -> Sequence[Message]:
-        """Read messages below ``before``, newest first, or above ``after``, oldest first. Neither: the newest."""
+        """Read messages below ``before``, newest first, or above ``after``, oldest first; else the newest."""
 
     async def search(
         self,
@@ -220,7 +220,7 @@ class Store(Protocol):
         """Walk through all threads, or one account's, by id, without blocking the writer."""
 
     async def audit(self, progress: "Progress | None" = None) -> Audited:
-        """Prove the whole store: chains, digests, checksums, seqs, positions, counts; report what contradicts."""
+        """Prove the whole store: chains, digests, checksums, seqs, positions, counts; tell what is wrong."""
 
     async def trim(self, before: int, limit: int) -> int:
         """Forget at most ``limit`` journal entries from before a time (in ms); never an account's newest.

@@ -1,0 +1,1 @@
+"""What PostgreSQL alone must show: sharing, losing a server, and its schema."""
