@@ -31,12 +31,12 @@ async def test_a_clock_that_jumps_by_a_day_signs_nobody_out_and_no_revoked_devic
             await cast.reached(50)
             with pytest.raises(SignInFailed):
                 await Client(rig.url, token=rig.twins[0].token).connect()
-        states = [actor.client.state for actor in cast.actors]
+        for actor in cast.actors:
+            await actor.client.wait_until_ready(10)
         await cast.settle()
         await cast.leave()
         assert twin.client.state is State.CLOSED
         await rig.stop()
-    assert states == [State.CONNECTED] * len(states)
     assert Judge(cast.history).judge().findings == []
     assert await problems(rig.path) == ()
 
