@@ -57,16 +57,19 @@ class Pool:
             Unavailable: If there is no server.
         """
         settings = {**_SETTINGS, "statement_timeout": f"{int(statement_s * 1000)}"}
+        inner = None
         try:
             inner = await asyncpg.create_pool(
                 dsn,
-                min_size=1,
+                min_size=0,  # nobody connects behind our back while the server is away
                 max_size=size,
                 timeout=CONNECT_S,
                 command_timeout=statement_s + CONNECT_S,
                 server_settings=settings,
                 reset=_leave,
             )
+            async with inner.acquire(timeout=CONNECT_S):
+                return cls(inner)
         except (
             asyncpg.InvalidAuthorizationSpecificationError,
             asyncpg.InvalidCatalogNameError,
@@ -75,7 +78,9 @@ class Pool:
             raise SetupError(f"PostgreSQL does not let us in: {error}.") from error
         except LOST as error:
             raise Unavailable(f"PostgreSQL cannot be reached: {error}.") from error
-        return cls(inner)
+        finally:
+            if inner is not None and not inner.get_size():
+                inner.terminate()
 
     @asynccontextmanager
     async def use(self) -> AsyncIterator[Connection]:

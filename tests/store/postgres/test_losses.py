@@ -1,0 +1,130 @@
+"""Losing the server, or the wire to it, at any moment: what was acknowledged stays, nothing is kept twice."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from bridge.errors import Stale, Unavailable, Unresolved
+from bridge.store.base import Store
+from bridge.store.postgres import PostgresStore, commit
+from bridge.wire.events import LinkAttempted
+from tests.builders import ANA, BEN, Talk, keep, keep_told, make_pair_thread, make_people, make_verdict
+from tests.engines_postgres import PROMISE, PostgresServer, find_binaries, the_server
+from tests.store.postgres.wire import Cut, Wire, wire_to
+
+EVENT = LinkAttempted(leg=ANA)
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[Wire]:
+    """A wire to the server."""
+    async with wire_to(the_server().folder) as laid:
+        yield laid
+
+
+@pytest.fixture
+async def far(dsn: str, wire: Wire) -> AsyncIterator[PostgresStore]:
+    """A node at the end of the wire, which has committed before."""
+    store = await PostgresStore.open(dsn.replace(str(the_server().folder), str(wire.folder)), pool=2)
+    await keep(store, *make_people())
+    yield store
+    wire.cut = Cut.NONE
+    await store.close()
+
+
+@pytest.mark.parametrize("cut", [Cut.BEFORE, Cut.AFTER, Cut.LATE])
+async def test_a_commit_whose_answer_is_lost_is_kept_once_and_answered(
+    far: PostgresStore, wire: Wire, cut: Cut
+) -> None:
+    talk = make_pair_thread()
+    wire.cut = cut
+
+    heads = await keep_told(far, talk, talk.say(ANA, "once"))
+    await wire.let_go()
+
+    assert heads == {ANA: 1, BEN: 1}
+    assert list(await far.history(talk.id, limit=9)) == talk.said
+    assert (await far.heads([ANA]))[ANA].newest == 1
+    assert (await far.audit()).problems == ()
+
+
+@pytest.mark.parametrize("cut", [Cut.BEFORE, Cut.AFTER, Cut.LATE])
+async def test_an_event_without_a_name_of_its_own_is_told_once(
+    far: PostgresStore, wire: Wire, cut: Cut
+) -> None:
+    wire.cut = cut
+
+    heads = await keep(far, told=[(EVENT, (ANA, BEN)), (EVENT, (BEN,))])
+    await wire.let_go()
+
+    assert heads == {ANA: 1, BEN: 2}
+    assert await keep(far, told=[(EVENT, (ANA, BEN))]) == {ANA: 2, BEN: 3}
+    assert (await far.audit()).entries == 5
+
+
+async def test_a_node_that_cannot_learn_the_outcome_says_so_and_a_retry_is_safe(
+    far: PostgresStore, wire: Wire, one: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_pair_thread()
+    message = talk.say(ANA, "perhaps")
+    things = (*talk.records, message, make_verdict(ANA, "k1", thread=talk.id, seq=1))
+    monkeypatch.setattr(commit, "SETTLE_S", -1.0)
+    monkeypatch.setattr(wire, "_server", Path("/nonexistent"))
+    wire.cut = Cut.AFTER
+
+    with pytest.raises(Unresolved):
+        await keep(far, *things, told=[(message, (ANA, BEN))])
+
+    monkeypatch.undo()
+    with pytest.raises(Stale):
+        await keep(far, *things, told=[(message, (ANA, BEN))])
+    assert list(await one.history(talk.id, limit=9)) == talk.said
+    assert (await one.heads([ANA]))[ANA].newest == 1
+
+
+async def test_a_look_whose_answer_is_lost_is_simply_not_answered(far: PostgresStore, wire: Wire) -> None:
+    wire.cut = Cut.AFTER
+
+    with pytest.raises(Unavailable):
+        await far.heads([ANA])
+
+    assert (await far.heads([ANA]))[ANA].newest == 0
+
+
+@pytest.fixture
+def server() -> Iterator[PostgresServer]:
+    """A server of this test's own, which syncs as in earnest."""
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip(PROMISE)
+    made = PostgresServer(binaries)
+    made.start()
+    yield made
+    made.stop()
+
+
+async def say(store: Store, talk: Talk, text: str) -> None:
+    await keep_told(store, talk, talk.say(ANA, text))
+
+
+async def test_a_server_that_is_killed_and_comes_back_has_all_that_was_acknowledged(
+    server: PostgresServer,
+) -> None:
+    store = await PostgresStore.open(server.dsn("isthmus"), pool=2)
+    talk = make_pair_thread()
+    await keep(store, *make_people(), *talk.records)
+    for number in range(5):
+        await say(store, talk, f"before {number}")
+    server.kill()
+
+    with pytest.raises(Unavailable):
+        await store.heads([ANA])
+    with pytest.raises(Unavailable):
+        await keep(store, told=[(EVENT, (ANA,))])
+    server.start()
+
+    await say(store, talk, "after")
+    assert list(await store.history(talk.id, after=0, limit=9)) == talk.said
+    assert (await store.audit()).problems == ()
+    await store.close()
