@@ -258,7 +258,7 @@ async def _assembled(config: Config, store: Store) -> AsyncIterator[Hub]:
     beside = [
         loop.create_task(hub.server.keep_time(), name="heartbeats"),
         loop.create_task(upkeep.run(), name="maintenance"),
-        loop.create_task(cluster.run(looks=bus.connects), name="cluster"),
+        loop.create_task(cluster.run(looks=bus.connects or store.shared), name="cluster"),
     ]
     try:
         yield hub

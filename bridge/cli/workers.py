@@ -57,10 +57,11 @@ def check(config: Config, workers: int) -> None:
             "name a PostgreSQL database with --db postgresql://..., or leave --workers out.",
             path="$.store.path",
         )
-    if config.store.keys is None:
-        raise ConfigInvalid(
-            "Several hubs share their secrets: name the file with --set store.keys=FILE.", path="$.store.keys"
-        )
+
+
+def _launcher() -> list[str]:
+    """Give what this process was started with before its arguments: a Python and a module or a script."""
+    return [sys.executable, *sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv) + 1]]
 
 
 class Worker:
@@ -85,8 +86,7 @@ class Worker:
         """
         options = ["--port", str(port), "--set", "listen.share_port=true"]
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-P", "-m", "bridge", *command, *options),
+            *(*_launcher(), *command, *options),
             stdout=asyncio.subprocess.PIPE,
             env={name: value for name, value in os.environ.items() if name != NOTIFY_SOCKET},
         )

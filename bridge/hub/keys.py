@@ -32,6 +32,11 @@ def read_keys(config: Config) -> Keys:
     fresh = Keys(cursors=secrets.token_bytes(32), phones=secrets.token_bytes(32))
     if not config.store.path and config.store.keys is None:
         return fresh
+    if config.store.keys is None and "://" in config.store.path:
+        raise ConfigInvalid(
+            "Hubs of one database share their secrets: name the file with --set store.keys=FILE.",
+            path="$.store.keys",
+        )
     path = config.store.keys or Path(config.store.path + ".keys")
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
