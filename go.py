@@ -29,6 +29,7 @@ HELP = """\
 usage: python3 go.py COMMAND [arguments]
 
   demo [--once] [--archive DIR] ...   run the main job before your eyes
+  cluster-demo                        the same over three hubs, PostgreSQL and NATS, some of which die
   test [--release] [pytest options]   run the tests; --release takes the long counts
   check [--fix]                       format, lint, types, floors
   cover [pytest options]              run the tests with branch coverage and its limits
@@ -98,6 +99,13 @@ def bridge(*words: str) -> Command:
         return become(prepare(ROOT, ("runtime",)), ["-P", "-m", "bridge", *words, *arguments])
 
     return run
+
+
+def cluster_demo(arguments: list[str]) -> int:
+    """Run the demonstration over three hubs with real servers between them."""
+    venv = prepare(ROOT, ("test", "cluster"))
+    os.chdir(ROOT)
+    return become(venv, ["-m", "tests.cluster.demo", *arguments])
 
 
 def test_command(arguments: list[str], cpus: int) -> tuple[list[str], dict[str, str]]:
@@ -187,6 +195,7 @@ def lock(arguments: list[str]) -> int:
 
 COMMANDS = {
     "demo": bridge("demo"),
+    "cluster-demo": cluster_demo,
     "test": test,
     "check": check,
     "cover": cover,

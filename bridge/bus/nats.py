@@ -38,6 +38,8 @@ _ANSWER_S: Final = 1.0
 _SETTLED_S: Final = 2.0
 _OUTBOX_BYTES: Final = 16 * 2**20
 _PENDING_BYTES: Final = 4 * 2**20  # what may wait on one subscription before it counts as slow
+_GONE: Final = (NatsError, OSError, TimeoutError, RuntimeError)
+"""What the client raises where NATS is away; uvloop says ``RuntimeError`` of a closed transport."""
 _CAME, _WENT = b"1", b"0"
 
 
@@ -174,7 +176,7 @@ class NatsBus:
         client, self._client = self._client, None
         if client is not None and self.is_up:
             self._flush()
-            with suppress(NatsError, TimeoutError):
+            with suppress(*_GONE):
                 await self._send_waiting(client)
                 await self._barrier(client)
         self.is_up = False
@@ -183,7 +185,7 @@ class NatsBus:
         if self._tasks:
             await asyncio.wait(self._tasks)
         if client is not None:
-            with suppress(NatsError, TimeoutError):
+            with suppress(*_GONE):
                 await client.close()
 
     # --- sending
@@ -224,7 +226,7 @@ class NatsBus:
             return False
         try:
             await client.request(self._subject("account", account), b"", timeout=_ANSWER_S)
-        except (NatsError, TimeoutError):
+        except _GONE:
             return False
         return True
 
@@ -269,7 +271,7 @@ class NatsBus:
             try:
                 client = self._client = await self._connect()
                 await self._keep_sending(client)
-            except (NatsError, OSError, TimeoutError) as wrong:
+            except _GONE as wrong:
                 if self.is_up:
                     log.warning("NATS fails: %s", wrong or type(wrong).__name__)
                 self._down()
@@ -300,14 +302,14 @@ class NatsBus:
         Asking where nobody listens is answered at once, and in turn; the client's own ``flush`` is
         not: its ping overtakes subscriptions that wait in its buffer.
         """
-        with suppress(NatsError, TimeoutError):
+        with suppress(*_GONE):
             await client.request(f"{self._options.prefix}.nobody", b"", timeout=_ANSWER_S)
 
     # --- the connection
 
     async def _connect(self) -> Client:
         if self._client is not None:
-            with suppress(NatsError, TimeoutError):
+            with suppress(*_GONE):
                 await self._client.close()
         options = self._options
         return await nats.connect(
