@@ -19,7 +19,7 @@ OLDEST = (3, 11)
 ROOT = Path(__file__).resolve().parent
 LOCKS = {  # lock file: the extras of pyproject.toml it holds, on top of what the hub itself needs
     "runtime": (),
-    "test": ("test",),
+    "test": ("test", "cluster", "engines"),
     "lint": ("lint",),
     "bench": ("bench",),
     "cluster": ("cluster", "engines"),
