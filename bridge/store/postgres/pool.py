@@ -20,6 +20,10 @@ _SETTINGS: Final = {
     "idle_in_transaction_session_timeout": "60s",
     "lock_timeout": "10s",
     "jit": "off",
+    # Every question but an audit's has its index; a plan from when a table was small must not scan a large one.
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
     "timezone": "UTC",
 }
 
@@ -130,6 +134,8 @@ class Pool:
         ):
             await connection.execute("SET LOCAL statement_timeout = 0")
             await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            for kind in ("seqscan", "hashjoin", "mergejoin"):
+                await connection.execute(f"SET LOCAL enable_{kind} = on")
             yield connection
 
     async def close(self) -> None:

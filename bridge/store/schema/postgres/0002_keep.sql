@@ -30,7 +30,7 @@ CREATE FUNCTION keep_1(
     -- lines: whose, how many-th of its head, which head, and the message, or which of the events
     lines_account text[], lines_offset bigint[], lines_head integer[], lines_thread text[], lines_seq bigint[],
     audit_account text[], audit_body bytea[]
-) RETURNS bigint[] LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE
     namespace integer := hashtext(current_schema());
     made bigint[] := '{}';
