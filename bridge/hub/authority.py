@@ -17,7 +17,7 @@ from bridge.hub.auth import Passwords, new_device, token_hash
 from bridge.hub.journal import Cursors, Place
 from bridge.hub.limits import Rate
 from bridge.hub.pipeline import Pipeline
-from bridge.hub.sessions import Leg, Listening, Sessions
+from bridge.hub.sessions import NOWHERE, Leg, Listening, Sessions
 from bridge.ids import AccountId, DeviceId, PersonId, Position
 from bridge.store.base import Head, Store
 from bridge.wire.commands import DeleteAccount, Link, UndoUnlink
@@ -103,7 +103,7 @@ class Authority:
         client.account, client.device = device.account, device.id
         self._sessions.add(client)
         for view, epoch in own:
-            client.legs[view.id] = Leg(epoch, 0)
+            client.legs[view.id] = Leg(epoch, NOWHERE)
             if self._sessions.join(client, view.id):
                 self._sessions.came(view.id, online=True)
         await self._hear_others(client)

@@ -19,8 +19,9 @@ from bridge.errors import (
     SignInFailed,
     Unavailable,
 )
+from bridge.hub.errands import Errands
 from bridge.hub.services import Services
-from bridge.hub.sessions import Bodies, Leg
+from bridge.hub.sessions import NOWHERE, Bodies, Leg
 from bridge.hub.sockets import Socket
 from bridge.hub.work import Work
 from bridge.ids import AccountId, DeviceId, Position
@@ -66,7 +67,7 @@ class Connection:
         self._socket = socket
         self._in_flight = 0
         self._reading = True
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._errands = Errands(lambda: socket.close(CloseCode.FAULT, "the hub failed"))
         self._catching: set[AccountId] = set()
         self._signing_in = False
         self._is_open = False
@@ -111,8 +112,7 @@ class Connection:
         """Forget everything about this client; its journal waits for it."""
         if self._deadline is not None:
             self._deadline.cancel()
-        for task in self._tasks:
-            task.cancel()
+        self._errands.cancel()
         if self.account:
             self._services.sessions.remove(self)
             log.info("session of device %s closed", self.device)
@@ -137,11 +137,11 @@ class Connection:
             self._socket.pause_reading()
         try:
             if isinstance(operation, _SESSION):
-                self._start(self._session_call(call, operation))
+                self._errands.start(self._session_call(call, operation))
             elif isinstance(operation, _PROVEN):
-                self._start(self._proven(call, operation))
+                self._errands.start(self._proven(call, operation))
             elif operation.op in services.queries_by_op:
-                self._start(self._query(call, operation))
+                self._errands.start(self._query(call, operation))
             else:
                 services.pipeline.submit(
                     Work(lane=self, call=call, account=self.account, command=operation, device=self.device)  # type: ignore[arg-type]
@@ -228,14 +228,14 @@ class Connection:
     def fell_behind(self, account: AccountId) -> None:
         """Catch up from the journal; what is live already at its head just goes on."""
         leg = self.legs.get(account)
-        if leg is None or account in self._catching or self._looking:
+        if leg is None or leg.sent == NOWHERE or account in self._catching or self._looking:
             return
         if leg.sent >= self._services.sessions.heads.get(account, 0):
             leg.live = True
             return
         leg.live = False
         self._catching.add(account)
-        self._start(self._catch_up(account))
+        self._errands.start(self._catch_up(account))
 
     async def _catch_up(self, account: AccountId) -> None:
         """Read the journal until it meets the news, without a seam.
@@ -288,7 +288,7 @@ class Connection:
                 cursor=services.cursors.cursor(account, leg.epoch, leg.sent),
             )
             for account, leg in self.legs.items()
-            if (head := services.sessions.heads.get(account, leg.sent)) is not None
+            if leg.sent != NOWHERE and (head := services.sessions.heads.get(account, leg.sent)) is not None
         )
         self._socket.send(self.codec.passing(self.codec.body(Heartbeat(legs=heads, at=at))))
 
@@ -303,7 +303,7 @@ class Connection:
             self._lost += 1
             for leg in self.legs.values():
                 leg.live = False
-            self._start(self._look_again_later())
+            self._errands.start(self._look_again_later())
             return
         self._apply(allowed, revoked)
 
@@ -338,12 +338,12 @@ class Connection:
                 self.push(self.codec.passing(self.codec.body(LegRemoved(account=account))))
         for account, (view, epoch) in allowed.items():
             if account not in self.legs:
-                self._start(self._add_leg(account, view, epoch))
+                self._errands.start(self._add_leg(account, view, epoch))
 
     async def _add_leg(self, account: AccountId, view: OwnAccountView, epoch: int) -> None:
         """Let the session hear another account, from its journal's head on."""
         services = self._services
-        leg = self.legs[account] = Leg(epoch, 0)
+        leg = self.legs[account] = Leg(epoch, NOWHERE)
         if services.sessions.join(self, account):
             services.sessions.came(account, online=True)
         await services.bus.settled()
@@ -390,15 +390,3 @@ class Connection:
 
     def _refuse(self, call: int, error: BridgeError) -> None:
         self._socket.send(self.codec.refusal(call, Internal() if isinstance(error, Fault) else error))
-
-    def _start(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            if not isinstance(error, Unavailable):
-                log.error("a session's work failed", exc_info=error)
-            self._socket.close(CloseCode.FAULT, "the hub failed")

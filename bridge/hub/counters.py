@@ -54,3 +54,11 @@ class Counters(Struct):
     slow_readers_total: int = 0
     replayed_total: int = 0
     closed_total: Counter[str] = field(default_factory=Counter)
+
+    def committed(self, seconds: float, commands: int) -> None:
+        """Count a transaction: how long it took, and how many commands were part of it."""
+        self.commits_total += 1
+        self.commit_seconds_total += seconds
+        self.commit_seconds_max = max(self.commit_seconds_max, seconds)
+        self.batched_total += commands
+        self.batch_max = max(self.batch_max, commands)

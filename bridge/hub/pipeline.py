@@ -321,13 +321,7 @@ class Pipeline:
     async def _commit(self, decided: Decided) -> Mapping[AccountId, Position]:
         begun = perf_counter()
         heads = await self._store.commit(decided.batch)
-        spent = perf_counter() - begun
-        counters = self._counters
-        counters.commits_total += 1
-        counters.commit_seconds_total += spent
-        counters.commit_seconds_max = max(counters.commit_seconds_max, spent)
-        counters.batched_total += len(decided.done)
-        counters.batch_max = max(counters.batch_max, len(decided.done))
+        self._counters.committed(perf_counter() - begun, len(decided.done))
         return heads
 
     def _tell(self, decided: Decided, heads: Mapping[AccountId, Position]) -> None:

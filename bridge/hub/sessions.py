@@ -7,7 +7,7 @@ is still catching up or because news was lost, it reads from the journal.
 
 import logging
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -26,12 +26,15 @@ from bridge.wire.events import AnyEvent, JournalEvent, MessageSent, PresenceChan
 log = logging.getLogger("bridge.hub")
 
 
+NOWHERE: Final = -1
+
+
 class Leg(Struct):
     """Where a session stands in one account's journal.
 
     Attributes:
         epoch: The journal's epoch.
-        sent: The newest position that was handed to the socket.
+        sent: The newest position that was handed to the socket; ``NOWHERE`` until it is known where to begin.
         live: Whether it takes news as they come; else it is catching up.
     """
 
