@@ -45,7 +45,8 @@ def rows(found: Crowded) -> list[str]:
     """Write the result for a reader."""
     return [
         f"{found.sessions:,} sessions: {found.sign_ins_per_s:,.0f} sign-ins a second,"
-        f" {found.sign_in_cpu_us:.0f} µs of the hub's CPU each; {found.idle_kib:.1f} KiB for each idle session",
+        f" {found.sign_in_cpu_us:.0f} µs of the hub's CPU each;"
+        f" {found.idle_kib:.1f} KiB for each idle session",
         f"all back at once, with {found.replayed:,} missed events, in {found.storm_s:.2f} s;"
         f" {found.storm_cpu_us:.0f} µs of CPU each",
         *(f"FAULT: {fault}" for fault in found.faults),

@@ -15,10 +15,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.words import WORDS
 from bridge.domain.content import Content, digest_of, first_link, next_link, pack
 from bridge.domain.facts import Key, key_of
 from bridge.domain.model import Decision, Member, Message, StoredRecord, Thread, Verdict
-from bridge.ids import AccountId, Seq, thread_of_pair
+from bridge.ids import AccountId, Seq, ThreadId, thread_of_pair
 from bridge.store.base import Batch, Told
 from bridge.store.sqlite import SqliteStore
 from bridge.wire.values import Folder, Network, OutcomeOf
@@ -29,8 +30,9 @@ SIZES = (1, 4, 16, 64, 256)
 class Pairs:
     """Makes batches of messages between pairs of accounts."""
 
-    def __init__(self, pairs: int, seed: int = 1) -> None:
-        """Make the pairs' threads."""
+    def __init__(self, pairs: int, seed: int = 1, words: int = 16) -> None:
+        """Make the pairs' threads; messages have ``words`` words on average."""
+        self._words = words
         self._chance = random.Random(seed)
         self._threads: list[Thread] = []
         self._members: dict[Key, Member] = {}
@@ -44,6 +46,11 @@ class Pairs:
             for account in (one, other):
                 member = Member(thread=thread, account=account, folder=Folder.INBOX, started=pair % 2 == 0)
                 self._members[key_of(member)] = member
+
+    def anybody(self, chance: random.Random) -> tuple[AccountId, ThreadId, int]:
+        """Give some account, its thread, and where that stands."""
+        thread = chance.choice(self._threads)
+        return chance.choice(thread.members), thread.id, thread.tip
 
     def begin(self) -> Batch:
         """Keep the empty threads."""
@@ -68,7 +75,8 @@ class Pairs:
         thread, chance = self._threads[place], self._chance
         self._time += 1
         sender = thread.members[chance.randrange(2)]
-        content = pack(Content("x" * chance.randrange(20, 200), Network.DIRECT))
+        words = chance.choices(WORDS, k=chance.randrange(2, 2 * self._words - 1))
+        content = pack(Content(" ".join(words), Network.DIRECT))
         salt, seq = chance.randbytes(16), thread.tip + 1
         digest = digest_of(salt, content)
         link = next_link(thread.link, thread.id, seq, sender, digest)

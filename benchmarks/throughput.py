@@ -19,7 +19,7 @@ from msgspec import Struct
 from benchmarks.load.generator import Load, Measured
 from benchmarks.load.hub_process import Order, Running
 from benchmarks.load.people import Person
-from benchmarks.load.processes import cores, started
+from benchmarks.load.processes import cores, counted_fsyncs, started
 from bridge.config import Config, HubSettings, Listen, StoreSettings
 
 RELAY = "naive relay"
@@ -115,8 +115,7 @@ def count_fsyncs(wanted: Wanted, codec: str) -> float:
     with tempfile.NamedTemporaryFile(dir=wanted.folder) as report:
         trace = ("strace", "-f", "-c", "-e", "trace=fsync,fdatasync", "-o", report.name)
         measured = measure_hub(msgspec.structs.replace(wanted, seconds=2.0), codec, trace)
-        rows = [line.split() for line in Path(report.name).read_text().splitlines()]
-        calls = sum(int(row[3]) for row in rows if row and row[-1] in ("fsync", "fdatasync"))
+        calls = counted_fsyncs(Path(report.name).read_text())
     return round(calls / max(1, measured.verified), 4)
 
 

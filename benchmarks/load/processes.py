@@ -71,3 +71,9 @@ def rss_mib(pid: int) -> float:
     """Give the memory that a process holds, in MiB."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def counted_fsyncs(report: str) -> int:
+    """Add up the waits for the disk in a summary of strace, whose fourth column counts the calls."""
+    lines = (line.split() for line in report.splitlines())
+    return sum(int(words[3]) for words in lines if words and words[-1] in ("fsync", "fdatasync", "msync"))
