@@ -20,7 +20,7 @@ _SETTINGS: Final = {
     "idle_in_transaction_session_timeout": "60s",
     "lock_timeout": "10s",
     "jit": "off",
-    # Every question but an audit's has its index; a plan from when a table was small must not scan a large one.
+    # Every question but an audit's has its index; a plan from when a table was small must not scan it.
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
