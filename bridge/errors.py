@@ -33,7 +33,9 @@ class BridgeError(Exception):
     temporary = False
     default = "Something went wrong."
 
-    def __init__(self, text: str = "", *, path: str | None = None, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, text: str = "", *, path: str | None = None, retry_after_s: float | None = None
+    ) -> None:
         """Keep what the other side should be told."""
         self.text = text or self.default
         self.path = path

@@ -299,6 +299,10 @@ class Facts:
         """
         return self._verdicts.get((account, token))
 
+    def recall(self, account: AccountId, token: str) -> None:
+        """Make sure that ``verdict`` says what became of a token, however long ago."""
+        self._get(Verdict, (account, token))
+
     def link_ask(self, asker: AccountId, other: AccountId) -> LinkAsk | None:
         """Give the link that the asker waits for, or None."""
         return self._get(LinkAsk, (asker, other))

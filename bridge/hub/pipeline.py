@@ -142,8 +142,7 @@ class Pipeline:
 
     def scene_of(self, account: AccountId) -> Scene:
         """Give the facts as they are in memory, for a look that decides nothing."""
-        own = self._scene
-        now = self._clock()
+        own, now = self._scene, self._clock()
         return Scene(facts=own.facts, policy=own.policy, account=account, now=now, chance=own.chance)
 
     def between(self, act: Callable[[], None]) -> None:
@@ -154,9 +153,9 @@ class Pipeline:
             act()
 
     def refresh(self, records: Iterable[StoredRecord]) -> None:
-        """Take over what another node committed, as far as memory holds its forerunner; within ``between``.
+        """Take over what another node committed, where memory holds its forerunner; within ``between``.
 
-        It may be older than what memory holds: then the next commit that depends on it finds out.
+        Should it be the older of the two, the next commit that depends on it finds out.
         """
         facts = self.facts
         for record in records:
@@ -299,11 +298,8 @@ class Pipeline:
     def _sends_behind(self, work: Work, batch: Sequence[Work]) -> int:
         """Count the sends of the person that wait behind a work, in its batch and after it."""
         accounts = self.facts.person_of(work.account).accounts if work.account else ()
-        return sum(
-            1
-            for other in chain(batch, self._waiting)
-            if type(other.command) is Send and other.account in accounts
-        )
+        sends = (other for other in chain(batch, self._waiting) if type(other.command) is Send)
+        return sum(1 for other in sends if other.account in accounts)
 
     def _take(self, batch: Batch, outcome: Outcome) -> None:
         """Move the facts, so that the next work is decided on top of this one."""

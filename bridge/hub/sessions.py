@@ -218,6 +218,20 @@ class Sessions:
 
     def hear(self, news: News) -> None:
         """Tell the sessions of this node what was committed, in order; here or on another node."""
+        try:
+            self._hear_told(news)
+        finally:  # whatever failed there is in the journal; who may read it is not
+            for event, accounts in news.passing:
+                self._pass(event, accounts)
+            for account in news.moved:
+                for own in self._of_same_person(account):
+                    self.unwatch(own)
+                for session in self.of_device(account):
+                    session.look_again()
+            for account, online in news.presence:
+                self._show_presence(account, online=online)
+
+    def _hear_told(self, news: News) -> None:
         by_leg, heads = self._by_leg, self.heads
         for told, places in news.told:
             bodies: Bodies | None = None
@@ -228,15 +242,6 @@ class Sessions:
                         heads[account] = position
                     bodies = bodies or Bodies(self._facts, told)
                     self._tell(bodies, account, position, listeners)
-        for event, accounts in news.passing:
-            self._pass(event, accounts)
-        for account in news.moved:
-            for own in self._of_same_person(account):
-                self.unwatch(own)
-            for session in self.of_device(account):
-                session.look_again()
-        for account, online in news.presence:
-            self._show_presence(account, online=online)
 
     def woken(self, account: AccountId, head: Position) -> None:
         """Let the sessions that are behind this head read the journal."""

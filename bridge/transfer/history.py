@@ -170,21 +170,14 @@ class Talk:
         inner, outer = salts.translate(_INNER), salts.translate(_OUTER)
         thread, link, seq = self.thread.id, self.thread.link, self.thread.tip
         prefix, origin = thread.encode() + b"/", str(self._network)
-        speakers, sent, plain = self._speakers, self._sent, MessageKind.TEXT
+        speakers, sent = self._speakers, self._sent
         last_at, at_salt = self._last_at, 0
         messages: list[Message] = []
         for row in rows:
-            name, at, text = row.sender_name, row.at_ms, row.text
+            name, at = row.sender_name, row.at_ms
             sender, packed_sender, is_usual = speakers.get(name) or self._speaker(name)
-            if (
-                row.kind is plain
-                and is_usual
-                and not row.reactions
-                and not row.extras
-                and text
-                and text.isprintable()
-            ):
-                content = encode((text, origin, None, "text", None))
+            if is_usual and _is_plain(row):
+                content = encode((row.text, origin, None, "text", None))
             else:
                 content = packed_row(row, origin, is_usual_name=is_usual)
             seq += 1
@@ -323,3 +316,15 @@ class Teller:
             self.messages += 1
             if row.at_ms > entry.last_at:
                 yield row
+
+
+def _is_plain(row: MessageRecord) -> bool:
+    """Say whether a row is nothing but its text: what nearly all are."""
+    text = row.text
+    return (
+        row.kind is MessageKind.TEXT
+        and not row.reactions
+        and not row.extras
+        and bool(text)
+        and text.isprintable()  # type: ignore[union-attr]  # there is one
+    )

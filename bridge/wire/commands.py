@@ -232,8 +232,9 @@ class Send(Operation, frozen=True, kw_only=True):
         thread: Where to post; the sender must be a member.
         text: What to say.
         reply_to: The ``seq`` of the message that it answers.
-        token: Chosen by the client. A repeated token is the same message for ever, so a client may retry without
-            fear of saying a thing twice. Tokens that begin with the time (as UUIDv7 does) are cheaper to keep.
+        token: Chosen by the client. A repeated token is the same message for ever, so a client may retry
+            without fear of saying a thing twice. Tokens that begin with the time (as UUIDv7 does) are
+            cheaper to keep.
     """
 
     op = "send"

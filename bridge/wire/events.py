@@ -158,7 +158,7 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
 
 
 class LegAdded(Event, frozen=True, kw_only=True, tag="leg_added"):
-    """This session may use another account from now on; read its threads, its journal goes on from ``head``."""
+    """This session may use another account now; read its threads, its journal goes on from ``head``."""
 
     account: OwnAccountView
     leg: LegHead

@@ -68,7 +68,7 @@ class PreviewControls(Operation, frozen=True, kw_only=True):
 
 
 class Explain(Operation, frozen=True, kw_only=True):
-    """Tell where a sender's next message would land and which rule says so, or why a message lies where it does.
+    """Tell where a sender's next message would land, or why a message lies where it does, by which rule.
 
     Attributes:
         as_: The own account that receives.

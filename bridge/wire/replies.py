@@ -37,7 +37,8 @@ class SignedIn(Reply, frozen=True, kw_only=True):
         accounts: The accounts that this session may use.
         legs: Where each journal stands.
         removed: Accounts named in the cursors that are no longer the caller's (``leg_removed``).
-        heartbeat_s: How often the hub tells each journal's head; silence of three times this is a lost connection.
+        heartbeat_s: How often the hub tells each journal's head; three times this without a word is a
+            lost connection.
         max_frame: The largest frame that the hub takes, in bytes.
         hub: The product's version.
     """

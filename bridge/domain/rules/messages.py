@@ -21,6 +21,7 @@ from bridge.errors import (
     NotAccepting,
     NotAllowed,
     NotSupported,
+    Refusal,
     RequestPending,
     TokenReused,
     TooLong,
@@ -44,7 +45,11 @@ def send(scene: Scene, command: Send) -> Outcome:
     before = scene.facts.verdict(side.account, command.token)
     if before is not None:
         return Outcome(reply=_again(before, body))
-    _check_content(scene, thread, scene.facts.account(side.account), command)
+    try:
+        _check_content(scene, thread, scene.facts.account(side.account), command)
+    except Refusal:  # unlike a verdict, this meets no commit that would notice an old token
+        scene.facts.recall(side.account, command.token)
+        raise
     other = scene.facts.find_member(thread.id, other_of(thread, side.account))
     assert other is not None, "a pair thread has both sides"
     way = route(scene.facts, scene.policy, side.account, other.account, other)

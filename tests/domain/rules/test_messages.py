@@ -47,6 +47,14 @@ def test_the_same_token_with_another_body_is_refused(world: World) -> None:
     assert world.sent("ann", "bob", "this", token="token-of-mine") == "ok"
 
 
+def test_an_old_token_is_recalled_before_its_content_is_judged(world: World) -> None:
+    first = world.send("ann", "bob", "this", token="token-of-mine").reply
+    world.facts.forget([(Verdict, (ANN, "token-of-mine"))])
+
+    assert world.sent("ann", "bob", "x" * 20_001, token="token-of-mine") == "token_reused"
+    assert world.send("ann", "bob", "this", token="token-of-mine").reply == first
+
+
 def test_a_refused_token_repeats_its_refusal_even_when_it_would_be_taken_now(world: World) -> None:
     world.set_tie("block", "bob", "ann")
     assert world.sent("ann", "bob", token="token-of-mine") == "not_accepting"
