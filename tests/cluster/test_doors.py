@@ -1,0 +1,75 @@
+"""NATS asks who comes; a hub that is not let in goes on without it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from bridge.bus.nats import options_of
+from bridge.config import BusSettings
+from bridge.errors import ConfigInvalid
+from bridge.wire.commands import Send
+from tests.cluster.servers import Nats, nats_binary, nats_server
+from tests.cluster.town import OneMemory, page, town
+from tests.hub.house import ANA, CYD
+
+USER, PASSWORD = "isthmus", "n0t-a-guess"
+
+
+@pytest.fixture
+async def guarded(tmp_path: Path) -> AsyncIterator[Nats]:
+    """A NATS server that wants a password."""
+    if nats_binary() is None:
+        pytest.skip("NOT PROVEN HERE: hubs sign in to NATS (there is no nats-server)")
+    async with nats_server(tmp_path, ["--user", USER, "--pass", PASSWORD]) as server:
+        yield server
+
+
+async def test_hubs_sign_in_to_nats(password_hash: str, tmp_path: Path, guarded: Nats) -> None:
+    bus = {"user": USER, "password": PASSWORD}
+    async with town(password_hash, OneMemory(), tmp_path, guarded.url, bus=bus) as made:
+        await made[0].add(ANA, CYD)
+        thread = await made[0].acquaint(ANA, CYD)
+        ana, cyd = await made.join(0, ANA), await made.join(1, CYD)
+
+        await ana.ask(Send(thread=thread, text="let in", token="k"))
+
+        assert (await cyd.event("message_sent"))["message"]["text"] == "let in"
+        assert (await page(made.hub(1), "/readyz"))[1].endswith("bus: ok\n")
+
+
+async def test_a_hub_with_the_wrong_password_polls_and_says_so(
+    password_hash: str, tmp_path: Path, guarded: Nats
+) -> None:
+    bus = {"user": USER, "password": "guess", "poll_s": 0.1}
+    async with town(password_hash, OneMemory(), tmp_path, guarded.url, is_up=False, bus=bus) as made:
+        await made[0].add(ANA, CYD)
+        thread = await made[0].acquaint(ANA, CYD)
+        ana, cyd = await made.join(0, ANA), await made.join(1, CYD)
+
+        await ana.ask(Send(thread=thread, text="anyway", token="k"))
+
+        assert (await cyd.event("message_sent"))["message"]["text"] == "anyway"
+        assert (await page(made.hub(1), "/readyz"))[1].endswith("bus: away: polling\n")
+
+
+def test_what_nats_asks_for_is_read_from_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "seed").write_text("SUAXYZ\n")
+
+    options = options_of(BusSettings(url="tls://one:4222, tls://two:4222", seed=tmp_path / "seed"))
+
+    assert options.servers == ("tls://one:4222", "tls://two:4222")
+    assert options.connect["nkeys_seed_str"] == "SUAXYZ"
+    assert options.connect["tls"].check_hostname
+    assert options_of(BusSettings(url="nats://one", token="t")).connect == {"token": "t"}
+
+
+@pytest.mark.parametrize("field", ["seed", "ca", "tls_cert"])
+def test_a_file_for_nats_that_is_not_there_is_named(tmp_path: Path, field: str) -> None:
+    settings = replace(BusSettings(url="tls://one:4222"), **{field: tmp_path / "none"})
+
+    with pytest.raises(ConfigInvalid) as refused:
+        options_of(settings)
+
+    assert refused.value.path == "$.bus"
