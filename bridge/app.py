@@ -179,8 +179,8 @@ def is_shared(config: Config) -> bool:
     return config.store.path.startswith(("postgresql://", "postgres://"))
 
 
-async def open_store(config: Config) -> Store:
-    """Open the store that the settings name."""
+async def open_store(config: Config, *, read_only: bool = False) -> Store:
+    """Open the store that the settings name; a shared one is never somebody's own, and may always be read."""
     if not config.store.path:
         return await MemoryStore.open()
     if is_shared(config):
@@ -189,7 +189,7 @@ async def open_store(config: Config) -> Store:
         return await PostgresStore.open(config.store.path)
     from bridge.store.sqlite import SqliteStore
 
-    return await SqliteStore.open(Path(config.store.path))
+    return await SqliteStore.open(Path(config.store.path), read_only=read_only)
 
 
 @asynccontextmanager
@@ -199,15 +199,9 @@ async def reading(config: Config) -> AsyncIterator[Store]:
     Raises:
         SetupError: If there is no database.
     """
-    store: Store
-    if is_shared(config):
-        store = await open_store(config)
-    elif os.path.isfile(config.store.path):  # noqa: ASYNC240 -- one look before anything runs
-        from bridge.store.sqlite import SqliteStore
-
-        store = await SqliteStore.open(Path(config.store.path), read_only=True)
-    else:
+    if not is_shared(config) and not os.path.isfile(config.store.path):  # noqa: ASYNC240 -- one look at first
         raise SetupError(f"There is no database at {config.store.path or '(in memory)'}. Name it with --db.")
+    store = await open_store(config, read_only=True)
     try:
         yield store
     finally:
@@ -393,6 +387,10 @@ async def restore_backup(config: Config, backup: Path, progress: Progress | None
     Raises:
         SetupError: If there is a database, or the backup cannot be used.
     """
+    if is_shared(config):
+        from bridge.store.postgres.restore import restored
+
+        return await (await restored(config.store.path, backup, progress)).close()
     from bridge.store.sqlite.copies import restore
 
     await restore(backup, Path(config.store.path), progress)
