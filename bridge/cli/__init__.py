@@ -27,6 +27,8 @@ TOPICS: Final = {
     "audit-log": ("upkeep:audit_log", "Read the newest lines of the audit log."),
     "backup": ("upkeep:backup", "Copy the database while the hub runs."),
     "restore": ("upkeep:restore", "Restore a backup into an empty place."),
+    "move": ("moving:move_in", "Carry a SQLite database over into PostgreSQL."),
+    "migrate": ("moving:migrate", "Bring a database's schema up to date."),
     "config": ("config:app", "Write, check and show the settings."),
     "top": ("watch:top", "Watch a running hub."),
     "check": ("watch:check", "Probe a hub's health, for monitors."),

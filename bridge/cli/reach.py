@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec.structs import replace
 
-from bridge.app import offline_operator
+from bridge.app import is_shared, offline_operator
 from bridge.cli.printing import Printer
 from bridge.config import Config
 from bridge.errors import BridgeError, SetupError, all_errors
@@ -45,7 +45,7 @@ async def _ask(config: Config, order: AnyOrder, printer: Printer, absent: Absent
                     raise _refusal(**said["error"])
                 else:
                     return said["ok"]
-    if not os.path.isfile(path):  # noqa: ASYNC240 -- nothing else runs here
+    if not is_shared(config) and not os.path.isfile(path):  # noqa: ASYNC240 -- nothing else runs here
         if absent == "missed":
             hint = "Name it with --db, or begin with: isthmus account create"
             raise SetupError(f"There is no database at {path}. {hint}")

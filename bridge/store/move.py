@@ -1,11 +1,12 @@
 """Moving a whole store into another engine, without losing an id, a cursor or a token."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bridge.store.base import Audited, Progress
 from bridge.store.dump import Source, Target, heard
 
 
+@runtime_checkable
 class Fillable(Target, Protocol):
     """An empty store that can be filled, and prove itself afterwards."""
 

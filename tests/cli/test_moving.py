@@ -1,0 +1,74 @@
+"""Moving a database to PostgreSQL from the command line, and bringing one up to date."""
+
+from pathlib import Path
+
+import pytest
+
+from bridge.cli import exits
+from bridge.store.sqlite.ownership import Ownership
+from tests.cli.conftest import Isthmus
+from tests.store.engines import Postgres
+
+
+@pytest.fixture
+def dsn(tmp_path: Path) -> str:
+    """An empty database."""
+    return Postgres().dsn(tmp_path)
+
+
+def test_a_database_is_moved_and_answers_from_its_new_place(
+    isthmus: Isthmus, dsn: str, tmp_path: Path
+) -> None:
+    isthmus("account", "create", "direct/ana", "--no-password")
+    keys = f"store.keys={tmp_path / 'isthmus.db.keys'}"
+
+    moved = isthmus("move", "isthmus.db", "--db", dsn, "--json")
+    shown = isthmus("account", "show", "direct/ana", "--db", dsn, "--set", keys, "--json")
+    again = isthmus("move", "isthmus.db", "--db", dsn)
+
+    assert (moved.code, moved.data["problems"]) == (0, [])
+    assert shown.data["account"] == "direct/ana"
+    assert (again.code, "empty" in again.err) == (exits.FAILED, True)
+
+
+def test_nothing_is_moved_from_under_a_hub_that_runs(isthmus: Isthmus, dsn: str, tmp_path: Path) -> None:
+    isthmus("account", "create", "direct/ana", "--no-password")
+    ownership = Ownership(tmp_path / "isthmus.db")
+
+    ran = isthmus("move", "isthmus.db", "--db", dsn)
+
+    ownership.release()
+    assert ran.code != 0
+    assert "stop it first" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"), [(["isthmus.db"], "postgresql://"), (["none.db", "--db"], "no database")]
+)
+def test_what_cannot_be_moved_is_said(isthmus: Isthmus, dsn: str, arguments: list[str], hint: str) -> None:
+    ran = isthmus("move", *arguments, *([dsn] if arguments[-1] == "--db" else []))
+
+    assert ran.code != 0
+    assert hint in ran.err
+
+
+def test_a_database_is_brought_up_to_date(isthmus: Isthmus, dsn: str) -> None:
+    ran = isthmus("migrate", "--db", dsn)
+
+    assert ran.code == 0
+    assert isthmus("audit", "--db", dsn, "--json").data["problems"] == []
+
+
+def test_a_backup_of_one_database_is_restored_into_another(
+    isthmus: Isthmus, dsn: str, tmp_path: Path
+) -> None:
+    isthmus("account", "create", "direct/ana", "--no-password")
+    isthmus("move", "isthmus.db", "--db", dsn)
+    elsewhere = Postgres().dsn(tmp_path / "elsewhere")
+    keys = f"store.keys={tmp_path / 'isthmus.db.keys'}"
+
+    saved = isthmus("backup", "copy", "--db", dsn, "--set", keys)
+    back = isthmus("restore", "copy", "--db", elsewhere, "--set", keys)
+
+    assert (saved.code, back.code) == (0, 0)
+    assert isthmus("account", "show", "direct/ana", "--db", elsewhere, "--set", keys).code == 0
