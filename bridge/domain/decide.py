@@ -3,7 +3,15 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from bridge.domain.deeds import ChangeAccount, CreateAccount, Deed, EraseAccount, PutDevice, SetPassword
+from bridge.domain.deeds import (
+    ChangeAccount,
+    CreateAccount,
+    Deed,
+    EraseAccount,
+    PutDevice,
+    SeeDevice,
+    SetPassword,
+)
 from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.rules import (
     accounts,
@@ -72,6 +80,7 @@ RULES: Final[dict[type, Callable[[Scene, Any], Outcome]]] = {
     ChangeAccount: accounts.change_account,
     SetPassword: accounts.set_password,
     PutDevice: accounts.put_device,
+    SeeDevice: accounts.see_device,
     EraseAccount: accounts.erase_account,
 }
 """Which rule decides which command; a test holds it to the commands and deeds that there are."""

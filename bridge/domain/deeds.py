@@ -57,10 +57,17 @@ class PutDevice(Struct, frozen=True, kw_only=True):
     device: Device
 
 
+class SeeDevice(Struct, frozen=True, kw_only=True):
+    """Note that a device signed in, in milliseconds since 1970; one that was revoked since stays so."""
+
+    device: DeviceId
+    at: int
+
+
 class EraseAccount(Struct, frozen=True, kw_only=True):
     """Mark an account as deleted for good; its content is erased by the store."""
 
     account: AccountId
 
 
-Deed = CreateAccount | ChangeAccount | SetPassword | PutDevice | EraseAccount
+Deed = CreateAccount | ChangeAccount | SetPassword | PutDevice | SeeDevice | EraseAccount

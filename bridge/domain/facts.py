@@ -311,14 +311,13 @@ class Facts:
         """Give the account's last unlink, or None."""
         return self._get(Unlinking, account)
 
-    def has_credential(self, account: AccountId) -> bool:
-        """Say whether anyone can sign in to the account with a password."""
-        found = self._get(Credential, account)
-        return found is not None and found.password != ""
+    def find_device(self, device: DeviceId) -> Device | None:
+        """Give the device, signed out or not, or None."""
+        return self._get(Device, device)
 
     def is_revoked(self, device: DeviceId) -> bool:
         """Say whether a device was signed out, or never was."""
-        found = self._get(Device, device)
+        found = self.find_device(device)
         return found is None or found.revoked
 
     def handle_owner(self, network: Network, handle: str) -> AccountId | None:

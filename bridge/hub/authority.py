@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from bridge import __version__
 from bridge.bus.base import Bus
 from bridge.config import Limits
-from bridge.domain.deeds import CreateAccount, PutDevice, SetPassword
+from bridge.domain.deeds import CreateAccount, PutDevice, SeeDevice, SetPassword
 from bridge.domain.model import Credential, Device
 from bridge.domain.networks import handle_key
 from bridge.domain.outcome import Scene
@@ -18,6 +18,7 @@ from bridge.hub.journal import Cursors, Place
 from bridge.hub.limits import Rate
 from bridge.hub.pipeline import Pipeline
 from bridge.hub.sessions import NOWHERE, Leg, Listening, Sessions
+from bridge.hub.work import NOBODY, Work
 from bridge.ids import AccountId, DeviceId, PersonId, Position
 from bridge.store.base import Head, Store
 from bridge.wire.commands import DeleteAccount, Link, UndoUnlink
@@ -25,6 +26,8 @@ from bridge.wire.operation import Operation
 from bridge.wire.replies import Devices, Done, Reply, SignedIn
 from bridge.wire.sign_in import ChangePassword, ListDevices, Register, RevokeDevice, SignIn, SignOut
 from bridge.wire.values import AccountState, DeviceView, LegHead, LegState, Network, OwnAccountView
+
+_SEEN_MS: Final = 60_000  # how closely it is kept when a device was here last
 
 
 class Client(Listening, Protocol):
@@ -170,6 +173,9 @@ class Authority:
         if device is None or device.revoked or not await self._may_enter(device.account):
             self._tries.take(f"address {client.address}")
             raise SignInFailed
+        if (now := self._clock()) >= device.seen_at + _SEEN_MS:
+            deed = SeeDevice(device=device.id, at=now)
+            self._pipeline.submit(Work(lane=NOBODY, call=0, account=device.account, command=deed))
         return device
 
     async def _by_password(self, client: Client, network: Network, handle: str, password: str) -> AccountId:

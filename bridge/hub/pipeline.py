@@ -215,7 +215,11 @@ class Pipeline:
             act()
 
     async def _try(self, works: Sequence[Work]) -> tuple[set[Key], list[Work]]:
-        for _ in range(_MOST_TRIES):
+        for again in range(_MOST_TRIES):
+            if again > 1 and len(works) > 1:  # the fewer facts a batch rests on, the likelier they stand still
+                half = (len(works) + 1) // 2
+                self._waiting.extendleft(reversed(works[half:]))
+                works = works[:half]
             try:
                 return await self._attempt(works)
             except Stale as stale:

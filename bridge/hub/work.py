@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
@@ -58,6 +58,16 @@ def refuse(works: Iterable[Work], error: type[BridgeError]) -> None:
     """Answer all of these with an error."""
     for work in works:
         work.lane.answered(work.call, error())
+
+
+class Unheard:
+    """A lane for works whose answer nobody waits for."""
+
+    def answered(self, call: int, reply: Reply | BridgeError) -> None:
+        """Let it be."""
+
+
+NOBODY: Final = Unheard()
 
 
 class Ticket:

@@ -19,7 +19,6 @@ from bridge.domain.model import (
     Account,
     ContactList,
     Controls,
-    Credential,
     Device,
     LinkAsk,
     Message,
@@ -57,8 +56,8 @@ QUESTIONS = {
         (lambda facts: facts.message(TALK, Seq(1)), (Message, (TALK, 1))),
         (lambda facts: facts.link_ask(ANN, BOB), (LinkAsk, (ANN, BOB))),
         (lambda facts: facts.unlinking(ANN), (Unlinking, ANN)),
-        (lambda facts: facts.has_credential(ANN), (Credential, ANN)),
         (lambda facts: facts.is_revoked(DEVICE.id), (Device, DEVICE.id)),
+        (lambda facts: facts.find_device(DEVICE.id), (Device, DEVICE.id)),
     ],
 )
 def test_what_is_not_in_memory_is_named_by_its_key(ask: Any, key: Any) -> None:
@@ -126,13 +125,11 @@ def test_memory_shrinks_to_the_newest_and_keeps_fewer_of_what_is_heavy() -> None
     assert facts.tie(ANN, AccountId("a0")) == Tie(owner=ANN, other=AccountId("a0"))
 
 
-def test_credentials_and_devices_say_who_can_sign_in() -> None:
+def test_a_device_that_never_was_counts_as_revoked() -> None:
     facts = Facts()
-    facts.apply([Credential(account=ANN, password="hash"), Credential(account=BOB, password=""), DEVICE])
+    facts.apply([DEVICE])
     facts.learn((Device, DeviceId("d2")), None)
 
-    assert facts.has_credential(ANN)
-    assert not facts.has_credential(BOB)
     assert not facts.is_revoked(DEVICE.id)
     assert facts.is_revoked(DeviceId("d2"))
 

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from bridge.domain.deeds import ChangeAccount, CreateAccount, EraseAccount, PutDevice, SetPassword
+from bridge.domain.deeds import ChangeAccount, CreateAccount, EraseAccount, PutDevice, SeeDevice, SetPassword
 from bridge.domain.model import Account, Credential, Person
 from bridge.domain.networks import NETWORKS, handle_key
 from bridge.domain.outcome import Outcome, Scene
@@ -135,6 +135,14 @@ def put_device(scene: Scene, deed: PutDevice) -> Outcome:
     return Outcome(
         records=[deed.device], audit=[scene.note(deed_name, deed.device.account, f"device {deed.device.id}")]
     )
+
+
+def see_device(scene: Scene, deed: SeeDevice) -> Outcome:
+    """Note when a device was here last."""
+    device = scene.facts.find_device(deed.device)
+    if device is None or device.revoked or deed.at <= device.seen_at:
+        return Outcome()
+    return Outcome(records=[replace(device, seen_at=deed.at)])
 
 
 def erase_account(scene: Scene, deed: EraseAccount) -> Outcome:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.domain.deeds import ChangeAccount, CreateAccount, EraseAccount, PutDevice, SetPassword
+from bridge.domain.deeds import ChangeAccount, CreateAccount, EraseAccount, PutDevice, SeeDevice, SetPassword
 from bridge.domain.model import Account, Credential, Device
 from bridge.ids import AccountId, DeviceId
 from bridge.wire.commands import DeleteAccount, RestoreAccount, SetProfile
@@ -112,6 +112,21 @@ def test_a_new_password_signs_all_other_devices_out(world: World) -> None:
     assert [device.revoked for device in world.all(Device)] == [False, True]
     assert world.records[Credential, ANN].password == "new"
     assert [line.deed for line in world.audit[-3:]] == ["sign_in", "sign_in", "set_password"]
+
+
+def test_a_device_that_comes_back_is_seen_unless_it_was_revoked(world: World) -> None:
+    here, gone = (
+        Device(id=DeviceId(f"d{n}"), account=ANN, name="", token=b"", created_at=0, seen_at=0, revoked=n == 2)
+        for n in (1, 2)
+    )
+    for device in (here, gone):
+        world.run("ann", PutDevice(device=device))
+
+    for name in ("d1", "d2", "d3"):
+        world.run("ann", SeeDevice(device=DeviceId(name), at=7))
+    world.run("ann", SeeDevice(device=DeviceId("d1"), at=5))
+
+    assert [(device.seen_at, device.revoked) for device in world.all(Device)] == [(7, False), (0, True)]
 
 
 def test_a_minor_is_written_to_by_adults_whom_it_follows_only(world: World) -> None:

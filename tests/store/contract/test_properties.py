@@ -48,7 +48,7 @@ READ: Final[dict[type, Callable[..., object]]] = {
     Verdict: lambda facts, key: facts.verdict(*key),
     LinkAsk: lambda facts, key: facts.link_ask(*key),
     Unlinking: Facts.unlinking,
-    Credential: Facts.has_credential,
+    Credential: lambda facts, key: facts.known((Credential, key)),
 }
 
 Folders = pytest.TempPathFactory
