@@ -114,6 +114,10 @@ class Committer:
                 return {account: Position(head) for account, head, count in rows if count}
         raise Stale(tuple(batch.versions) or tuple(batch.records))
 
+    async def hold(self, connection: Connection, batch: Batch) -> None:
+        """Lock a batch's stripes, first of all locks, for the rest of a transaction."""
+        await connection.fetchval(_LOCK, *_stripes(batch))
+
     async def put(self, connection: Connection, batch: Batch) -> None:
         """Keep a batch as a part of a transaction that began before."""
         await self._call(connection, order_of(batch, {}), os.urandom(16))
