@@ -207,7 +207,7 @@ def tie_all(scene: Scene, owner: AccountId, people: Sequence[Person]) -> Outcome
         if after.follows and theirs.claimed == FOLLOWS:
             outcome.records.append(replace(theirs, claimed=""))
     covered = [person.account for person in people if person.flag == "restricts" and person.is_account]
-    outcome.records += _covers(scene, owner, covered)
+    outcome.records += covers(scene, owner, covered)
     return outcome
 
 
@@ -224,14 +224,21 @@ def _both_ways(
     return dict(zip(others, gathered([ask(other) for other in others]), strict=True))
 
 
-def _covers(scene: Scene, owner: AccountId, others: Sequence[AccountId]) -> list[StoredRecord]:
-    """Take the threads of whom the owner restricts out of his inbox."""
-    covered: list[StoredRecord] = []
-    for other in others:
-        side = scene.facts.find_member(thread_of_pair(owner, other), owner)
-        if side is not None and (after := cover(side)) is not side:
-            covered.append(after)
-    return covered
+def covers(scene: Scene, owner: AccountId, others: Sequence[AccountId]) -> list[StoredRecord]:
+    """Take the threads with whom the owner restricts out of the inbox, over all accounts of both persons.
+
+    No journal is told: whose threads move take a snapshot.
+    """
+    facts = scene.facts
+    covered: dict[AccountId, list[StoredRecord]] = {}
+    for account in others:
+        for own in facts.person_of(owner).accounts:
+            for other in facts.person_of(account).accounts:
+                side = facts.find_member(thread_of_pair(own, other), own)
+                if side is not None and (after := cover(side)) is not side:
+                    covered.setdefault(own, []).append(after)
+    snapshots = [replace(account, epoch=account.epoch + 1) for account in map(facts.account, covered)]
+    return [*snapshots, *(record for moved in covered.values() for record in moved)]
 
 
 async def _welcome(store: Store, desk: Desk, owner: Account) -> bool:
@@ -273,7 +280,7 @@ def _handed_over(
         )
         outcome.records.append(Tie(owner=was.owner, other=stand_in))
         if was.restricts:
-            outcome.records += _covers(scene, was.owner, [account])
+            outcome.records += covers(scene, was.owner, [account])
     return outcome
 
 

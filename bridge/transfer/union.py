@@ -17,10 +17,11 @@ from bridge.domain.content import digest_of, first_link, next_link
 from bridge.domain.model import Member, Message, Thread, ThreadKind, Tie
 from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.place import cover
+from bridge.domain.routing import restricts
 from bridge.ids import AccountId, Seq, ThreadId, segment_of, thread_of_pair
 from bridge.store.base import Imported, Store
 from bridge.transfer.agreement import Agreement, Row, Testimony, aligned, told
-from bridge.transfer.edges import FRIEND
+from bridge.transfer.edges import FRIEND, covers
 from bridge.transfer.forms import with_witness
 from bridge.transfer.history import PIECE, landed
 from bridge.transfer.ledger import Ledger, ResolvedEntry, write
@@ -253,15 +254,13 @@ class _End:
 
     def _place(self, scene: Scene, outcome: Outcome, side: Side, other: Side, pair: ThreadId) -> None:
         own = side.owner
-        ties = [scene.facts.tie(own, other.owner), *(one for one in outcome.records if isinstance(one, Tie))]
-        restricts = any(tie.restricts and (tie.owner, tie.other) == (own, other.owner) for tie in ties)
         member = _standing(scene, pair, own, side.section, wrote=own in self._found.speakers)
         if self._messages:
             sent, tip = self._own.sent.get(own, 0), self._own.thread.tip
             member = replace(member, sent=sent, delivered=tip)
             if member.consent is not Consent.PENDING:
                 member = replace(member, read=tip, read_sent=sent)
-        if restricts:
+        if _restricts(scene, outcome, own, other.owner):
             member = cover(member)
         outcome.records.append(member)
         if self._segment.thread.tip:
@@ -324,6 +323,14 @@ def carry_ties(scene: Scene, outcome: Outcome, side: Side, other: AccountId, *, 
         after = replace(after, claimed=FRIEND)
     if after != tie:
         outcome.records.append(after)
+    if after.restricts and not tie.restricts:
+        outcome.records += covers(scene, own, [other])
+
+
+def _restricts(scene: Scene, outcome: Outcome, own: AccountId, other: AccountId) -> bool:
+    """Say whether the one person restricts the other, by this commit or before, by whichever accounts."""
+    made = (tie for tie in outcome.records if isinstance(tie, Tie) and tie.restricts)
+    return restricts(scene.facts, own, other) or any((tie.owner, tie.other) == (own, other) for tie in made)
 
 
 async def put_beside(desk: Desk, network: Network, side: Side) -> None:
@@ -345,8 +352,7 @@ async def put_beside(desk: Desk, network: Network, side: Side) -> None:
         assert witness is not None, "a testimony is a thread of its owner's"
         carry_ties(scene, outcome, side, other, is_friend=False)
         member = _standing(scene, pair, own, side.section, wrote=witness.sent > 0)
-        ties = [facts.tie(own, other), *(one for one in outcome.records if isinstance(one, Tie))]
-        if any(tie.restricts and tie.other == other for tie in ties):
+        if _restricts(scene, outcome, own, other):
             member = cover(member)
         theirs = facts.find_member(pair, other) or Member(thread=pair, account=other)
         outcome.records += [thread, member, theirs, replace(testimony, kind=ThreadKind.SEGMENT, beside=pair)]
