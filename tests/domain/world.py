@@ -177,7 +177,7 @@ class World:
                 for key in missing.keys:
                     kind, name = key
                     self.loaded.append(kind)
-                    known = self._answer(name) if isinstance(name, Question) else self.records.get(key)
+                    known = self.answered(name) if isinstance(name, Question) else self.records.get(key)
                     self.facts.learn(key, known)
 
     def _bytes(self, count: int) -> bytes:
@@ -321,7 +321,8 @@ class World:
 
     # --- the store's questions, by brute force
 
-    def _answer(self, question: Question) -> object:
+    def answered(self, question: Question) -> object:
+        """Answer a question from all records."""
         match question:
             case HandleOwner():
                 owners = [
