@@ -75,9 +75,8 @@ async def put_history(
             keyed[key_of(record)] = record
     async with connection.transaction():
         accounts = sorted({member.account for piece in pieces for member in piece.members})
-        await connection.execute(
-            _HOLD, accounts
-        )  # whoever says something in these threads waits from here on
+        await committer.hold(connection, Batch(keyed, [], [], [], {}))
+        await connection.execute(_HOLD, accounts)  # whoever speaks in these threads waits from here on
         threads = sorted({piece.thread.id for piece in pieces})
         known = {name: (tip, newest or 0) for name, tip, newest in await connection.fetch(_TIPS, threads)}
         new: list[tuple[Message, Thread]] = []

@@ -209,6 +209,23 @@ async def test_imported_history_and_live_talk_do_not_meet_halfway(
     assert (await one.audit()).problems == ()
 
 
+async def test_imports_and_commits_over_the_same_people_never_lock_each_other_out(
+    one: PostgresStore, other: PostgresStore
+) -> None:
+    talks = [make_pair_thread(ANA, someone) for someone in (BEN, CYD, DAN)]
+    for talk in talks:
+        talk.say(ANA, "old", decision=None)
+    event = LinkAttempted(leg=ANA)
+
+    await asyncio.gather(
+        *(one.put_history([talk.piece()], make_people()) for talk in talks for _ in range(4)),
+        *(keep(other, *make_people(), told=[(event, PEOPLE)]) for _ in range(12)),
+    )
+
+    assert {head.newest for head in (await one.heads(PEOPLE)).values()} == {12}
+    assert (await one.audit()).problems == ()
+
+
 async def test_two_nodes_that_trim_at_once_forget_each_line_once(
     one: PostgresStore, other: PostgresStore
 ) -> None:
