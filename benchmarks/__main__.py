@@ -2,10 +2,11 @@
 
     python -m benchmarks [--short] [--runs N] [--json FILE] [--picture FILE] [--only NAME …]
 
-Every workload runs beside the naive relay in the same run of this command, so
+Every workload runs beside the naive relay and raw sockets in the same run, so
 that a noisy machine is noisy for both: what counts is the hub's CPU for each
-message and its ratio to the relay's. Exit code 1 means a broken promise (a
-message lost, doubled, reordered), never a slow machine.
+message and its ratio to the relay's. Peers run too if they are installed.
+Exit code 1 means a broken promise (a message lost, doubled, reordered), never a
+slow machine.
 """
 
 import argparse
@@ -13,9 +14,8 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import msgspec
@@ -24,13 +24,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from benchmarks.crowd import measure_crowd
-from benchmarks.crowd import rows as crowd_rows
-from benchmarks.load.crowd import Crowded
-from benchmarks.load.generator import Measured
 from benchmarks.load.processes import cores
+from benchmarks.peers.drive import PeerLoad
+from benchmarks.peers_beside import measure_peers
+from benchmarks.report import Line, Report, picture, table
 from benchmarks.throughput import Wanted, measure_hub, measure_relay
 
 MIX = (0.85, 0.05, 0.05, 0.05)
+LEFT_OUT = (
+    "groups of 100: the bridge has no groups yet",
+    "growth, pressure, imports, commits, rules: python -m benchmarks.growth, .pressure, .importing, …",
+)
 
 
 class Pairs(Struct, frozen=True, kw_only=True):
@@ -64,41 +68,6 @@ WORKLOADS = (
 SHORT = (Pairs(name="50 pairs x 16"), Pairs(name="1,000 a second", rate=1_000, relay=False))
 
 
-class Line(Struct, kw_only=True):
-    """One line of the table: the runs of one workload on one server.
-
-    Attributes:
-        workload: Which.
-        server: ``hub, json``, ``hub, msgpack`` or ``naive relay``.
-        runs: What each run showed.
-        ratio_to_naive_relay: The median CPU for a message over that of the naive relay of the same workload.
-    """
-
-    workload: str
-    server: str
-    runs: list[Measured]
-    ratio_to_naive_relay: float | None = None
-
-    @property
-    def cpu_us(self) -> float:
-        """The median CPU for a message, in microseconds."""
-        return median(run.cpu_us for run in self.runs)
-
-
-class Report(Struct, kw_only=True):
-    """All that was measured, and where."""
-
-    machine: dict[str, str]
-    pairs: list[Line]
-    crowd: list[Crowded]
-
-    @property
-    def faults(self) -> list[str]:
-        """The promises that were broken; there must be none."""
-        found = [fault for line in self.pairs for run in line.runs for fault in run.faults]
-        return found + [fault for crowd in self.crowd for fault in crowd.faults]
-
-
 def machine(folder: Path) -> dict[str, str]:
     """Name what the figures were taken on."""
     from importlib.metadata import version
@@ -129,76 +98,21 @@ def measure_pairs(workload: Pairs, base: Wanted, runs: int, tell: Callable[[str]
     wanted = replace(base, pairs=workload.pairs, window=workload.window, rate=workload.rate)
     lines = [Line(workload=workload.name, server=f"hub, {codec}", runs=[]) for codec in workload.codecs]
     relay = Line(workload=workload.name, server="naive relay", runs=[])
+    floor = Line(workload=workload.name, server="raw sockets", runs=[])
     for run in range(runs):
         for line, codec in zip(lines, workload.codecs, strict=True):
             tell(f"{workload.name}, {line.server}, run {run + 1} of {runs}")
             line.runs.append(measure_hub(wanted, codec))
         if workload.relay:
-            tell(f"{workload.name}, naive relay, run {run + 1} of {runs}")
+            tell(f"{workload.name}, naive relay and raw sockets, run {run + 1} of {runs}")
             relay.runs.append(measure_relay(wanted))
+            floor.runs.append(measure_relay(wanted, raw=True))
     if not workload.relay:
         return lines
     for line in lines:
         line.ratio_to_naive_relay = round(line.cpu_us / relay.cpu_us, 2) if relay.cpu_us else None
-    return [*lines, relay]
-
-
-def table(report: Report) -> Iterator[str]:
-    """Write the report for a reader: the median of the runs, with the least and the most CPU beside it."""
-    yield " · ".join(f"{name} {value}" for name, value in report.machine.items())
-    yield (
-        f"{'workload':18}{'server':14}{'msg/s':>9}{'CPU µs':>8}{'(min':>8}{'max)':>8}{'x relay':>9}"
-        f"{'ack p50':>9}{'p95':>8}{'p99':>8}{'max':>8}{'batch':>7}{'MiB':>6}{'load µs':>9}"
-    )
-    for line in report.pairs:
-        middle = sorted(line.runs, key=lambda run: run.cpu_us)[len(line.runs) // 2]
-        costs, ack = [run.cpu_us for run in line.runs], middle.acknowledged
-        ratio = f"{line.ratio_to_naive_relay:.2f}" if line.ratio_to_naive_relay else ""
-        yield (
-            f"{line.workload:18}{line.server:14}{middle.rate:9,.0f}{middle.cpu_us:8.1f}{min(costs):8.1f}{max(costs):8.1f}"
-            f"{ratio:>9}{ack.p50:9.2f}{ack.p95:8.2f}{ack.p99:8.2f}{ack.max:8.1f}{middle.batch:7.1f}"
-            f"{middle.rss_mib:6.0f}{middle.generator_us:9.1f}"
-        )
-        if middle.generator_us * middle.rate > 0.9e6:
-            yield f"{'':18}the load was the bottleneck here, not the server"
-    for crowd in report.crowd:
-        yield from crowd_rows(crowd)
-    yield from (f"FAULT: {fault}" for fault in report.faults)
-
-
-def picture(report: Report, path: Path) -> None:
-    """Draw the cost of a message beside the relay's, and the latency of each workload.
-
-    Raises:
-        SystemExit: If matplotlib is not installed.
-    """
-    try:
-        import matplotlib
-    except ImportError:
-        raise SystemExit("The picture needs matplotlib: install the extra `bench`.") from None
-    matplotlib.use("svg")
-    from matplotlib import pyplot
-
-    pyplot.rcParams["svg.hashsalt"] = "isthmus"
-    figure, (cost, wait) = pyplot.subplots(1, 2, figsize=(12, 5))
-    names = [f"{line.workload}\n{line.server}" for line in report.pairs]
-    cost.barh(names, [line.cpu_us for line in report.pairs])
-    cost.set_xlabel("CPU for a message, µs (median)")
-    cost.invert_yaxis()
-    shares = ("p50", "p95", "p99", "max")
-    for line in report.pairs:
-        ack = line.runs[len(line.runs) // 2].acknowledged
-        wait.plot(
-            shares,
-            [getattr(ack, share) for share in shares],
-            marker="o",
-            label=f"{line.workload}, {line.server}",
-        )
-    wait.set_yscale("log")
-    wait.set_ylabel("time to acknowledgement, ms")
-    wait.legend(fontsize=7)
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
+        line.ratio_to_floor = round(line.cpu_us / floor.cpu_us, 2) if floor.cpu_us else None
+    return [*lines, relay, floor]
 
 
 def parsed(arguments: list[str]) -> argparse.Namespace:
@@ -225,8 +139,8 @@ def measure(options: argparse.Namespace, tell: Callable[[str], None]) -> Report:
     """Run everything that was asked for."""
     mine = cores()
     base = Wanted(
-        pairs=50, window=16, seconds=1.5 if options.short else options.seconds, rate=0.0, marks=16, chain=False,
-        mix=MIX, gather_ms=0.0, batch=512, memory=False, uvloop=True, folder=options.folder,
+        pairs=50, window=16, seconds=1.5 if options.short else options.seconds, rate=0.0, marks=16,
+        chain=False, mix=MIX, gather_ms=0.0, batch=512, memory=False, uvloop=True, folder=options.folder,
         hub_core=mine[0], load_core=mine[-1],
     )  # fmt: skip
     report = Report(machine=machine(options.folder), pairs=[], crowd=[])
@@ -237,6 +151,12 @@ def measure(options: argparse.Namespace, tell: Callable[[str], None]) -> Report:
         people = 300 if options.short else options.people
         tell(f"{people:,} people come, stay, go and come back")
         report.crowd.append(measure_crowd(people, options.folder))
+    if not options.short and (not options.only or "peers" in options.only):
+        load = PeerLoad(protocol="", port=0, pid=0, seconds=options.seconds)
+        for peer in measure_peers(load, options.folder, []):
+            tell(f"{peer.name}: {peer.left_out or 'measured'}")
+            report.peers.append(peer)
+    report.left_out = list(LEFT_OUT)
     return report
 
 

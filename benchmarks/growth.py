@@ -146,7 +146,8 @@ def rows(found: list[Grown]) -> Iterator[str]:
     """Write the results for a reader."""
     yield (
         f"{'messages':>12}{'MiB':>8}{'commit µs':>11}{'mean':>8}{'history p50':>13}{'p99 ms':>8}"
-        f"{'search p50':>12}{'p99 ms':>8}{'rare p50':>10}{'p99 ms':>8}{'open s':>8}{'serving s':>11}{'MiB':>7}"
+        f"{'search p50':>12}{'p99 ms':>8}{'rare p50':>10}{'p99 ms':>8}{'open s':>8}"
+        f"{'serving s':>11}{'MiB':>7}"
     )
     for one in found:
         yield (
@@ -157,7 +158,9 @@ def rows(found: list[Grown]) -> Iterator[str]:
         )
     if len(found) > 1:
         ratio = found[-1].commit_us / found[0].commit_us
-        yield f"at {found[-1].messages:,} a message costs {ratio:.2f} × what it costs at {found[0].messages:,}"
+        yield (
+            f"at {found[-1].messages:,} a message costs {ratio:.2f} × what it costs at {found[0].messages:,}"
+        )
 
 
 def main(arguments: list[str]) -> int:

@@ -6,6 +6,9 @@ It prints one line of JSON (where it listens, who can sign in) and runs until it
 import asyncio
 import logging
 import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -14,15 +17,26 @@ from benchmarks.load.people import Person, make_people
 from benchmarks.load.processes import LOOP
 from bridge.app import running_hub, spare_the_collector
 from bridge.config import Config
+from bridge.ids import AccountId, Position
+from bridge.store.base import Batch
+from bridge.store.sqlite import SqliteStore
 from bridge.wire.values import Network
 
 
 class Order(Struct, kw_only=True):
-    """What to run: a hub's settings, how many accounts on each network, and whether on uvloop."""
+    """What to run.
+
+    Attributes:
+        config: The hub's settings.
+        pairs: How many accounts on each network.
+        uvloop: Whether on uvloop.
+        disk_ms: By how much each commit is delayed, as by a slow disk, once the accounts are made.
+    """
 
     config: Config
     pairs: int
     uvloop: bool = True
+    disk_ms: float = 0.0
 
 
 class Running(Struct, kw_only=True):
@@ -32,17 +46,39 @@ class Running(Struct, kw_only=True):
     pairs: list[tuple[Person, Person]]
 
 
+class SlowStore(SqliteStore):
+    """A store whose every commit takes so much longer.
+
+    Attributes:
+        delay_s: How much.
+    """
+
+    delay_s = 0.0
+
+    async def commit(self, batch: Batch) -> Mapping[AccountId, Position]:
+        """Wait, then commit."""
+        if self.delay_s:
+            await asyncio.sleep(self.delay_s)
+        return await super().commit(batch)
+
+
 async def serve(order: Order) -> None:
     """Run the hub until the standard input ends."""
-    loop = asyncio.get_running_loop()
-    async with running_hub(order.config) as hub:
+    async with AsyncExitStack() as stack:
+        store = None
+        if order.disk_ms:
+            store = await SlowStore.open(Path(order.config.store.path))
+            stack.push_async_callback(store.close)
+        hub = await stack.enter_async_context(running_hub(order.config, store))
         names = [f"p{number}" for number in range(order.pairs)]
         writers = await make_people(hub.pipeline, ((Network.MESSENGER, name) for name in names))
         readers = await make_people(hub.pipeline, ((Network.DIRECT, name) for name in names))
         pairs = list(zip(writers, readers, strict=True))
         spare_the_collector()
+        if isinstance(store, SlowStore):
+            store.delay_s = order.disk_ms / 1000
         print(msgspec.json.encode(Running(url=hub.url, pairs=pairs)).decode(), flush=True)
-        await loop.run_in_executor(None, sys.stdin.read)
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
 if __name__ == "__main__":

@@ -113,6 +113,11 @@ class Line(asyncio.Protocol):
         """Say goodbye and let the other side close."""
         self._write(bytes([0x80 | _CLOSE]), (1000).to_bytes(2, "big"))
 
+    def pause(self) -> None:
+        """Read nothing more."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
     def _write(self, first: bytes, payload: bytes) -> None:
         if not self._out:
             self._loop.call_soon(self._flush)
