@@ -216,7 +216,7 @@ class Pipeline:
 
     async def _try(self, works: Sequence[Work]) -> tuple[set[Key], list[Work]]:
         for again in range(_MOST_TRIES):
-            if again > 1 and len(works) > 1:  # the fewer facts a batch rests on, the likelier they stand still
+            if again and len(works) > 1:  # the fewer facts a batch rests on, the likelier they stand still
                 half = (len(works) + 1) // 2
                 self._waiting.extendleft(reversed(works[half:]))
                 works = works[:half]

@@ -31,7 +31,14 @@ class Cluster:
     """
 
     def __init__(
-        self, folder: Path, postgres: PostgresServer, nats: Nats, names: Sequence[str], loses: float
+        self,
+        folder: Path,
+        postgres: PostgresServer,
+        nats: Nats,
+        names: Sequence[str],
+        loses: float,
+        *,
+        hubs: int = HUBS,
     ) -> None:
         self.people: list[Person] = []
         self._folder = folder
@@ -40,7 +47,7 @@ class Cluster:
         self._names = list(names)
         self._loses = loses
         self._ports: list[int] = []
-        self._hubs: list[Process | None] = [None] * HUBS
+        self._hubs: list[Process | None] = [None] * hubs
         self._casts: list[Cast] = []
 
     @property
@@ -48,8 +55,13 @@ class Cluster:
         """Where clients connect."""
         return [f"ws://127.0.0.1:{port}" for port in self._ports]
 
+    @property
+    def pids(self) -> list[int]:
+        """The hubs' processes."""
+        return [hub.pid for hub in self._hubs if hub is not None]
+
     async def __aenter__(self) -> Self:
-        for number in range(HUBS):
+        for number in range(len(self._hubs)):
             await self.start(number)
         return self
 
@@ -58,7 +70,7 @@ class Cluster:
     ) -> None:
         for cast in self._casts:
             await cast.leave()
-        for number in range(HUBS):
+        for number in range(len(self._hubs)):
             await self.stop(number)
 
     def cast(self, seed: int) -> Cast:

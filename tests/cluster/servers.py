@@ -38,6 +38,12 @@ class Nats:
         """Where hubs connect."""
         return f"nats://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None, "it was started"
+        return self._process.pid
+
     async def start(self) -> None:
         """Run it; return once it listens."""
         binary = nats_binary()
