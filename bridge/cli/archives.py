@@ -29,6 +29,8 @@ _COUNTS = {
     "confirmed": "friendships that both sides tell",
     "claimed": "ties that nobody else confirms yet",
 }
+_LEFT_OUT = {"broken_files": "files that cannot be read", "skipped_rows": "rows that cannot be read"}
+_NAMED = 5
 
 
 def bring_in(
@@ -84,6 +86,11 @@ def import_lines(done: dict[str, Any]) -> list[str]:
     lines += [f"  link to {one['account'] or one['name']}: {one['state']}" for one in done["links"]]
     lines += [f"  {one['name']} is {one['account']}" for one in done["resolved"]]
     lines += [f"  PROBLEM  {text}" for text in done["problems"]]
+    for field, text in _LEFT_OUT.items():
+        left_out = done["archive"].get(field, {"count": 0, "first": []})
+        if left_out["count"]:
+            lines.append(f"  {left_out['count']:>9,} {text}; the first:")
+            lines += [f"            {one['path']}: {one['reason']}" for one in left_out["first"][:_NAMED]]
     return lines
 
 

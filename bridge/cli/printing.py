@@ -1,11 +1,15 @@
 """What a command prints: sentences for people, or one JSON value a line with ``--json``."""
 
+import re
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What moves a terminal's cursor, colours or reading direction; names from archives may hold it."""
 
 
 class Printer:
@@ -24,7 +28,7 @@ class Printer:
     def line(self, text: str = "") -> None:
         """Print a line for people."""
         if not self.json:
-            print(text, flush=True)
+            print(_plain(text), flush=True)
 
     def table(self, titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Print aligned columns for people."""
@@ -41,7 +45,7 @@ class Printer:
             self.data({"error": {"code": code, "text": text, "path": path}})
             return
         where = f" ({path})" if path else ""
-        print(f"isthmus: {text}{where}", file=sys.stderr, flush=True)
+        print(_plain(f"isthmus: {text}{where}"), file=sys.stderr, flush=True)
 
     def progress(self, done: int, total: int) -> None:
         """Show how far a long work has come, where somebody watches: at most ten times a second."""
@@ -68,6 +72,10 @@ def when(milliseconds: int) -> str:
     if not milliseconds:
         return "-"
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(milliseconds / 1000))
+
+
+def _plain(text: str) -> str:
+    return _CONTROLS.sub("?", text)
 
 
 def _shown(cell: Any) -> str:
