@@ -4,6 +4,8 @@ import os
 import re
 from typing import Final
 
+import msgspec
+
 from bridge.archive.model import ArchiveOwner
 from bridge.archive.reader import Archive
 from bridge.domain.deeds import CreateAccount
@@ -18,7 +20,7 @@ from bridge.transfer.errors import BadMap, OwnerNotTold
 from bridge.transfer.ledger import Ledger, OwnerEntry, write
 from bridge.transfer.model import Desk, ImportOptions
 from bridge.transfer.names import shown_name
-from bridge.wire.values import Network
+from bridge.wire.values import Handle, Network
 
 _UNUSUAL: Final = re.compile(r"[^\w]+")
 _HANDLE_LIMIT: Final = 60
@@ -72,8 +74,10 @@ async def claim_of(store: Store, archive: Archive, options: ImportOptions) -> Cl
         meant, handle = parsed_handle(options.owner, OwnerNotTold)
         if meant is not network:
             raise OwnerNotTold(f"The archive is from {network.value}, not from {meant.value}.")
+        _check(handle)
         return Claim(told.network, told.name, told.handle, await find_account(store, network, handle), handle)
     if told.handle:
+        _check(told.handle)
         found = await find_account(store, network, told.handle)
         if found is not None and not await _is_its_archive(store, found, told):
             raise OwnerNotTold(
@@ -82,6 +86,14 @@ async def claim_of(store: Store, archive: Archive, options: ImportOptions) -> Cl
             )
         return Claim(told.network, told.name, told.handle, found, told.handle)
     return await _by_name(store, archive, network)
+
+
+def _check(handle: str) -> None:
+    """Refuse a handle that nobody could type or see for what it is."""
+    try:
+        msgspec.convert(handle, Handle)
+    except msgspec.ValidationError as error:
+        raise OwnerNotTold(f"{handle!r} cannot be a handle; say another: --as NETWORK/HANDLE.") from error
 
 
 async def _is_its_archive(store: Store, account: Account, told: ArchiveOwner) -> bool:

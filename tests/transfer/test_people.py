@@ -9,6 +9,7 @@ from bridge.archive.model import EdgeKind, MessageRecord
 from bridge.domain.model import Decision
 from bridge.errors import NotAccepting
 from bridge.ids import AccountId, ThreadId
+from bridge.transfer.errors import OwnerNotTold
 from bridge.wire.commands import SetTie
 from bridge.wire.values import Folder, Hybrid, Network, TieKind
 from tests.transfer.making import Chat, House, archive, chat
@@ -213,3 +214,15 @@ async def test_who_is_linked_already_is_not_linked_again(house: House, tmp_path:
 
     assert [link.state for link in report.links] == ["claimed"]
     assert "linked to another account already" in report.problems[0]
+
+
+async def test_an_archive_whose_user_name_nobody_could_type_needs_the_operators_word(
+    house: House, tmp_path: Path
+) -> None:
+    forged = archive(
+        tmp_path / "forged.zip", "direct", "Mal", "mal\x1b[31mlory", Chat("Eve", chat("Mal", "Eve", 2))
+    )
+
+    with pytest.raises(OwnerNotTold, match="cannot be a handle"):
+        await house.take(forged)
+    assert (await house.take(forged, owner="direct/mallory")).handle == "mallory"
