@@ -20,7 +20,7 @@ from benchmarks.load.hub_process import Running
 from benchmarks.load.line import Line
 from benchmarks.load.people import Person
 from benchmarks.load.processes import LOOP, cpu_s
-from benchmarks.load.talk import Tally
+from benchmarks.load.talk import Side, Tally
 from tests.cluster.rig import Cluster
 from tests.cluster.servers import Nats
 from tests.engines_postgres import PostgresServer, find_binaries
@@ -84,13 +84,8 @@ async def measure(folder: Path, binaries: Path, hubs: int) -> Costs:
 
 
 async def _load(cluster: Cluster, postgres: PostgresServer, nats: Nats) -> Costs:
-    urls, tally = cluster.urls, Tally()
-    people = list(zip(cluster.people[:PAIRS], cluster.people[PAIRS:], strict=True))
-    load = Load(pid=os.getpid(), target=Running(url=urls[0], pairs=people), codec="json", window=WINDOW)
-    pairs = [
-        Crossing(load, tally, "accepted", pair, (urls[at % len(urls)], urls[(at + 1) % len(urls)]))
-        for at, pair in enumerate(people)
-    ]
+    tally = Tally()
+    pairs = _pairs(cluster, tally)
     for pair in pairs:
         await pair.connect()
     for pair in pairs:
@@ -100,39 +95,53 @@ async def _load(cluster: Cluster, postgres: PostgresServer, nats: Nats) -> Costs
     await asyncio.sleep(_WARM_UP_S)
 
     def spent() -> list[float]:
+        own = os.times()
         hubs = sum(cpu_s(pid) for pid in cluster.pids)
-        return [hubs, cpu_s(postgres.pid), cpu_s(nats.pid), cpu_s(os.getpid())]
+        return [hubs, cpu_s(postgres.pid), cpu_s(nats.pid), own.user + own.system]
 
     begun, before, taken = perf_counter(), spent(), tally.said["ok"]
-    own = os.times()
     tally.recording = True
     await asyncio.sleep(SECONDS)
     tally.recording = False
     seconds, after, messages = perf_counter() - begun, spent(), tally.said["ok"] - taken
-    times = os.times()
-    costs = [(late - early) / max(1, messages) * 1e6 for early, late in zip(before, after, strict=True)]
-    own_us = (times.user + times.system - own.user - own.system) / max(1, messages) * 1e6
-    for pair in pairs:
-        for side in pair.sides:
-            side.window = 0
-    async with asyncio.timeout(30):
-        while not all(side.is_done for pair in pairs for side in pair.sides):  # noqa: ASYNC110 -- no event
-            await asyncio.sleep(0.01)
-    for pair in pairs:
-        for side in pair.sides:
-            assert side.line is not None
-            side.line.close()
+    hub, kept, told, own = (
+        (late - early) / max(1, messages) * 1e6 for early, late in zip(before, after, strict=True)
+    )
+    await _finish(pairs)
     return Costs(
-        hubs=len(urls),
+        hubs=len(cluster.urls),
         rate=messages / seconds,
-        hub_us=costs[0],
-        postgres_us=costs[1],
-        nats_us=costs[2],
-        own_us=own_us,
+        hub_us=hub,
+        postgres_us=kept,
+        nats_us=told,
+        own_us=own,
         acknowledged=Percentiles.of(tally.acknowledged_s),
         delivered=Percentiles.of(tally.delivered_s),
         faults=tally.faults,
     )
+
+
+def _pairs(cluster: Cluster, tally: Tally) -> list[Crossing]:
+    urls = cluster.urls
+    people = list(zip(cluster.people[:PAIRS], cluster.people[PAIRS:], strict=True))
+    load = Load(pid=os.getpid(), target=Running(url=urls[0], pairs=people), codec="json", window=WINDOW)
+    return [
+        Crossing(load, tally, "accepted", pair, (urls[at % len(urls)], urls[(at + 1) % len(urls)]))
+        for at, pair in enumerate(people)
+    ]
+
+
+async def _finish(pairs: list[Crossing]) -> None:
+    """Stop sending, wait until all is answered, and leave."""
+    sides = [side for pair in pairs for side in pair.sides]
+    for side in sides:
+        side.window = 0
+    async with asyncio.timeout(30):
+        while not all(side.is_done for side in sides):  # noqa: ASYNC110 -- no event
+            await asyncio.sleep(0.01)
+    for side in sides:
+        assert side.line is not None
+        side.line.close()
 
 
 async def main() -> int:

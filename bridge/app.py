@@ -216,7 +216,8 @@ async def open_bus(config: Config) -> Bus:
     """
     if not config.bus.url:
         return LocalBus()
-    from bridge.bus.nats import NatsBus, options_of
+    from bridge.bus.nats import NatsBus
+    from bridge.bus.options import options_of
 
     bus = NatsBus(options_of(config.bus))
     bus.begin()

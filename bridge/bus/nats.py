@@ -12,23 +12,21 @@ queue) has the node look at everything again; and now and then it looks without 
 
 import asyncio
 import logging
-import ssl
 from collections import deque
 from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 import nats
-from msgspec import Struct
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from bridge.bus.base import Elsewhere, News
+from bridge.bus.options import NatsOptions
 from bridge.bus.packets import Outgoing, read
-from bridge.config import BusSettings
-from bridge.errors import ConfigInvalid, Fault
+from bridge.errors import Fault
 from bridge.ids import AccountId
 
 log = logging.getLogger("bridge.bus")
@@ -41,45 +39,6 @@ _PENDING_BYTES: Final = 4 * 2**20  # what may wait on one subscription before it
 _GONE: Final = (NatsError, OSError, TimeoutError, RuntimeError)
 """What the client raises where NATS is away; uvloop says ``RuntimeError`` of a closed transport."""
 _CAME, _WENT = b"1", b"0"
-
-
-class NatsOptions(Struct, frozen=True, kw_only=True):
-    """How to reach NATS.
-
-    Attributes:
-        servers: Addresses.
-        prefix: What all subjects begin with.
-        connect: What nats-py's ``connect`` takes besides: user, password, token, seed, TLS context.
-    """
-
-    servers: tuple[str, ...]
-    prefix: str = "isthmus"
-    connect: dict[str, Any] = {}
-
-
-def options_of(settings: BusSettings) -> NatsOptions:
-    """Read how to reach NATS.
-
-    Raises:
-        ConfigInvalid: If a file that is named cannot be used.
-    """
-    connect: dict[str, Any] = {}
-    if settings.user:
-        connect |= {"user": settings.user, "password": settings.password}
-    if settings.token:
-        connect["token"] = settings.token
-    try:
-        if settings.seed is not None:
-            connect["nkeys_seed_str"] = settings.seed.read_text().strip()
-        if settings.ca or settings.tls_cert or settings.url.startswith("tls://"):
-            context = ssl.create_default_context(cafile=settings.ca)
-            if settings.tls_cert is not None:
-                context.load_cert_chain(settings.tls_cert, settings.tls_key)
-            connect["tls"] = context
-    except OSError as wrong:  # ssl.SSLError is one
-        raise ConfigInvalid(f"A file for NATS can't be used: {wrong}", path="$.bus") from wrong
-    servers = tuple(word.strip() for word in settings.url.split(",") if word.strip())
-    return NatsOptions(servers=servers, prefix=settings.prefix, connect=connect)
 
 
 class NatsBus:

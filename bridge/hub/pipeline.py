@@ -147,10 +147,7 @@ class Pipeline:
 
     def between(self, act: Callable[[], None]) -> None:
         """Do something to the facts that must not meet half of a batch: now, or once that is done."""
-        if self._busy:
-            self._later.append(act)
-        else:
-            act()
+        self._later.append(act) if self._busy else act()
 
     def refresh(self, records: Iterable[StoredRecord]) -> None:
         """Take over what another node committed, where memory holds its forerunner; within ``between``.
@@ -210,9 +207,8 @@ class Pipeline:
         if missing and not await self._load(missing):
             refuse([self._waiting.popleft() for _ in parked], Unavailable)
         self._busy = False
-        later, self._later = self._later, []
-        for act in later:
-            act()
+        while self._later:
+            self._later.pop(0)()
 
     async def _try(self, works: Sequence[Work]) -> tuple[set[Key], list[Work]]:
         for again in range(_MOST_TRIES):

@@ -20,7 +20,8 @@ from benchmarks.load.people import Person, make_people
 from benchmarks.load.processes import LOOP
 from bridge.app import Hub, running_hub
 from bridge.bus.base import Bus
-from bridge.bus.nats import NatsBus, options_of
+from bridge.bus.nats import NatsBus
+from bridge.bus.options import options_of
 from bridge.config import Config
 from bridge.store.postgres import PostgresStore
 from bridge.wire.values import Network

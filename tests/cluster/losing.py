@@ -8,7 +8,8 @@ from nats.aio.client import Client
 
 import bridge.app
 from bridge.bus.base import Bus
-from bridge.bus.nats import NatsBus, options_of
+from bridge.bus.nats import NatsBus
+from bridge.bus.options import options_of
 from bridge.config import Config
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from bridge.bus.nats import options_of
+from bridge.bus.options import options_of
 from bridge.config import BusSettings
 from bridge.errors import ConfigInvalid
 from bridge.wire.commands import Send
