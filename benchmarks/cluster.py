@@ -20,7 +20,7 @@ from benchmarks.load.hub_process import Running
 from benchmarks.load.line import Line
 from benchmarks.load.people import Person
 from benchmarks.load.processes import LOOP, cpu_s
-from benchmarks.load.talk import Side, Tally
+from benchmarks.load.talk import Tally
 from tests.cluster.rig import Cluster
 from tests.cluster.servers import Nats
 from tests.engines_postgres import PostgresServer, find_binaries
