@@ -50,8 +50,13 @@ def measure_peer(peer: Peer, load: PeerLoad, folder: Path, *, trace: bool = True
     if peer.find() is None:
         found.left_out = f"not installed: {peer.install}"
         return found
+    load = replace(load, pairs=min(load.pairs, peer.pairs))
     try:
         found.measured = _measure(peer, load, folder)
+        if not found.measured.messages:
+            found.measured = None
+            found.left_out = "it acknowledged nothing in the time measured: give it more --seconds"
+            return found
         if trace and shutil.which("strace"):
             with tempfile.NamedTemporaryFile(dir=folder) as report:
                 short = replace(load, seconds=2.0, pairs=min(load.pairs, 10))

@@ -32,6 +32,7 @@ class Peer(Struct, frozen=True, kw_only=True):
         acknowledges: What its acknowledgement means.
         install: How to install it.
         prepare: What its folder needs before it starts.
+        pairs: The most pairs that it answers in good time.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Peer(Struct, frozen=True, kw_only=True):
     acknowledges: str
     install: str
     prepare: Callable[[Path], None] = lambda folder: None
+    pairs: int = 1_000
 
 
 def _program(name: str) -> Callable[[], str | None]:
@@ -80,6 +82,7 @@ PEERS: Final = (
         find=_program("prosody"),
         acknowledges="XEP-0198: handled, and in the archive of both sides by SQLite's own rules",
         install="apt install prosody lua-dbi-sqlite3",
+        pairs=10,  # it waits for the disk eight times a message, and 50 pairs for half a minute
     ),
     Peer(
         name="ejabberd, SQLite",
