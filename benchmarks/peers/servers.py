@@ -82,7 +82,7 @@ PEERS: Final = (
         find=_program("prosody"),
         acknowledges="XEP-0198: handled, and in the archive of both sides by SQLite's own rules",
         install="apt install prosody lua-dbi-sqlite3",
-        pairs=10,  # it waits for the disk eight times a message, and 50 pairs for half a minute
+        pairs=10,  # it waits for the disk eight times a message; 50 kept it silent for half a minute
     ),
     Peer(
         name="ejabberd, SQLite",
