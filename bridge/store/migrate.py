@@ -67,7 +67,7 @@ def missing(known: tuple[Step, ...], version: int, reader: int, taken: Mapping[i
         StoreTooNew: If this code cannot use the database.
         CorruptStore: If a step that was taken is not the one that this code knows.
     """
-    if reader > len(known):
+    if reader > len(known) or (version > len(known) and version not in taken):
         raise StoreTooNew
     if sorted(taken) != list(range(1, version + 1)):
         raise CorruptStore("The database does not say which steps of the schema it has taken.")
