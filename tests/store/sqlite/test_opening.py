@@ -111,14 +111,12 @@ async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
 
 
 async def test_a_database_that_only_claims_to_be_newer_is_refused_as_newer(tmp_path: Path) -> None:
-    path = tmp_path / "isthmus.db"
-    store = await SqliteStore.open(path)
-    await store.close()
-    with closing(sqlite3.connect(path)) as raw:
+    await (await SqliteStore.open(place(tmp_path))).close()
+    with behind(tmp_path) as raw:
         raw.execute("PRAGMA user_version = 9999")
 
     with pytest.raises(StoreTooNew):
-        await SqliteStore.open(path)
+        await SqliteStore.open(place(tmp_path))
 
 
 async def test_a_newer_database_that_older_code_can_read_is_opened(tmp_path: Path) -> None:
