@@ -183,7 +183,7 @@ def lock(arguments: list[str]) -> int:
     """Compile the lock files anew: hashes, but no addresses and no machine's paths."""
     venv = prepare(ROOT, ("lock",))
     silent = "-q --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links"
-    shape = "--generate-hashes --allow-unsafe --strip-extras"
+    shape = "--generate-hashes --allow-unsafe --no-strip-extras"
     compile_one = ["-m", "piptools", "compile", *silent.split(), *shape.split()]
     commands = []
     for name, extras in LOCKS.items():
