@@ -1,0 +1,1 @@
+"""Hubs that differ in nothing but their engine, side by side."""
