@@ -174,6 +174,7 @@ class RowReader:
     def read(self, rows: list[Any]) -> list[MessageRecord]:
         """Read the rows, in the file's order, and count them."""
         records: list[MessageRecord] = []
+        others: list[MessageRecord] = []
         add = records.append
         geoblocked, parental = _FLAGS
         for number, raw in enumerate(rows):
@@ -194,18 +195,22 @@ class RowReader:
                     continue
             self._row = f"messages[{number}]"
             try:
-                add(self._read_row(raw))
+                record = self._read_row(raw)
             except Malformed as error:
                 self._report.skipped_rows.add(f"{self._place} {self._row}{error.place}", error.reason)
-        self._count(records)
+            else:
+                add(record)
+                others.append(record)
+        self._count(len(records) - len(others), others)
         return records
 
-    def _count(self, records: list[MessageRecord]) -> None:
+    def _count(self, plain: int, others: list[MessageRecord]) -> None:
         report = self._report
-        report.messages.update(Counter([record.kind.value for record in records]))
-        for record in records:
-            if record.reactions:
-                report.reactions += len(record.reactions)
+        if plain:
+            report.messages[MessageKind.TEXT.value] += plain
+        report.messages.update(Counter([record.kind.value for record in others]))
+        for record in others:
+            report.reactions += len(record.reactions)
             for media in record.media:
                 report.media[media.kind.value] += 1
 

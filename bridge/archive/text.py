@@ -18,8 +18,8 @@ import orjson
 from bridge.archive.errors import BadRecord
 
 BOM = b"\xef\xbb\xbf"
-_ASCII_ESCAPE = re.compile(rb"\0(?=[0-7])")
-_KEPT_ESCAPE = rb"\\\\u00"
+_ASCII = bytes(range(128))
+_ASCII_ESCAPE = re.compile(rb"\\u(?=00[0-7])")
 
 
 def undo(text: str) -> str:
@@ -98,24 +98,31 @@ def scrub(value: Any) -> Any:
 def _mend(data: bytes) -> bytes | None:
     r"""Undo the bug in the file's bytes, or say with ``None`` that this would not equal undoing each string.
 
-    It is equal when every byte is ASCII and every escape is one of the bug's
-    (``\u00XX``): strings end at an ASCII quote, so no character spans two.
-    Python's own unescaping does the work in C; escapes of ASCII characters
-    and all other backslashes are doubled before, so that they survive it.
-    Measured five times faster than string by string in Cyrillic.
+    It is equal when every byte is ASCII and every escape is below U+0100:
+    strings end at an ASCII quote, so no character spans two. Python's own
+    codec does the work in C; it knows no escapes but ``\u`` and ``\U`` and
+    leaves doubled backslashes alone. Measured twenty times faster than string
+    by string in Cyrillic.
     """
+    if not data.isascii() or b"\\U" in data:
+        return None
     if b"\\u" not in data:
-        return data if data.isascii() else None
-    if b"\0" in data or not data.isascii():
-        return None
-    held = data.replace(b"\\u00", b"\0")
-    if b"\\u" in held or b"\\\0" in held:
-        return None
-    held = _ASCII_ESCAPE.sub(_KEPT_ESCAPE, held.replace(b"\\", b"\\\\")).replace(b"\0", b"\\x")
+        return data
     try:
-        return held.decode("unicode_escape").encode("latin-1")
-    except UnicodeDecodeError:
+        mended = _unescaped(data)
+        # What is ASCII, a quote for one, must stay escaped. Each escape lost five of its six bytes.
+        escapes = (len(data) - len(mended)) // 5
+        if len(mended.translate(None, _ASCII)) == escapes:
+            return mended
+        if b"\0" in data or b"\\\\u" in data:
+            return None
+        return _unescaped(_ASCII_ESCAPE.sub(b"\0", data)).replace(b"\0", b"\\u")
+    except UnicodeError:
         return None
+
+
+def _unescaped(data: bytes) -> bytes:
+    return data.decode("raw_unicode_escape").encode("latin-1")
 
 
 def encode(value: Any) -> bytes:

@@ -8,9 +8,11 @@ The message id is ``<thread>/<seq>``. Erasing a message deletes content and salt
 and keeps the link. SHA-256 because every client has it at hand (WebCrypto too).
 """
 
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from hmac import digest as hmac_digest
-from typing import NamedTuple
+from itertools import count
+from typing import Final, NamedTuple
 
 from msgspec.msgpack import Decoder, Encoder
 
@@ -35,6 +37,15 @@ class Content(NamedTuple):
     kind: str = "text"
     extras: dict[str, object] | None = None
 
+
+SALT: Final = 16
+"""Bytes of a salt."""
+
+# HMAC's two pads (RFC 2104), for ``digests_of``.
+_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
+_INNER_REST: Final = b"\x36" * (64 - SALT)
+_OUTER_REST: Final = b"\x5c" * (64 - SALT)
 
 _encode = Encoder().encode
 _decode = Decoder(Content).decode
@@ -65,3 +76,41 @@ def next_link(link: bytes, thread: ThreadId, seq: int, sender: AccountId, digest
     return sha256(
         b"%b%b%b/%d%b%b" % (link, seq.to_bytes(8), thread.encode(), seq, sender.encode(), digest)
     ).digest()
+
+
+def digests_of(salts: bytes, contents: Sequence[bytes]) -> list[bytes]:
+    """Digest many packed contents as ``digest_of`` does, a third faster.
+
+    Args:
+        salts: Theirs, ``SALT`` bytes each, one behind the other: all pads are made at once.
+        contents: As packed.
+    """
+    inner, outer = salts.translate(_INNER), salts.translate(_OUTER)
+    return [
+        sha256(
+            outer[at : at + SALT]
+            + _OUTER_REST
+            + sha256(inner[at : at + SALT] + _INNER_REST + content).digest()
+        ).digest()
+        for at, content in zip(range(0, len(salts), SALT), contents, strict=True)
+    ]
+
+
+def links_of(
+    link: bytes, thread: ThreadId, after: int, senders: Iterable[bytes], digests: Iterable[bytes]
+) -> list[bytes]:
+    """Add many messages to a thread's chain as ``next_link`` does; return all links.
+
+    Args:
+        link: Where the chain stands.
+        thread: Whose chain.
+        after: The seq before the first message's.
+        senders: Who said them, each id in UTF-8.
+        digests: Of what was said.
+    """
+    prefix = thread.encode() + b"/"
+    links: list[bytes] = []
+    for seq, sender, digest in zip(count(after + 1), senders, digests):
+        link = sha256(b"%b%b%b%d%b%b" % (link, seq.to_bytes(8), prefix, seq, sender, digest)).digest()
+        links.append(link)
+    return links

@@ -7,7 +7,7 @@ accounts and threads under small numbers in the tables that grow with every
 message (``numbered``); they hand in how to number and how to name.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, Final, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -231,3 +231,24 @@ TABLES: Final[dict[type, Table[Any]]] = {
     )
 }
 """How each kind is kept."""
+
+_read_decision: Final = next(read for place, read in MESSAGES._reads if MESSAGES.fields[place] == "decision")
+
+
+def messages_of(rows: Sequence[Row], names: Names) -> list[Message]:
+    """Read many rows of messages, in half the time of ``MESSAGES.record`` for each.
+
+    Raises:
+        CorruptStore: If a row is not what was written.
+    """
+    if [crc32(pack(row[:-1])) for row in rows] != [row[-1] for row in rows]:
+        return [MESSAGES.record(row, names) for row in rows]  # raises at the first that is damaged
+    found: list[Any] = list(rows)
+    return [
+        Message(
+            thread=ThreadId(names[thread]), seq=seq, sender=AccountId(names[sender]), at=at, content=content,
+            salt=salt, digest=digest, link=link,
+            decision=None if decision is None else _read_decision(decision),
+        )
+        for thread, seq, sender, at, content, salt, digest, link, decision, _ in found
+    ]  # fmt: skip

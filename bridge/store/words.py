@@ -17,6 +17,10 @@ BREAK: Final = "\ue000"
 MOST_TOKENS: Final = 200
 """How much of what is sought is looked at; whoever pastes a page finds it by its beginning."""
 
+MOST_KNOWN: Final = 8_192
+LONGEST_KNOWN: Final = 32
+"""How many words of at most how many characters ``Documents`` remembers, some 2 MiB."""
+
 _SIGNS: Final = (
     r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー々〆"
 )
@@ -55,13 +59,47 @@ def fold(text: str) -> str:
 def document(text: str) -> str:
     """Write a text's tokens with spaces between, as the index takes them."""
     folded = fold(text)
-    if folded.isascii():
-        return folded
+    return folded if folded.isascii() else _parted(folded)
+
+
+def _parted(folded: str) -> str:
     return _RUN.sub(_apart, _NOISE.sub(" ", folded))
 
 
 def _apart(run: regex.Match[str]) -> str:
     return f" {' '.join(run[0])} {BREAK} "
+
+
+class Documents:
+    """Writes documents in bulk, as ``document`` does: nothing reaches over a space, and words come again.
+
+    Attributes:
+        known: Words outside ASCII that it remembers, ``MOST_KNOWN`` at most.
+    """
+
+    def __init__(self) -> None:
+        """Know no word yet."""
+        self.known: dict[str, str] = _Known()
+
+    def write(self, text: str) -> str:
+        """Write a text's tokens with spaces between."""
+        if text.isascii():
+            return text.lower()
+        known = self.known
+        parted = " ".join([known[word] for word in text.split(" ")])
+        if not parted.isascii() and parted.replace(BREAK, "").isascii():
+            return document(text)  # ASCII signs stand apart only beside others: no word alone can tell
+        return parted
+
+
+class _Known(dict[str, str]):
+    def __missing__(self, word: str) -> str:
+        made = _parted(fold(word))
+        if len(word) <= LONGEST_KNOWN:
+            if len(self) == MOST_KNOWN:
+                self.clear()
+            self[word] = made
+        return made
 
 
 def sought(text: str) -> tuple[Term, ...]:

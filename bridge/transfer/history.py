@@ -7,8 +7,8 @@ in a thread of its own, with placeholders for everybody but the owner.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from hashlib import sha256
 from itertools import islice
 from typing import Final
 
@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from bridge.archive.model import ArchiveOwner, MessageKind, MessageRecord, Section, ThreadRecord
 from bridge.archive.reader import Archive
-from bridge.domain.content import first_link
+from bridge.domain.content import SALT, digests_of, first_link, links_of
 from bridge.domain.model import Member, Message, StoredRecord, Thread, ThreadKind
 from bridge.ids import AccountId, Seq, ThreadId, thread_of_pair
 from bridge.store.base import Imported
@@ -28,14 +28,6 @@ from bridge.wire.values import Consent, Folder, Network
 
 PIECE: Final = 5_000
 """Messages that are kept in one transaction."""
-
-# HMAC by hand (RFC 2104): a third faster than the library's one-shot here, and the pads of a piece's
-# salts are made at once.
-_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
-_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
-_SALT: Final = 16
-_INNER_REST: Final = b"\x36" * (64 - _SALT)
-_OUTER_REST: Final = b"\x5c" * (64 - _SALT)
 
 Standing = Mapping[ThreadId, tuple[Thread, tuple[Member, ...]]]
 """The owner's threads as they are in the store."""
@@ -165,45 +157,43 @@ class Talk:
         return tuple(self._names[account] for account in self.thread.members)
 
     def say(self, rows: list[MessageRecord]) -> list[Message]:
-        """Add rows to the thread and its chain. The hot loop of an import: about 4 µs a row."""
-        salts = os.urandom(_SALT * len(rows))
-        inner, outer = salts.translate(_INNER), salts.translate(_OUTER)
-        thread, link, seq = self.thread.id, self.thread.link, self.thread.tip
-        prefix, origin = thread.encode() + b"/", str(self._network)
+        """Add rows to the thread and its chain. The hot loop of an import: some 3 µs a row."""
+        thread, after, origin = self.thread.id, self.thread.tip, str(self._network)
         speakers, sent = self._speakers, self._sent
-        last_at, at_salt = self._last_at, 0
-        messages: list[Message] = []
+        senders: list[AccountId] = []
+        packed_senders: list[bytes] = []
+        contents: list[bytes] = []
         for row in rows:
-            name, at = row.sender_name, row.at_ms
-            sender, packed_sender, is_usual = speakers.get(name) or self._speaker(name)
+            sender, packed_sender, is_usual = speakers.get(row.sender_name) or self._speaker(row.sender_name)
+            senders.append(sender)
+            packed_senders.append(packed_sender)
             if is_usual and _is_plain(row):
-                content = encode((row.text, origin, None, "text", None))
+                contents.append(encode((row.text, origin, None, "text", None)))
             else:
-                content = packed_row(row, origin, is_usual_name=is_usual)
-            seq += 1
-            after = at_salt + _SALT
-            digest = sha256(
-                outer[at_salt:after]
-                + _OUTER_REST
-                + sha256(inner[at_salt:after] + _INNER_REST + content).digest()
-            ).digest()
-            link = sha256(
-                b"%b%b%b%d%b%b" % (link, seq.to_bytes(8, "big"), prefix, seq, packed_sender, digest)
-            ).digest()
-            messages.append(
-                Message(
-                    thread=thread, seq=Seq(seq), sender=sender, at=at, content=content,
-                    salt=salts[at_salt:after], digest=digest, link=link,
-                )
-            )  # fmt: skip
-            sent[sender] += 1
-            at_salt = after
-            if at > last_at:
-                last_at = at
-        self._last_at = last_at
-        self.thread = replace(self.thread, tip=seq, link=link, last_at=last_at)
+                contents.append(packed_row(row, origin, is_usual_name=is_usual))
+        salts = os.urandom(SALT * len(rows))
+        digests = digests_of(salts, contents)
+        links = links_of(self.thread.link, thread, after, packed_senders, digests)
+        for sender, said in Counter(senders).items():
+            sent[sender] += said
+        self._last_at = max(self._last_at, *(row.at_ms for row in rows), 0)
+        self.thread = replace(
+            self.thread,
+            tip=after + len(rows),
+            link=links[-1] if links else self.thread.link,
+            last_at=self._last_at,
+        )
         self.added += len(rows)
-        return messages
+        return [
+            Message(
+                thread=thread, seq=Seq(seq), sender=sender, at=row.at_ms, content=content,
+                salt=salts[at : at + SALT], digest=digest, link=link,
+            )
+            for seq, at, row, sender, content, digest, link in zip(
+                range(after + 1, after + 1 + len(rows)), range(0, len(salts), SALT), rows, senders, contents,
+                digests, links, strict=True,
+            )
+        ]  # fmt: skip
 
     def piece(self, messages: list[Message]) -> Imported:
         """Give the new messages with the thread as it is after them; it is shown nowhere yet."""

@@ -54,6 +54,9 @@ def test_undoing_twice_harms_nothing(text: str) -> None:
     [
         r'"a\u000ab\u0022c\u005cd\u00c5\u0082"',
         r'"\\u00c5"',
+        r'"ana\u0040example.org \u00c5\u0082 \\u0041"',
+        r'"ana\u0040example.org \u00c5\u0082"',
+        r'"C:\\Users \u00c5\u0082"',
         r'"\u4e2d\u00c5\u0082"',
         r'"\u00e9"',
         r'"\u00C5\u0082"',

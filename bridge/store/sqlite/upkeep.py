@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Collection, Sequence
-from itertools import chain
+from itertools import count
 from typing import Any, Final, NamedTuple
 
 from bridge.domain.facts import Key, key_of
@@ -10,14 +10,21 @@ from bridge.domain.model import AuditLine, StoredRecord, Thread
 from bridge.errors import Unavailable
 from bridge.ids import AccountId
 from bridge.store.base import Imported
-from bridge.store.rows import AUDIT, MESSAGES, THREADS, Row, check, seal
-from bridge.store.sqlite.commit import INSERT_MESSAGE, Writer
+from bridge.store.rows import AUDIT, MESSAGES, THREADS, Numbers, Row, check, seal
+from bridge.store.sqlite.commit import Writer
 from bridge.store.sqlite.journal import NEWEST, ref_of
-from bridge.store.sqlite.statements import GET, INSERT, selected
+from bridge.store.sqlite.statements import GET, INSERT, Rows, put_rows, selected
 
+_FEW: Final = (
+    1_000  # messages that the index catches up with before a piece, so that it can go on with that one
+)
 PATIENCE: Final = 5_000  # milliseconds for readers to finish while the log is emptied
 
-_KEEP_OLD: Final = f"{INSERT_MESSAGE} ON CONFLICT (thread, seq) DO NOTHING"
+_KEEP_OLD: Final = Rows(
+    f"INSERT INTO messages (id, {selected(MESSAGES)})",
+    len(MESSAGES.columns) + 2,
+    "ON CONFLICT (thread, seq) DO NOTHING",
+)
 
 _MOMENT: Final = "SELECT message, event FROM moments WHERE at < ? ORDER BY at DESC LIMIT 1"
 _NEXT_ACCOUNT: Final = "SELECT min(account) FROM journal WHERE account > ?"
@@ -46,7 +53,7 @@ _THREAD, _SEQ, _CONTENT, _SALT = map(MESSAGES.fields.index, ("thread", "seq", "c
 def put_history(writer: Writer, pieces: Sequence[Imported], records: Collection[StoredRecord]) -> None:
     """Keep imported history; see the port."""
     with writer.transaction() as raw:
-        numbers, row, first = writer.names.numbers, MESSAGES.row, writer.newest_message + 1
+        numbers, first = writer.names.numbers, writer.newest_message + 1
         keyed: dict[Key, StoredRecord] = {}
         for record in records:
             if isinstance(record, AuditLine):
@@ -58,10 +65,31 @@ def put_history(writer: Writer, pieces: Sequence[Imported], records: Collection[
                 keyed[key_of(piece.thread)] = piece.thread
                 keyed.update((key_of(member), member) for member in piece.members)
         writer.put(keyed.values())
-        messages = chain.from_iterable(piece.messages for piece in pieces)
-        rows = [(no, *row(message, numbers)) for no, message in enumerate(messages, first)]
-        raw.executemany(_KEEP_OLD, rows)
+        rows = _rows(pieces, first, numbers)
+        index = writer.index
+        is_next = bool(rows) and (index.upto == first - 1 or index.add(_FEW) < _FEW)
+        put = put_rows(raw, _KEEP_OLD, rows)
         writer.newest_message += len(rows)
+        if is_next and put == len(rows):  # the words of the texts in hand; else the index catches up later
+            index.take([(row[0], row[1], row[5]) for row in rows])
+
+
+def _rows(pieces: Sequence[Imported], first: int, numbers: Numbers) -> list[tuple[Any, ...]]:
+    """Write messages as ``MESSAGES.row`` does, in half the time where nothing was decided."""
+    rows: list[tuple[Any, ...]] = []
+    add, no = rows.append, count(first)
+    for piece in pieces:
+        thread = numbers[piece.thread.id]
+        for said in piece.messages:
+            if said.decision is not None:
+                add((next(no), *MESSAGES.row(said, numbers)))
+                continue
+            row = (
+                thread, said.seq, numbers[said.sender], said.at, said.content, said.salt, said.digest,
+                said.link, None,
+            )  # fmt: skip
+            add((next(no), *row, seal(row)))
+    return rows
 
 
 def _goes_on(writer: Writer, raw: sqlite3.Connection, thread: Thread) -> bool:

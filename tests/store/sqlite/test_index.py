@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.domain.model import Member
-from bridge.store.sqlite import SqliteStore
+from bridge.store.sqlite import SqliteStore, upkeep
 from bridge.store.sqlite.search import _phrase
 from bridge.store.words import sought
 from bridge.wire.values import Folder
-from tests.builders import ANA, BEN, CYD, keep, keep_told, make_group, make_pair_thread, make_people
+from tests.builders import ANA, BEN, CYD, Talk, keep, keep_told, make_group, make_pair_thread, make_people
 from tests.store.sqlite.places import keep_some
 
 
@@ -78,3 +78,46 @@ async def test_whatever_was_said_can_be_sought(store: SqliteStore) -> None:
         found = await store.search([ANA], text, limit=9)
 
         assert [message for _, message in found][:1] == talk.said[-1:]
+
+
+async def test_an_imports_words_are_found_at_once_where_the_index_is_not_far_behind(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keep_some(store, 3)
+    talk = make_group(ANA, BEN)
+    for number in range(7):
+        talk.say(ANA, f"imported {number}", decision=None)
+
+    await store.put_history([talk.piece()], ())
+
+    assert await store.catch_up() == 0
+    assert [message for _, message in await store.search([ANA], "imported", limit=9)] == talk.said[::-1]
+    assert len(await store.search([ANA], "number", limit=9)) == 3
+
+    monkeypatch.setattr(upkeep, "_FEW", 1)
+    await keep_some_more(store, talk, 5)
+    talk.say(ANA, "imported late", decision=None)
+    await store.put_history([talk.piece(talk.said[-1:])], ())
+
+    assert await store.catch_up() == 5
+    assert len(await store.search([ANA], "imported", limit=9)) == 8
+    assert (await store.audit()).problems == ()
+
+
+async def test_what_is_put_again_and_something_new_are_in_the_index_once(store: SqliteStore) -> None:
+    talk = make_pair_thread()
+    talk.say(ANA, "twice", decision=None)
+    await store.put_history([talk.piece()], make_people())
+    talk.say(ANA, "twice", decision=None)
+
+    await store.put_history([talk.piece()], ())
+
+    assert [message for _, message in await store.search([ANA], "twice", limit=9)] == talk.said[::-1]
+    assert await store.erase(ANA, 9) == 2
+    assert list(await store.search([ANA], "twice", limit=9)) == []
+    assert (await store.audit()).problems == ()
+
+
+async def keep_some_more(store: SqliteStore, talk: Talk, messages: int) -> None:
+    for number in range(messages):
+        await keep_told(store, talk, talk.say(ANA, f"more {number}"))
