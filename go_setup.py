@@ -204,12 +204,13 @@ def install(venv: Path, root: Path, name: str) -> None:
     """Install one lock file, each file of it checked against its hash."""
     lock = root / "requirements" / f"{name}.txt"
     total = sum("==" in line for line in lock.read_text("utf-8").splitlines())
-    options = ["install", "--require-hashes", "--no-user", "--no-input", "--disable-pip-version-check"]
+    # The lock holds all there is to install: nothing is looked up, so that no new release can get in the way.
+    options = ["install", "--require-hashes", "--no-deps", "--no-user", "--no-input"]
     environ = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
     started = time.monotonic()
     lines = []
     with subprocess.Popen(
-        [*pip_for(venv), *options, "--progress-bar", "off", "-r", str(lock)],
+        [*pip_for(venv), *options, "--disable-pip-version-check", "--progress-bar", "off", "-r", str(lock)],
         env=environ,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -2,13 +2,16 @@
 
 import re
 import tomllib
+from importlib.metadata import PackageNotFoundError, distribution
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import go
 
 PROJECT = tomllib.loads((go.ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-REQUIREMENT = re.compile(r"^([a-z0-9._-]+)==([^\s;]+)(?: ; .*)? \\$")
+REQUIREMENT = re.compile(r"^([a-z0-9._-]+)(?:\[([a-z0-9._,-]+)\])?==([^\s;]+)(?: ; .*)? \\$")
 
 
 def top_level(extras: tuple[str, ...]) -> set[str]:
@@ -22,7 +25,14 @@ def top_level(extras: tuple[str, ...]) -> set[str]:
 def pins(name: str) -> dict[str, str]:
     """Return package and version for each requirement of one lock file."""
     lines = (go.ROOT / "requirements" / f"{name}.txt").read_text("utf-8").splitlines()
-    return {found[1]: found[2] for line in lines if (found := REQUIREMENT.match(line))}
+    return {found[1]: found[3] for line in lines if (found := REQUIREMENT.match(line))}
+
+
+def extras_of(name: str) -> dict[str, set[str]]:
+    """Return package and the extras that it is pinned with, of one lock file."""
+    lines = (go.ROOT / "requirements" / f"{name}.txt").read_text("utf-8").splitlines()
+    found = [found for line in lines if (found := REQUIREMENT.match(line))]
+    return {one[1]: set((one[2] or "").split(",")) - {""} for one in found}
 
 
 @pytest.mark.parametrize("name", go.LOCKS)
@@ -51,6 +61,39 @@ def test_every_lock_agrees_on_every_version() -> None:
             versions.setdefault(package, set()).add(version)
 
     assert {package: seen for package, seen in versions.items() if len(seen) > 1} == {}
+
+
+@pytest.mark.parametrize("name", go.LOCKS)
+def test_a_lock_pins_whatever_its_packages_ask_for_with_the_same_extras(name: str) -> None:
+    locked = extras_of(name)
+    seen = 0
+    for package, extras in locked.items():
+        try:
+            asked = distribution(package).requires or []
+        except PackageNotFoundError:
+            continue  # another lock's; its turn comes where that one is set up
+        seen += 1
+        for requirement in map(Requirement, asked):
+            applies = requirement.marker is None or any(
+                requirement.marker.evaluate({"extra": extra}) for extra in (*extras, "")
+            )
+            if applies:
+                wanted = canonicalize_name(requirement.name)
+                assert wanted in locked, f"{package} asks for {requirement}"
+                assert requirement.extras <= locked[wanted], f"{package} asks for {requirement}"
+
+    assert seen == len(locked) or name != "test"
+
+
+def test_what_is_installed_is_what_is_locked_and_nothing_is_looked_up() -> None:
+    (options,) = re.findall(r"options = (\[.*\])", (go.ROOT / "go_setup.py").read_text("utf-8"))
+    lines = [
+        line for line in (go.ROOT / "deploy" / "Dockerfile").read_text("utf-8").splitlines() if "pip" in line
+    ]
+
+    assert {"--require-hashes", "--no-deps"} <= set(re.findall(r"--[a-z-]+", options))
+    assert lines
+    assert all("--no-deps" in line for line in lines)
 
 
 def test_every_extra_has_its_lock() -> None:
