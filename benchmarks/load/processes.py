@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -62,15 +63,52 @@ def started(
 
 def cpu_s(pid: int) -> float:
     """Give the seconds of CPU, user and system, that a process and its children have used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return sum(map(int, fields[11:15])) * _TICK_S + sum(cpu_s(int(child)) for child in children)
+    return sum(map(_own_cpu_s, tree(pid)))
+
+
+def _own_cpu_s(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0  # it ended: its parent has what it used
+    return sum(map(int, fields[11:15])) * _TICK_S
 
 
 def rss_mib(pid: int) -> float:
     """Give the memory that a process holds, in MiB."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def free_port() -> int:
+    """Give a port of the loopback that nobody listens on now."""
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        number: int = place.getsockname()[1]
+        return number
+
+
+def memory_mib(pids: Sequence[int]) -> float:
+    """Give the memory of processes and their children, in MiB; what they share counts once."""
+    return sum(_share_mib(one) for pid in pids for one in tree(pid))
+
+
+def _share_mib(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0  # it ended
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+def tree(pid: int) -> list[int]:
+    """List a process and all that it started and that still runs."""
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        children = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+    except OSError:
+        return []
+    return [pid, *(one for child in children for one in tree(child))]
 
 
 def counted_fsyncs(report: str) -> int:

@@ -1,4 +1,4 @@
-"""The load on a peer, in a process of its own; prints one line of JSON.
+"""The load on a peer, in a process of its own; prints ``ready`` when all are here, then one line of JSON.
 
 ``python -m benchmarks.peers.drive ORDER``
 """
@@ -12,13 +12,19 @@ import msgspec
 from msgspec import Struct
 
 from benchmarks.load.generator import Measured, Percentiles
-from benchmarks.load.processes import LOOP, cpu_s, rss_mib
+from benchmarks.load.processes import LOOP, cpu_s, memory_mib
+from benchmarks.peers.matrix import MatrixTalker
 from benchmarks.peers.mqtt import MqttTalker
 from benchmarks.peers.nats import NatsTalker
 from benchmarks.peers.talker import Count, Talker
 from benchmarks.peers.xmpp import XmppTalker
 
-_TALKERS: dict[str, type[Talker]] = {"xmpp": XmppTalker, "mqtt": MqttTalker, "nats": NatsTalker}
+_TALKERS: dict[str, type[Talker]] = {
+    "xmpp": XmppTalker,
+    "mqtt": MqttTalker,
+    "nats": NatsTalker,
+    "matrix": MatrixTalker,
+}
 _PATIENCE_S = 60.0
 
 
@@ -26,24 +32,26 @@ class PeerLoad(Struct, kw_only=True):
     """What load to make on a peer.
 
     Attributes:
-        protocol: ``xmpp``, ``mqtt`` or ``nats``.
+        protocol: ``xmpp``, ``mqtt``, ``nats`` or ``matrix``.
         port: Where it listens on the loopback.
-        pid: The process whose CPU is measured, with its children.
+        pids: The processes whose CPU is measured, with their children.
         pairs: How many pairs talk.
         window: Unanswered messages of each pair.
         rate: Messages a second over all; 0: as many as the windows let through.
         warm_up_s: How long to talk before measuring.
         seconds: How long to measure.
+        waits: Whether to wait for a line on the standard input once all are signed in.
     """
 
     protocol: str
     port: int
-    pid: int
+    pids: tuple[int, ...]
     pairs: int = 50
     window: int = 16
     rate: float = 0.0
     warm_up_s: float = 1.0
     seconds: float = 5.0
+    waits: bool = False
 
 
 async def connect(load: PeerLoad, count: Count) -> list[Talker]:
@@ -61,6 +69,7 @@ async def connect(load: PeerLoad, count: Count) -> list[Talker]:
             await talker.ready
     for one, two in zip(talkers[::2], talkers[1::2], strict=True):
         one.other, two.other = two, one
+        await one.meet()
     return talkers
 
 
@@ -68,17 +77,20 @@ async def run(load: PeerLoad) -> Measured:
     """Make the load and measure."""
     count = Count()
     talkers = await connect(load, count)
+    print("ready", flush=True)
+    if load.waits:
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
     pacer = asyncio.create_task(_pace(talkers, load.rate)) if load.rate else None
     if pacer is None:
         for talker in talkers:
             talker.window = max(1, load.window // 2)
             talker.fill()
     await asyncio.sleep(load.warm_up_s)
-    begun = (perf_counter(), cpu_s(load.pid), cpu_s(os.getpid()), count.acknowledged)
+    begun = _look(load, count)
     count.recording = True
     await asyncio.sleep(load.seconds)
     count.recording = False
-    ended = (perf_counter(), cpu_s(load.pid), cpu_s(os.getpid()), count.acknowledged)
+    ended = _look(load, count)
     if pacer is not None:
         pacer.cancel()
     await _settle(talkers, count)
@@ -92,10 +104,14 @@ async def run(load: PeerLoad) -> Measured:
         generator_us=round(own_s / max(1, messages) * 1e6, 2),
         acknowledged=Percentiles.of(count.acknowledged_s),
         delivered=Percentiles.of(count.delivered_s),
-        rss_mib=round(rss_mib(load.pid), 1),
+        rss_mib=round(memory_mib(load.pids), 1),
         verified=count.delivered,
         faults=count.faults[:20],
     )
+
+
+def _look(load: PeerLoad, count: Count) -> tuple[float, float, float, int]:
+    return perf_counter(), sum(map(cpu_s, load.pids)), cpu_s(os.getpid()), count.acknowledged
 
 
 async def _pace(talkers: list[Talker], rate: float) -> None:

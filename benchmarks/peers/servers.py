@@ -4,20 +4,29 @@ import os
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
+from benchmarks.load.processes import free_port, tree
+from benchmarks.peers.preparing import (
+    NO_DATABASE,
+    Database,
+    ejabberd_modules,
+    ejabberd_postgres,
+    lite_tables,
+    synapse_files,
+)
+
 HERE: Final = Path(__file__).parent
-_START_S: Final = 30.0
-_EJABBERD: Final = Path("/usr/lib")
+_START_S: Final = 60.0
+_ARCHIVED: Final = "XEP-0198: handled, and in the archive of both sides by the database's own rules"
 
 
 class Peer(Struct, frozen=True, kw_only=True):
@@ -26,13 +35,14 @@ class Peer(Struct, frozen=True, kw_only=True):
     Attributes:
         name: What the table calls it.
         protocol: How the load speaks to it; see ``drive``.
-        settings: Its configuration here; ``{folder}`` and ``{port}`` are filled in.
+        settings: Its configuration here; ``{folder}``, ``{port}`` and ``{database}`` are filled in.
         command: Makes the command from the program, its settings and its folder.
         find: Gives the program, or None if it is not installed.
         acknowledges: What its acknowledgement means.
         install: How to install it.
         prepare: What its folder needs before it starts.
-        pairs: The most pairs that it answers in good time.
+        database: Runs the database beside it, if it has one of its own.
+        loads: Pairs and window of each load that may suit it; it is measured at the one where it costs least.
     """
 
     name: str
@@ -43,18 +53,20 @@ class Peer(Struct, frozen=True, kw_only=True):
     acknowledges: str
     install: str
     prepare: Callable[[Path], None] = lambda folder: None
-    pairs: int = 1_000
+    database: Callable[[], AbstractContextManager[Database]] = lambda: nullcontext(NO_DATABASE)
+    loads: tuple[tuple[int, int], ...] = ((50, 16),)
+
+
+class Served(Struct, frozen=True):
+    """A peer that runs: where it listens, and its processes, a database's too."""
+
+    port: int
+    pids: tuple[int, ...]
 
 
 def _program(name: str) -> Callable[[], str | None]:
     places = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin"))
     return lambda: shutil.which(name, path=places)
-
-
-def _ejabberd() -> str | None:
-    """Find the folder of its modules: it is run without its wrapper, which would change users."""
-    found = sorted(_EJABBERD.glob("*/ejabberd-*/ebin")) if shutil.which("erl") else []
-    return str(found[-1]) if found else None
 
 
 def _run_ejabberd(modules: str, settings: Path, folder: Path) -> list[str]:
@@ -63,15 +75,7 @@ def _run_ejabberd(modules: str, settings: Path, folder: Path) -> list[str]:
             "-ejabberd", "log_path", f'"{folder}/ejabberd.log"', "-s", "ejabberd"]  # fmt: skip
 
 
-def _schema(folder: Path) -> None:
-    """Make ejabberd's tables from the script that it ships."""
-    script = next(iter(sorted(Path("/").glob("usr/**/ejabberd*/**/lite.sql"))), None)
-    if script is None:
-        raise FileNotFoundError("ejabberd's lite.sql")
-    with sqlite3.connect(folder / "ejabberd.sqlite") as database:
-        database.executescript(script.read_text())
-    database.close()
-
+_SLOW_LOADS: Final = ((10, 1), (10, 4), (10, 16), (50, 16))
 
 PEERS: Final = (
     Peer(
@@ -80,19 +84,42 @@ PEERS: Final = (
         settings="prosody.cfg.lua",
         command=lambda program, settings, _: [program, "--config", str(settings), "-F"],
         find=_program("prosody"),
-        acknowledges="XEP-0198: handled, and in the archive of both sides by SQLite's own rules",
+        acknowledges=_ARCHIVED,
         install="apt install prosody lua-dbi-sqlite3",
-        pairs=10,  # it waits for the disk eight times a message; 50 kept it silent for half a minute
+        loads=((2, 16), *_SLOW_LOADS[:3]),  # at 50 pairs it answers in lumps, half a minute apart
     ),
     Peer(
         name="ejabberd, SQLite",
         protocol="xmpp",
         settings="ejabberd.yml",
         command=_run_ejabberd,
-        find=_ejabberd,
-        acknowledges="XEP-0198: handled, and in the archive of both sides by SQLite's own rules",
+        find=ejabberd_modules,
+        acknowledges=_ARCHIVED,
         install="apt install ejabberd erlang-p1-sqlite3",
-        prepare=_schema,
+        prepare=lite_tables,
+        loads=_SLOW_LOADS,
+    ),
+    Peer(
+        name="ejabberd, PostgreSQL",
+        protocol="xmpp",
+        settings="ejabberd-postgres.yml",
+        command=_run_ejabberd,
+        find=ejabberd_modules,
+        acknowledges=_ARCHIVED,
+        install="apt install ejabberd erlang-p1-pgsql postgresql",
+        database=ejabberd_postgres,
+        loads=_SLOW_LOADS,
+    ),
+    Peer(
+        name="Synapse, SQLite",
+        protocol="matrix",
+        settings="synapse.yaml",
+        command=lambda program, settings, _: [program, "-c", str(settings)],
+        find=_program("synapse_homeserver"),
+        acknowledges="the answer to the PUT: the event is in the database by Synapse's own rules",
+        install="pip install matrix-synapse, in an environment of its own that is on the PATH",
+        prepare=synapse_files,
+        loads=((10, 1), (10, 4), (10, 16)),
     ),
     Peer(
         name="NATS JetStream",
@@ -115,25 +142,14 @@ PEERS: Final = (
 )
 
 
-def free_port() -> int:
-    """Give a port that nobody listens on now."""
-    with socket.socket() as place:
-        place.bind(("127.0.0.1", 0))
-        number: int = place.getsockname()[1]
-        return number
-
-
 @contextmanager
-def running(
-    peer: Peer, folder: Path, core: int | None, before: Sequence[str] = ()
-) -> Iterator[tuple[int, int]]:
-    """Run a peer until the block ends; give its process and its port.
+def running(peer: Peer, folder: Path, core: int | None) -> Iterator[Served]:
+    """Run a peer, and the database that it may have, until the block ends.
 
     Args:
         peer: Which.
         folder: Its scratch folder; empty.
-        core: The core that it may use.
-        before: A command that runs it, such as ``strace``.
+        core: The core that all of it may use.
 
     Raises:
         RuntimeError: If it does not listen in time.
@@ -141,34 +157,52 @@ def running(
     program, port = peer.find(), free_port()
     if program is None:
         raise RuntimeError(f"{peer.name} is not installed")
-    settings = folder / peer.settings
-    words = (HERE / peer.settings).read_text()
-    settings.write_text(words.replace("{folder}", str(folder)).replace("{port}", str(port)))
-    peer.prepare(folder)
+    with peer.database() as database:
+        for pid in (one for top in database.pids for one in tree(top)):
+            _pin(pid, core)
+        settings = folder / peer.settings
+        words = (HERE / peer.settings).read_text()
+        for name, value in (("folder", folder), ("port", port), ("database", database.place)):
+            words = words.replace(f"{{{name}}}", str(value))
+        settings.write_text(words)
+        peer.prepare(folder)
+        with _process(peer.command(program, settings, folder), folder, core) as process:
+            _wait(process, port, folder)
+            yield Served(port, (process.pid, *database.pids))
+
+
+@contextmanager
+def _process(command: list[str], folder: Path, core: int | None) -> Iterator["subprocess.Popen[bytes]"]:
     surroundings = {**os.environ, "HOME": str(folder), "ERL_CRASH_DUMP": str(folder / "crash")}
     with (folder / "output").open("w") as output:
         process = subprocess.Popen(
-            [*before, *peer.command(program, settings, folder)],
-            cwd=folder, env=surroundings, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            preexec_fn=(lambda: os.sched_setaffinity(0, {core})) if core is not None else None,
+            command, cwd=folder, env=surroundings, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            preexec_fn=lambda: _pin(0, core),
         )  # fmt: skip
         try:
-            _wait(process, port, folder)
-            yield process.pid, port
+            yield process
         finally:
-            served = _children(process.pid) if before else [process.pid]  # a tracer would only let go
-            for pid in served:
-                os.kill(pid, signal.SIGTERM)
+            started = tree(process.pid)
+            process.send_signal(signal.SIGTERM)
             try:
                 process.wait(20)
             except subprocess.TimeoutExpired:
-                for pid in (*_children(process.pid), process.pid):
-                    os.kill(pid, signal.SIGKILL)
+                process.kill()
                 process.wait()
+            for pid in started[1:]:
+                _end(pid)
 
 
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def _pin(pid: int, core: int | None) -> None:
+    if core is not None:
+        os.sched_setaffinity(pid, {core})
+
+
+def _end(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return  # it ended with its parent
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int, folder: Path) -> None:

@@ -57,6 +57,9 @@ class Talker(asyncio.Protocol):
         """Make the bytes of a message to the partner."""
         raise AssertionError("a protocol has its own frames")
 
+    async def meet(self) -> None:
+        """Do what two need before they can talk, once both are signed in; asked of the first of a pair."""
+
     # --- the same for all
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
