@@ -1,18 +1,22 @@
-"""What a full store costs: one that grows, measured on the way.
+"""What a full store costs: stores of several sizes, measured by turns.
 
-    python -m benchmarks.growth                 10,000, 100,000 and 1,000,000 messages
-    python -m benchmarks.growth --full          10,000,000 too: some gigabytes, and a quarter of an hour
-    python -m benchmarks.growth --long          the same with long texts: a gigabyte at 1,000,000
+    python -m benchmarks.growth                 10,000 and 1,000,000 messages
+    python -m benchmarks.growth --full          10,000,000 too: 5 GB, and half an hour to make it
+    python -m benchmarks.growth --keep FOLDER   keep the stores there, and take those that lie there already
+    python -m benchmarks.growth --long          long texts: a gigabyte at 1,000,000
 
-At each size: the CPU of a commit for each message (batches of 64), pages of
-history and of search at random places, and how long a hub takes to serve on it.
+Commits go to the stores by turns, so that a noisy machine is noisy for each: what
+counts is the CPU of a commit for each message (batches of 64) beside that on the
+smallest. Then pages of history and of search at random places, and how long a hub
+takes to serve on it.
 """
 
 import argparse
 import asyncio
+import shutil
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 from time import perf_counter, process_time
@@ -20,6 +24,7 @@ from time import perf_counter, process_time
 import msgspec
 from msgspec import Struct
 
+from benchmarks.grown import THREADS, grow, place_of
 from benchmarks.load.hub_process import Order
 from benchmarks.load.processes import rss_mib, started
 from benchmarks.store_commit import Pairs
@@ -27,10 +32,12 @@ from benchmarks.words import WORDS
 from bridge.config import Config, Listen, StoreSettings
 from bridge.store.sqlite import SqliteStore
 
-SIZES = (10_000, 100_000, 1_000_000)
+SIZES = (10_000, 1_000_000)
 FULL = 10_000_000
-_THREADS = 10_000
-_BATCH, _BATCHES = 64, 150
+_BATCH, _ROUNDS, _IN_A_ROUND = 64, 15, 10
+_HOT = 50
+_COPIED_MIB = 1_024
+"""Stores of up to this size are measured on a copy, so that they keep their size."""
 _PAGE, _PAGES = 50, 300
 
 
@@ -50,6 +57,7 @@ class Grown(Struct, kw_only=True):
         file_mib: How large its file is.
         commit_us: CPU for each message in batches of 64, in microseconds; the best third of the batches.
         commit_mean_us: The same over all, with checkpoints and what else came between.
+        spread_us: As ``commit_us``, but over all 10,000 threads instead of 50.
         history: A page of 50 messages at a random place of a random thread.
         search: A page of what one account finds by a word that every third message has.
         search_rare: The same by a word that nobody said.
@@ -62,6 +70,7 @@ class Grown(Struct, kw_only=True):
     file_mib: float
     commit_us: float
     commit_mean_us: float
+    spread_us: float
     history: Spread
     search: Spread
     search_rare: Spread
@@ -80,17 +89,45 @@ async def _spread(act: Callable[[], Awaitable[object]], times: int) -> Spread:
     return Spread(*(round(spans[int((times - 1) * part)], 3) for part in (0.5, 0.99, 1.0)))
 
 
-async def _commits(store: SqliteStore, pairs: Pairs) -> tuple[float, float]:
-    """Commit batches; give the best third's CPU microseconds for a message, and the mean."""
-    spans = []
-    for _ in range(_BATCHES):
-        batch = pairs.batch(_BATCH, 50)
-        begun = process_time()
-        await store.commit(batch)
-        spans.append((process_time() - begun) / _BATCH * 1e6)
-    spans.sort()
-    third = spans[: len(spans) // 3]
-    return round(sum(third) / len(third), 2), round(sum(spans) / len(spans), 2)
+class Store:
+    """A store of one size while it is measured."""
+
+    def __init__(self, size: int, place: Path, words: int) -> None:
+        """``open`` it first."""
+        self.size, self.place = size, place
+        self.pairs = Pairs(THREADS, words=words)
+        self.hot: list[float] = []
+        self.spread: list[float] = []
+        self.engine: SqliteStore
+
+    async def open(self) -> float:
+        """Open it; give the seconds that took."""
+        begun = perf_counter()
+        self.engine = await SqliteStore.open(self.place)
+        return round(perf_counter() - begun, 3)
+
+    async def commit(self, threads: int, spans: list[float]) -> None:
+        """Commit some batches within so many threads; add the CPU microseconds for a message of each."""
+        for _ in range(_IN_A_ROUND):
+            batch = self.pairs.batch(_BATCH, threads)
+            begun = process_time()
+            await self.engine.commit(batch)
+            spans.append((process_time() - begun) / _BATCH * 1e6)
+
+    async def history(self, chance: Random) -> None:
+        """Read a page of a random thread at a random place."""
+        thread, tip = self.pairs.anybody(chance)[1:]
+        await self.engine.history(thread, before=chance.randint(1, tip + 1), limit=_PAGE)
+
+    async def search(self, chance: Random, word: str) -> None:
+        """Search a random account's messages."""
+        await self.engine.search((self.pairs.anybody(chance)[0],), word, limit=_PAGE)
+
+
+def best_third(spans: list[float]) -> float:
+    """Give the mean of the third of least cost: what it costs when nothing else goes on."""
+    third = sorted(spans)[: max(1, len(spans) // 3)]
+    return round(sum(third) / len(third), 2)
 
 
 def _serving(path: Path) -> tuple[float, float, float]:
@@ -103,63 +140,75 @@ def _serving(path: Path) -> tuple[float, float, float]:
         return file_mib, round(perf_counter() - begun, 3), round(rss_mib(process.pid), 1)
 
 
-async def measure(sizes: tuple[int, ...], path: Path, words: int, tell: Callable[[str], None]) -> list[Grown]:
-    """Let a store grow, and measure it at each size."""
-    pairs, chance, stored, found = Pairs(_THREADS, words=words), Random(1), 0, []
-    store = await SqliteStore.open(path)
-    await store.commit(pairs.begin())
-    for size in sizes:
-        tell(f"growing to {size:,} messages")
-        while stored < size:
-            await store.commit(pairs.batch(min(2_000, size - stored), _THREADS))
-            stored += 2_000
-        await store.search((pairs.anybody(chance)[0],), "x", limit=1)  # the index catches up
-        tell(f"measuring {size:,} messages")
-        commit_us, mean = await _commits(store, pairs)
-        stored += _BATCH * _BATCHES
+async def measure(stores: list[Store], tell: Callable[[str], None]) -> list[Grown]:
+    """Commit to all stores by turns, then read each."""
+    for store in stores:
+        await store.open()
+        await store.pairs.go_on(store.engine)
+    for turn in range(_ROUNDS):
+        for store in stores:
+            await store.commit(_HOT, store.hot)
+        for store in stores:
+            await store.commit(THREADS, store.spread)
+        tell(f"commits, turn {turn + 1} of {_ROUNDS}")
+    return [await _read(store, tell) for store in stores]
 
-        async def history(store: SqliteStore = store) -> None:
-            thread, tip = pairs.anybody(chance)[1:]
-            await store.history(thread, before=chance.randint(1, tip + 1), limit=_PAGE)
 
-        async def search(word: str = WORDS[0], store: SqliteStore = store) -> None:
-            await store.search((pairs.anybody(chance)[0],), word, limit=_PAGE)
+async def _read(store: Store, tell: Callable[[str], None]) -> Grown:
+    """Read pages at random places; then close the store, and start a hub on it."""
+    tell(f"pages of {store.size:,} messages")
+    chance = Random(1)
+    await store.search(chance, "x")  # the index catches up
+    history = await _spread(lambda: store.history(chance), _PAGES)
+    search = await _spread(lambda: store.search(chance, WORDS[0]), _PAGES)
+    rare = await _spread(lambda: store.search(chance, "zyzzyva"), _PAGES)
+    await store.engine.close()
+    file_mib, serving_s, memory = await asyncio.to_thread(_serving, store.place)
+    open_s = await store.open()
+    await store.engine.close()
+    return Grown(
+        messages=store.size, file_mib=file_mib, commit_us=best_third(store.hot),
+        commit_mean_us=round(sum(store.hot) / len(store.hot), 2), spread_us=best_third(store.spread),
+        history=history, search=search, search_rare=rare, open_s=open_s, serving_s=serving_s,
+        serving_rss_mib=memory,
+    )  # fmt: skip
 
-        told = await _spread(history, _PAGES), await _spread(search, _PAGES)
-        rare = await _spread(lambda: search("zyzzyva"), _PAGES)
-        await store.close()
-        file_mib, serving_s, memory = await asyncio.to_thread(_serving, path)
-        begun = perf_counter()
-        store = await SqliteStore.open(path)
-        found.append(
-            Grown(
-                messages=size, file_mib=file_mib, commit_us=commit_us, commit_mean_us=mean, history=told[0],
-                search=told[1], search_rare=rare, open_s=round(perf_counter() - begun, 3),
-                serving_s=serving_s, serving_rss_mib=memory,
-            )
-        )  # fmt: skip
-    await store.close()
-    return found
+
+def measure_growth(
+    sizes: Sequence[int], folder: Path, keep: Path | None, words: int, tell: Callable[[str], None]
+) -> list[Grown]:
+    """Make the stores that are not kept, and measure all."""
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        grown = keep or Path(scratch)
+        asyncio.run(grow(grown, sizes, words, tell))
+        stores = []
+        for size in sorted(sizes):
+            place = place_of(grown, size)
+            if keep and place.stat().st_size < _COPIED_MIB * 2**20:
+                place = Path(shutil.copy(place, Path(scratch) / f"copy-{size}.db"))
+            stores.append(Store(size, place, words))
+        return asyncio.run(measure(stores, tell))
 
 
 def rows(found: list[Grown]) -> Iterator[str]:
     """Write the results for a reader."""
     yield (
-        f"{'messages':>12}{'MiB':>8}{'commit µs':>11}{'mean':>8}{'history p50':>13}{'p99 ms':>8}"
+        f"{'messages':>12}{'MiB':>8}{'commit µs':>11}{'mean':>8}{'spread':>8}{'history p50':>13}{'p99 ms':>8}"
         f"{'search p50':>12}{'p99 ms':>8}{'rare p50':>10}{'p99 ms':>8}{'open s':>8}"
         f"{'serving s':>11}{'MiB':>7}"
     )
     for one in found:
         yield (
-            f"{one.messages:12,}{one.file_mib:8,.0f}{one.commit_us:11.1f}{one.commit_mean_us:8.1f}"
+            f"{one.messages:12,}{one.file_mib:8,.0f}{one.commit_us:11.1f}{one.commit_mean_us:8.1f}{one.spread_us:8.1f}"
             f"{one.history.p50:13.2f}{one.history.p99:8.2f}{one.search.p50:12.2f}{one.search.p99:8.2f}"
             f"{one.search_rare.p50:10.2f}{one.search_rare.p99:8.2f}{one.open_s:8.2f}{one.serving_s:11.2f}"
             f"{one.serving_rss_mib:7.0f}"
         )
     if len(found) > 1:
-        ratio = found[-1].commit_us / found[0].commit_us
+        first, last = found[0], found[-1]
         yield (
-            f"at {found[-1].messages:,} a message costs {ratio:.2f} × what it costs at {found[0].messages:,}"
+            f"at {last.messages:,} a message costs {last.commit_us / first.commit_us:.2f} × what it costs at"
+            f" {first.messages:,}; {last.spread_us / first.spread_us:.2f} × over 10,000 threads"
         )
 
 
@@ -176,6 +225,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--folder", type=Path, default=Path(tempfile.gettempdir()), help="where the database lies"
     )
+    parser.add_argument("--keep", type=Path, help="a folder where stores are kept, and taken from")
     parser.add_argument("--json", action="store_true", help="print data")
     options = parser.parse_args(arguments)
     sizes = (*options.sizes, FULL) if options.full else tuple(options.sizes)
@@ -183,8 +233,7 @@ def main(arguments: list[str]) -> int:
     def tell(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
-    with tempfile.TemporaryDirectory(dir=options.folder) as place:
-        found = asyncio.run(measure(sizes, Path(place) / "grown.db", 150 if options.long else 16, tell))
+    found = measure_growth(sizes, options.folder, options.keep, 150 if options.long else 16, tell)
     print(msgspec.json.encode(found).decode() if options.json else "\n".join(rows(found)))
     return 0
 

@@ -14,13 +14,14 @@ import random
 import tempfile
 import time
 from pathlib import Path
+from typing import cast
 
 from benchmarks.words import WORDS
 from bridge.domain.content import Content, digest_of, first_link, next_link, pack
 from bridge.domain.facts import Key, key_of
 from bridge.domain.model import Decision, Member, Message, StoredRecord, Thread, Verdict
 from bridge.ids import AccountId, Seq, ThreadId, thread_of_pair
-from bridge.store.base import Batch, Told
+from bridge.store.base import Batch, Store, Told
 from bridge.store.sqlite import SqliteStore
 from bridge.wire.values import Folder, Network, OutcomeOf
 
@@ -56,6 +57,14 @@ class Pairs:
         """Keep the empty threads."""
         records: list[StoredRecord] = [*self._threads, *self._members.values()]
         return Batch({key_of(record): record for record in records}, [], [], [], {})
+
+    async def go_on(self, store: Store) -> None:
+        """Take the threads up where a store that was filled from the same seed has them."""
+        keys = [key_of(thread) for thread in self._threads]
+        found = await store.load([*keys, *self._members])
+        self._threads = [cast(Thread, found[key]) for key in keys]
+        self._members = {key: cast(Member, found[key]) for key in self._members}
+        self._time = max(thread.last_at for thread in self._threads)
 
     def batch(self, size: int, hot: int) -> Batch:
         """Say something in threads chosen among the first ``hot``."""
