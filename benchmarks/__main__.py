@@ -1,10 +1,12 @@
 """The benchmark: ``isthmus bench``, ``python3 go.py bench``.
 
-    python -m benchmarks [--short] [--runs N] [--json FILE] [--picture FILE] [--only NAME …]
+    python -m benchmarks [--short] [--full] [--runs N] [--json FILE] [--picture FILE] [--only NAME …]
 
-Every workload runs beside the naive relay and raw sockets in the same run, so
-that a noisy machine is noisy for both: what counts is the hub's CPU for each
-message and its ratio to the relay's. Peers run too if they are installed.
+Every workload of pairs runs beside the naive relay and raw sockets in the same
+run, so that a noisy machine is noisy for both: what counts is the hub's CPU for
+each message and its ratio to the relay's. Peers run too if they are installed.
+``--only`` takes words of workloads' names, and the parts ``groups``, ``crowd``,
+``growth``, ``import``, ``pressure`` and ``peers``.
 Exit code 1 means a broken promise (a message lost, doubled, reordered), never a
 slow machine.
 """
@@ -12,11 +14,13 @@ slow machine.
 import argparse
 import os
 import platform
+import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import orjson
@@ -24,17 +28,24 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from benchmarks.crowd import measure_crowd
-from benchmarks.load.processes import cores
+from benchmarks.groups import measure_groups
+from benchmarks.growth import FULL, SIZES, measure_growth
+from benchmarks.importing import compare
+from benchmarks.load.disk import fsync_times, name_of
+from benchmarks.load.processes import LOOP, cores
 from benchmarks.peers.drive import PeerLoad
 from benchmarks.peers_beside import measure_peers
-from benchmarks.report import Line, Report, picture, table
+from benchmarks.picture import picture
+from benchmarks.pressure import measure_pressure
+from benchmarks.report import Line, Report, table
 from benchmarks.throughput import Wanted, measure_hub, measure_relay
+from bridge.wire.values import Network
+
+Tell = Callable[[str], None]
 
 MIX = (0.85, 0.05, 0.05, 0.05)
-LEFT_OUT = (
-    "groups of 100: the bridge has no groups yet",
-    "growth, pressure, imports, commits, rules: python -m benchmarks.growth, .pressure, .importing, …",
-)
+LEFT_OUT = ("groups over the wire: the bridge has none yet; what stands above is a fixture",)
+_ONE_NETWORK = (Network.MESSENGER, Network.MESSENGER)  # whose texts may be long
 
 
 class Pairs(Struct, frozen=True, kw_only=True):
@@ -47,6 +58,8 @@ class Pairs(Struct, frozen=True, kw_only=True):
         rate: Sends a second over all; 0: as many as the windows let through.
         codecs: With which codecs.
         relay: Whether the naive relay runs beside it.
+        habits: What people say, and do beside; see ``benchmarks/load/habits.py``.
+        networks: The networks of the two of each pair.
     """
 
     name: str
@@ -55,31 +68,38 @@ class Pairs(Struct, frozen=True, kw_only=True):
     rate: float = 0.0
     codecs: tuple[str, ...] = ("json",)
     relay: bool = True
+    habits: str = "plain"
+    networks: tuple[Network, Network] = (Network.MESSENGER, Network.DIRECT)
 
 
 WORKLOADS = (
     Pairs(name="50 pairs x 16", codecs=("json", "msgpack")),
     Pairs(name="200 pairs x 16", pairs=200),
     Pairs(name="50 pairs x 1", window=1),
+    Pairs(name="200 pairs x 1", pairs=200, window=1),
     Pairs(name="1,000 a second", rate=1_000),
     Pairs(name="2,000 a second", rate=2_000),
     Pairs(name="8,000 a second", rate=8_000),
+    Pairs(name="real mix", habits="mixed", codecs=("json", "msgpack")),
+    Pairs(name="1 KiB", habits="1024", networks=_ONE_NETWORK),
+    Pairs(name="16 KiB", habits="16384", networks=_ONE_NETWORK),
+    Pairs(name="64 KiB", habits="65536", networks=_ONE_NETWORK, pairs=10),
 )
 SHORT = (Pairs(name="50 pairs x 16"), Pairs(name="1,000 a second", rate=1_000, relay=False))
 
 
 def machine(folder: Path) -> dict[str, str]:
     """Name what the figures were taken on."""
-    from importlib.metadata import version
-
     return {
         "cores": str(len(cores())),
+        "load average before": f"{os.getloadavg()[0]:.1f}",
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}",
         "processor": _processor(),
-        "websockets": version("websockets"),
-        "sqlite": __import__("sqlite3").sqlite_version,
-        "disk": f"{folder} on {os.stat(folder).st_dev}",
+        "sqlite": sqlite3.sqlite_version,
+        "disk": name_of(folder),
+        **{name: version(name) for name in ("websockets", "orjson", "msgspec", "msgpack")},
+        "loop": "asyncio" if LOOP is None else f"uvloop {version('uvloop')}",
     }
 
 
@@ -93,10 +113,17 @@ def _processor() -> str:
     )
 
 
-def measure_pairs(workload: Pairs, base: Wanted, runs: int, tell: Callable[[str], None]) -> list[Line]:
+def measure_pairs(workload: Pairs, base: Wanted, runs: int, tell: Tell) -> list[Line]:
     """Run one workload, hub and relay by turns, so that both meet the same weather."""
-    wanted = replace(base, pairs=workload.pairs, window=workload.window, rate=workload.rate)
-    lines = [Line(workload=workload.name, server=f"hub, {codec}", runs=[]) for codec in workload.codecs]
+    wanted = replace(
+        base, pairs=workload.pairs, window=workload.window, rate=workload.rate, habits=workload.habits,
+        networks=workload.networks,
+    )  # fmt: skip
+    flight = 0 if workload.rate else workload.pairs * workload.window
+    lines = [
+        Line(workload=workload.name, server=f"hub, {codec}", runs=[], in_flight=flight)
+        for codec in workload.codecs
+    ]
     relay = Line(workload=workload.name, server="naive relay", runs=[])
     floor = Line(workload=workload.name, server="raw sockets", runs=[])
     for run in range(runs):
@@ -110,8 +137,7 @@ def measure_pairs(workload: Pairs, base: Wanted, runs: int, tell: Callable[[str]
     if not workload.relay:
         return lines
     for line in lines:
-        line.ratio_to_naive_relay = round(line.cpu_us / relay.cpu_us, 2) if relay.cpu_us else None
-        line.ratio_to_floor = round(line.cpu_us / floor.cpu_us, 2) if floor.cpu_us else None
+        line.beside(relay, floor)
     return [*lines, relay, floor]
 
 
@@ -121,6 +147,10 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
         prog="isthmus bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--short", action="store_true", help="a smoke run of less than a minute")
+    parser.add_argument(
+        "--full", action="store_true", help="stores of 10,000,000 messages too: half an hour more"
+    )
+    parser.add_argument("--keep", type=Path, help="a folder where grown stores are kept, and taken from")
     parser.add_argument("--runs", type=int, default=3, help="runs of each workload (3)")
     parser.add_argument("--seconds", type=float, default=5.0, help="how long to measure each run (5)")
     parser.add_argument("--people", type=int, default=5_000, help="sessions of the crowd (5000)")
@@ -135,7 +165,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def measure(options: argparse.Namespace, tell: Callable[[str], None]) -> Report:
+def measure(options: argparse.Namespace, tell: Tell) -> Report:
     """Run everything that was asked for."""
     mine = cores()
     base = Wanted(
@@ -143,21 +173,62 @@ def measure(options: argparse.Namespace, tell: Callable[[str], None]) -> Report:
         chain=False, mix=MIX, gather_ms=0.0, batch=512, memory=False, uvloop=True, folder=options.folder,
         hub_core=mine[0], load_core=mine[-1],
     )  # fmt: skip
-    report = Report(machine=machine(options.folder), pairs=[], crowd=[])
+    report = Report(machine=machine(options.folder), disk=[fsync_times(options.folder)], pairs=[], crowd=[])
     for workload in SHORT if options.short else WORKLOADS:
         if not options.only or any(word in workload.name for word in options.only):
             report.pairs += measure_pairs(workload, base, 1 if options.short else options.runs, tell)
-    if not options.only or "crowd" in options.only:
-        people = 300 if options.short else options.people
-        tell(f"{people:,} people come, stay, go and come back")
-        report.crowd.append(measure_crowd(people, options.folder))
-    if not options.short and (not options.only or "peers" in options.only):
-        load = PeerLoad(protocol="", port=0, pid=0, seconds=options.seconds)
-        for peer in measure_peers(load, options.folder, []):
-            tell(f"{peer.name}: {peer.left_out or 'measured'}")
-            report.peers.append(peer)
+            report.disk.append(fsync_times(options.folder))
+    for part, begin in PARTS.items():
+        if part in options.only if options.only else part in IN_SHORT or not options.short:
+            tell(part)
+            begin(options, report, tell)
+    report.disk.append(fsync_times(options.folder))
     report.left_out = list(LEFT_OUT)
     return report
+
+
+def _groups(options: argparse.Namespace, report: Report, tell: Tell) -> None:
+    if options.short:
+        report.groups.append(measure_groups(options.folder, members=20, groups=2, rate=100, seconds=1))
+        return
+    for _ in range(options.runs):
+        found = measure_groups(options.folder, members=100, groups=5, rate=400, seconds=options.seconds)
+        report.groups.append(found)
+
+
+def _crowd(options: argparse.Namespace, report: Report, tell: Tell) -> None:
+    people, live_s = (300, 1.0) if options.short else (options.people, options.seconds)
+    tell(f"{people:,} people come, stay, go and come back")
+    report.crowd.append(measure_crowd(people, options.folder, live_s))
+
+
+def _growth(options: argparse.Namespace, report: Report, tell: Tell) -> None:
+    sizes = (*SIZES, FULL) if options.full else SIZES
+    report.growth = measure_growth(sizes, options.folder, options.keep, 16, tell)
+
+
+def _import(options: argparse.Namespace, report: Report, tell: Tell) -> None:
+    report.importing = compare(100_000, 0, options.runs)
+
+
+def _pressure(options: argparse.Namespace, report: Report, tell: Tell) -> None:
+    report.pressure = list(measure_pressure(options.folder, tell=tell))
+
+
+def _peers(options: argparse.Namespace, report: Report, tell: Tell) -> None:
+    load = PeerLoad(protocol="", port=0, pids=(), seconds=options.seconds)
+    report.peers = list(measure_peers(load, options.folder, [], runs=options.runs, tell=tell))
+
+
+PARTS: Final[dict[str, Callable[[argparse.Namespace, Report, Tell], None]]] = {
+    "peers": _peers,
+    "groups": _groups,
+    "crowd": _crowd,
+    "growth": _growth,
+    "import": _import,
+    "pressure": _pressure,
+}
+IN_SHORT: Final = ("groups", "crowd")
 
 
 def main(arguments: list[str]) -> int:

@@ -1,26 +1,34 @@
-"""What a crowd costs: sign-ins, idle sessions, and everyone coming back at once.
+"""What a crowd costs: sign-ins, idle sessions, and everyone coming back at once beside people who talk.
 
 python -m benchmarks.crowd [--people N] [--json]
 """
 
 import argparse
 import resource
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from benchmarks.load.crowd import Crowded, CrowdLoad
+from benchmarks.load.generator import Load, Measured
 from benchmarks.load.hub_process import Order, Running
 from benchmarks.load.processes import cores, started
 from bridge.config import Config, Limits, Listen, StoreSettings
 
-_FILES = 16_384
+_FILES: Final = 16_384
+_LIVE: Final = 25
+"""Pairs who talk while the others come back."""
+_LIVE_PER_S: Final = 500.0
+_YIELDING: Final = ("nice", "-n", "10")
+"""The crowd's own work must not delay the talkers', who share its core."""
 
 
-def measure_crowd(people: int, folder: Path) -> Crowded:
-    """Run a hub and a crowd on it."""
+def measure_crowd(people: int, folder: Path, live_s: float = 5.0) -> Crowded:
+    """Run a hub, a crowd on it, and people who talk while the crowd comes back."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, _FILES)), hard))
     mine = cores()
@@ -28,29 +36,61 @@ def measure_crowd(people: int, folder: Path) -> Crowded:
         config = Config(
             listen=Listen(port=0),
             store=StoreSettings(path=str(Path(place) / "hub.db")),
-            limits=Limits(connections_per_address=people + 100, sign_ins_per_minute=10 * people),
+            limits=Limits(connections_per_address=people + 200, sign_ins_per_minute=10 * people + 1_000),
             log_level="warning",
         )
-        order = msgspec.json.encode(Order(config=config, pairs=people // 2)).decode()
-        with started("benchmarks.load.hub_process", order, core=mine[0]) as (process, line):
-            load = CrowdLoad(pid=process.pid, target=msgspec.json.decode(line, type=Running))
-            wanted = msgspec.json.encode(load).decode()
+        order = msgspec.json.encode(Order(config=config, pairs=people // 2 + 2 * _LIVE)).decode()
+        with started("benchmarks.load.hub_process", order, core=mine[0]) as (hub, line):
+            target = msgspec.json.decode(line, type=Running)
+            crowd = CrowdLoad(pid=hub.pid, target=Running(url=target.url, pairs=target.pairs[2 * _LIVE :]))
             path = Path(place) / "order.json"
-            path.write_text(wanted)
-            with started("benchmarks.load.crowd", str(path), core=mine[-1]) as (_, found):
-                return msgspec.json.decode(found, type=Crowded)
+            path.write_bytes(msgspec.json.encode(crowd))
+            alone, beside = (
+                Load(
+                    pid=hub.pid, target=Running(url=target.url, pairs=some), rate=_LIVE_PER_S, seconds=live_s,
+                    told=told,
+                )
+                for some, told in ((target.pairs[:_LIVE], False), (target.pairs[_LIVE : 2 * _LIVE], True))
+            )  # fmt: skip
+            with started("benchmarks.load.crowd", str(path), core=mine[-1], before=_YIELDING) as (comers, _):
+                return _storm(comers, alone, beside, mine[-1])
+
+
+def _storm(comers: "subprocess.Popen[str]", quiet: Load, busy: Load, core: int) -> Crowded:
+    """Measure those who talk alone, then others while the crowd, which has gone, comes back."""
+    assert comers.stdin, "it is a pipe"
+    assert comers.stdout, "it is a pipe"
+    with started("benchmarks.load.generator", msgspec.json.encode(quiet).decode(), core=core) as (_, line):
+        alone = msgspec.json.decode(line, type=Measured)
+    with started("benchmarks.load.generator", msgspec.json.encode(busy).decode(), core=core) as (talkers, _):
+        assert talkers.stdin, "it is a pipe"
+        assert talkers.stdout, "it is a pipe"
+        print("come", file=comers.stdin, flush=True)
+        found = msgspec.json.decode(comers.stdout.readline(), type=Crowded)
+        talkers.stdin.close()
+        beside = msgspec.json.decode(talkers.stdout.readline(), type=Measured)
+    found.live_alone, found.live_beside = alone.acknowledged, beside.acknowledged
+    found.faults += alone.faults + beside.faults
+    return found
 
 
 def rows(found: Crowded) -> list[str]:
     """Write the result for a reader."""
-    return [
+    lines = [
         f"{found.sessions:,} sessions: {found.sign_ins_per_s:,.0f} sign-ins a second,"
         f" {found.sign_in_cpu_us:.0f} µs of the hub's CPU each;"
         f" {found.idle_kib:.1f} KiB for each idle session",
         f"all back at once, with {found.replayed:,} missed events, in {found.storm_s:.2f} s;"
         f" {found.storm_cpu_us:.0f} µs of CPU each",
-        *(f"FAULT: {fault}" for fault in found.faults),
     ]
+    if found.live_alone and found.live_beside:
+        alone, beside = found.live_alone, found.live_beside
+        times = f" ({beside.p99 / alone.p99:.1f} ×)" if alone.p99 else ""
+        lines.append(
+            f"who talks meanwhile waits {alone.p50:.2f} / {alone.p99:.2f} ms (p50, p99) alone,"
+            f" {beside.p50:.2f} / {beside.p99:.2f} ms beside them{times}"
+        )
+    return [*lines, *(f"FAULT: {fault}" for fault in found.faults)]
 
 
 def main(arguments: list[str]) -> int:

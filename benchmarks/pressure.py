@@ -11,7 +11,7 @@ healthy clients' own wait, and shows that batches grow and the memory does not).
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,7 +25,8 @@ from benchmarks.load.disturber import Disturbance
 from benchmarks.load.generator import Load, Measured
 from benchmarks.load.hub_process import Order, Running
 from benchmarks.load.processes import cores, rss_mib, started
-from bridge.config import Config, Listen, StoreSettings
+from bridge.config import Config, Limits, Listen, StoreSettings
+from bridge.wire.values import Network
 
 _LOOK_S = 0.05
 _WARM_UP_S = 4.0
@@ -39,22 +40,27 @@ class Case(Struct, frozen=True, kw_only=True):
         kind: What the disturber does; empty: nothing.
         pairs: How many pairs of people do it.
         disk_ms: How much longer each commit takes.
+        stall_s: How much longer one commit takes, in the midst.
+        queue_bytes: The hub's limit of what waits for one socket, if another than its own.
     """
 
     name: str
     kind: str = ""
     pairs: int = 0
     disk_ms: float = 0.0
+    stall_s: float = 0.0
+    queue_bytes: int = 0
 
 
 CASES = (
     Case(name="healthy alone"),
     Case(name="1 stalled reader", kind="stalled", pairs=1),
-    Case(name="50 stalled readers", kind="stalled", pairs=50),
+    Case(name="20 stalled readers, 256 KiB queues", kind="stalled", pairs=20, queue_bytes=256 * 1024),
     Case(name="10 flooding senders", kind="flood", pairs=10),
     Case(name="a resume of 5,000, over and over", kind="resume", pairs=1),
     Case(name="disk 20 ms slower", disk_ms=20),
     Case(name="disk 200 ms slower", disk_ms=200),
+    Case(name="disk hangs once for 5 s", stall_s=5),
 )
 
 
@@ -80,10 +86,13 @@ def measure_case(case: Case, *, pairs: int, rate: float, seconds: float, folder:
     """Run a hub, the healthy load, and the trouble beside it."""
     mine = cores()
     with tempfile.TemporaryDirectory(dir=folder) as place, ExitStack() as stack:
-        config = Config(
-            listen=Listen(port=0), store=StoreSettings(path=str(Path(place) / "hub.db")), log_level="error"
-        )
-        order = Order(config=config, pairs=pairs + case.pairs, disk_ms=case.disk_ms)
+        limits = Limits(send_queue_bytes=case.queue_bytes) if case.queue_bytes else Limits()
+        store = StoreSettings(path=str(Path(place) / "hub.db"))
+        config = Config(listen=Listen(port=0), store=store, limits=limits, log_level="error")
+        order = Order(
+            config=config, pairs=pairs + case.pairs, disk_ms=case.disk_ms, stall_s=case.stall_s,
+            networks=(Network.MESSENGER, Network.MESSENGER),  # whose texts may be long
+        )  # fmt: skip
         hub, line = stack.enter_context(
             started("benchmarks.load.hub_process", msgspec.json.encode(order).decode(), core=mine[0])
         )
@@ -150,6 +159,26 @@ class Watch:
             self.peak = max(self.peak, rss_mib(self._pid))
 
 
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def measure_pressure(
+    folder: Path,
+    *,
+    only: Sequence[str] = (),
+    pairs: int = 100,
+    rate: float = 1_200,
+    seconds: float = 8.0,
+    tell: Callable[[str], None] = _say,
+) -> Iterator[Pressed]:
+    """Measure the healthy alone, and the cases whose names hold one of these words; all if none is given."""
+    for case in CASES:
+        if not only or case is CASES[0] or any(word in case.name for word in only):
+            tell(case.name)
+            yield measure_case(case, pairs=pairs, rate=rate, seconds=seconds, folder=folder)
+
+
 def rows(found: list[Pressed]) -> Iterator[str]:
     """Write the results for a reader."""
     yield (
@@ -176,27 +205,19 @@ def main(arguments: list[str]) -> int:
         formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument("--pairs", type=int, default=100, help="healthy pairs (100)")
-    parser.add_argument("--rate", type=float, default=1_000, help="their messages a second (1000)")
-    parser.add_argument("--seconds", type=float, default=5.0, help="how long to measure each (5)")
+    parser.add_argument("--rate", type=float, default=1_200, help="their messages a second (1200)")
+    parser.add_argument("--seconds", type=float, default=8.0, help="how long to measure each (8)")
     parser.add_argument("--only", nargs="*", default=[], help="cases whose names hold one of these words")
     parser.add_argument(
         "--folder", type=Path, default=Path(tempfile.gettempdir()), help="where the database lies"
     )
     parser.add_argument("--json", action="store_true", help="print data")
     options = parser.parse_args(arguments)
-    found = []
-    for case in CASES:
-        if not options.only or case is CASES[0] or any(word in case.name for word in options.only):
-            print(case.name, file=sys.stderr, flush=True)
-            found.append(
-                measure_case(
-                    case,
-                    pairs=options.pairs,
-                    rate=options.rate,
-                    seconds=options.seconds,
-                    folder=options.folder,
-                )
-            )
+    found = list(
+        measure_pressure(
+            options.folder, only=options.only, pairs=options.pairs, rate=options.rate, seconds=options.seconds
+        )
+    )
     print(msgspec.json.encode(found).decode() if options.json else "\n".join(rows(found)))
     return 1 if any(one.healthy.faults for one in found) else 0
 

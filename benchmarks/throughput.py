@@ -21,6 +21,7 @@ from benchmarks.load.hub_process import Order, Running
 from benchmarks.load.people import Person
 from benchmarks.load.processes import cores, counted_fsyncs, started
 from bridge.config import Config, HubSettings, Listen, StoreSettings
+from bridge.wire.values import Network
 
 RELAY = "naive relay"
 
@@ -56,6 +57,8 @@ class Wanted(Struct, kw_only=True):
     folder: Path
     hub_core: int
     load_core: int
+    habits: str = "plain"
+    networks: tuple[Network, Network] = (Network.MESSENGER, Network.DIRECT)
 
     def load(self, pid: int, target: Running, codec: str) -> Load:
         """Say what load to make."""
@@ -69,6 +72,7 @@ class Wanted(Struct, kw_only=True):
             seconds=self.seconds,
             marks=self.marks,
             chain=self.chain,
+            habits=self.habits,
         )
 
 
@@ -81,8 +85,9 @@ def measure_hub(wanted: Wanted, codec: str, before: tuple[str, ...] = ()) -> Mea
             hub=HubSettings(gather_ms=wanted.gather_ms, batch=wanted.batch),
             log_level="warning",
         )
-        order = msgspec.json.encode(Order(config=config, pairs=wanted.pairs, uvloop=wanted.uvloop)).decode()
-        with started("benchmarks.load.hub_process", order, core=wanted.hub_core, before=before) as (
+        order = Order(config=config, pairs=wanted.pairs, uvloop=wanted.uvloop, networks=wanted.networks)
+        text = msgspec.json.encode(order).decode()
+        with started("benchmarks.load.hub_process", text, core=wanted.hub_core, before=before) as (
             process,
             line,
         ):

@@ -1,7 +1,8 @@
-"""Many people who only sign in: ``python -m benchmarks.load.crowd FILE``; prints one line of JSON.
+"""Many people who only sign in: ``python -m benchmarks.load.crowd FILE``; prints ``gone``, then JSON.
 
-Everyone signs in with a token, stays, goes at once, and comes back at once with
-cursors, while what was said to some of them in between waits in their journals.
+Everyone signs in with a token, stays, goes at once, and, when a line comes on the
+standard input, comes back at once with cursors, while what was said to some of
+them in between waits in their journals.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ import msgspec
 import orjson
 from msgspec import Struct
 
+from benchmarks.load.generator import Percentiles
 from benchmarks.load.hub_process import Running
 from benchmarks.load.line import Line
 from benchmarks.load.people import Person
@@ -44,6 +46,8 @@ class Crowded(Struct, kw_only=True):
         storm_s: Seconds until all had come back at once and had everything that they missed.
         storm_cpu_us: The hub's CPU for each of them.
         replayed: Events that they had missed.
+        live_alone: Time to acknowledgement of people who talk while nobody comes, in milliseconds.
+        live_beside: The same while all come back.
         faults: What contradicted a promise; must be empty.
     """
 
@@ -54,6 +58,8 @@ class Crowded(Struct, kw_only=True):
     storm_s: float
     storm_cpu_us: float
     replayed: int
+    live_alone: Percentiles | None = None
+    live_beside: Percentiles | None = None
     faults: list[str]
 
 
@@ -146,6 +152,8 @@ async def run(load: CrowdLoad) -> Crowded:
     await each(writers, lambda visitor: _write(visitor, load), _AT_ONCE)
     await each(writers, Visitor.go, len(visitors))
     heard = sum(visitor.heard for visitor in visitors)
+    print("gone", flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
     cpu = cpu_s(load.pid)
     storm = await each(visitors, Visitor.come, len(visitors))
     storm_cpu = cpu_s(load.pid) - cpu

@@ -20,9 +20,10 @@ from benchmarks.load.line import Line
 from benchmarks.load.people import Person
 from benchmarks.load.processes import LOOP
 
-_TEXT: Final = "All work and no play makes a dull reader. " * 90
+_LONG: Final = "All work and no play makes a dull reader. " * 400  # 16 KB: the kernel's own buffers fill soon
+_TEXT: Final = _LONG[:400]
 _JOURNAL: Final = 5_000
-_TOLD_PER_S: Final = 500  # to all stalled readers together
+_TOLD_PER_S: Final = 300  # to all stalled readers together
 
 
 class Disturbance(Struct, kw_only=True):
@@ -130,7 +131,7 @@ async def stalled(people: list[Disturber]) -> None:
         while sent < (perf_counter() - begun) * _TOLD_PER_S:
             turn = sent % len(writers)
             if writers[turn].is_here:
-                writers[turn].shout(threads[turn], _TEXT)
+                writers[turn].shout(threads[turn], _LONG)
             sent += 1
         await asyncio.sleep(0.005)
 
@@ -160,7 +161,7 @@ async def resume(people: list[Disturber]) -> None:
     await reader.go()
     for _ in range(_JOURNAL // 100):
         for _ in range(100):
-            writer.shout(thread, _TEXT[:400])
+            writer.shout(thread, _TEXT)
         await writer.answered()
     print("begun", flush=True)
     while True:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct, field
 
+from benchmarks.load.habits import habits_of
 from benchmarks.load.hub_process import Running
 from benchmarks.load.line import Line
 from benchmarks.load.people import Person
@@ -45,6 +46,8 @@ class Load(Struct, kw_only=True):
         seconds: How long to measure.
         marks: After how many messages a reader says that they were delivered; 0: never.
         chain: Whether to prove the chains.
+        habits: What they say, and do beside: ``plain``, ``mixed``, or the length of each text in bytes.
+        told: Whether to print ``begun`` when measuring begins, and to measure until the standard input ends.
     """
 
     pid: int
@@ -57,6 +60,8 @@ class Load(Struct, kw_only=True):
     seconds: float = 5.0
     marks: int = 16
     chain: bool = False
+    habits: str = "plain"
+    told: bool = False
 
 
 class Percentiles(Struct):
@@ -121,9 +126,10 @@ class Pair:
         both = kind == "accepted" and load.window > 1
         share = load.window // 2 if both else load.window
         codec = "json" if load.codec == "relay" else load.codec
+        habits = habits_of(load.habits)
         self.writer, self.reader = (
-            Side(tally, person.account, codec, window=0, marks=load.marks, chain=load.chain)
-            for person in people
+            Side(tally, one.account, codec, window=0, marks=load.marks, chain=load.chain, habits=habits)
+            for one in people
         )
         self.writer.partner, self.reader.partner = self.reader, self.writer
         self.shares = (share, load.window - share if both else 0)
@@ -201,7 +207,11 @@ async def run(load: Load) -> Measured:
     await asyncio.sleep(load.warm_up_s)
     before = await _look(load, tally)
     tally.recording = True
-    await asyncio.sleep(load.seconds)
+    if load.told:
+        print("begun", flush=True)
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    else:
+        await asyncio.sleep(load.seconds)
     tally.recording = False
     after = await _look(load, tally)
     if pacer is not None:

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
+from time import monotonic, sleep
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -20,7 +22,10 @@ from bridge.config import Config
 from bridge.ids import AccountId, Position
 from bridge.store.base import Batch
 from bridge.store.sqlite import SqliteStore
+from bridge.store.sqlite.commit import Writer
 from bridge.wire.values import Network
+
+_STALL_AFTER_S: Final = 8.0  # when loads have warmed up and measure
 
 
 class Order(Struct, kw_only=True):
@@ -31,12 +36,16 @@ class Order(Struct, kw_only=True):
         pairs: How many accounts on each network.
         uvloop: Whether on uvloop.
         disk_ms: By how much each commit is delayed, as by a slow disk, once the accounts are made.
+        stall_s: How much longer one commit takes, eight seconds after the start: a disk that hangs once.
+        networks: The networks of the two of each pair.
     """
 
     config: Config
     pairs: int
     uvloop: bool = True
     disk_ms: float = 0.0
+    stall_s: float = 0.0
+    networks: tuple[Network, Network] = (Network.MESSENGER, Network.DIRECT)
 
 
 class Running(Struct, kw_only=True):
@@ -47,36 +56,52 @@ class Running(Struct, kw_only=True):
 
 
 class SlowStore(SqliteStore):
-    """A store whose every commit takes so much longer.
+    """A store whose commits take longer, in the thread that writes, as with a slow disk.
 
     Attributes:
-        delay_s: How much.
+        delay_s: How much longer each takes.
+        stall_s: How much longer one takes, once ``stall_at`` has come.
+        stall_at: When, by ``monotonic``.
     """
 
     delay_s = 0.0
+    stall_s = 0.0
+    stall_at = 0.0
 
     async def commit(self, batch: Batch) -> Mapping[AccountId, Position]:
-        """Wait, then commit."""
-        if self.delay_s:
-            await asyncio.sleep(self.delay_s)
-        return await super().commit(batch)
+        """Commit, then let the disk take its time."""
+
+        def slowly(writer: Writer) -> Mapping[AccountId, Position]:
+            heads = writer.commit(batch)
+            sleep(self._wait_s())
+            return heads
+
+        return await self._write(slowly)
+
+    def _wait_s(self) -> float:
+        if self.stall_s and monotonic() > self.stall_at:
+            wait, self.stall_s = self.stall_s, 0.0
+            return wait
+        return self.delay_s
 
 
 async def serve(order: Order) -> None:
     """Run the hub until the standard input ends."""
     async with AsyncExitStack() as stack:
         store = None
-        if order.disk_ms:
+        if order.disk_ms or order.stall_s:
             store = await SlowStore.open(Path(order.config.store.path))
             stack.push_async_callback(store.close)
         hub = await stack.enter_async_context(running_hub(order.config, store))
-        names = [f"p{number}" for number in range(order.pairs)]
-        writers = await make_people(hub.pipeline, ((Network.MESSENGER, name) for name in names))
-        readers = await make_people(hub.pipeline, ((Network.DIRECT, name) for name in names))
+        names = [str(number) for number in range(order.pairs)]
+        one, other = order.networks
+        writers = await make_people(hub.pipeline, ((one, f"p{name}") for name in names))
+        readers = await make_people(hub.pipeline, ((other, f"q{name}") for name in names))
         pairs = list(zip(writers, readers, strict=True))
         spare_the_collector()
         if isinstance(store, SlowStore):
-            store.delay_s = order.disk_ms / 1000
+            store.delay_s, store.stall_s = order.disk_ms / 1000, order.stall_s
+            store.stall_at = monotonic() + _STALL_AFTER_S
         print(msgspec.json.encode(Running(url=hub.url, pairs=pairs)).decode(), flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 

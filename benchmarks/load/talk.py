@@ -11,11 +11,12 @@ from typing import Any, Final
 import msgpack  # type: ignore[import-untyped]  # the library ships no types
 import orjson
 
+from benchmarks.load.habits import Habits
 from benchmarks.load.line import Line
 
 _FIRST_SEND: Final = 1_000  # calls below are those of the set-up
 _FIRST_MARK: Final = 1_000_000_000
-_FILLER: Final = " See you at nine by the boat house; bring the old papers."
+_PLAIN: Final = Habits()
 
 Pack = Callable[[Any], bytes]
 Unpack = Callable[[bytes], Any]
@@ -64,7 +65,15 @@ class Side:
     """
 
     def __init__(
-        self, tally: Tally, account: str, codec: str, *, window: int, marks: int, chain: bool
+        self,
+        tally: Tally,
+        account: str,
+        codec: str,
+        *,
+        window: int,
+        marks: int,
+        chain: bool,
+        habits: Habits = _PLAIN,
     ) -> None:
         """Be silent yet.
 
@@ -75,6 +84,7 @@ class Side:
             window: How many sends may be unanswered; 0: it only sends when told to.
             marks: After how many messages heard it says that they were delivered; 0: never.
             chain: Whether to prove the thread's chain.
+            habits: What it says, and does beside.
         """
         self.account = account
         self.thread = ""
@@ -84,7 +94,8 @@ class Side:
         self.line: Line | None = None
         self._tally = tally
         self._pack, self._unpack = CODECS[codec]
-        self._marks, self._chain = marks, chain
+        self._marks, self._chain, self._habits = marks, chain, habits
+        self._done = 0
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._calls = 0
         self._started = array("d")
@@ -133,17 +144,16 @@ class Side:
         number = len(self._started)
         self._started.append(at)
         assert self.line is not None
-        self.line.send(
-            self._pack(
-                {
-                    "id": _FIRST_SEND + number,
-                    "op": "send",
-                    "thread": self.thread,
-                    "text": f"{number:08d}{_FILLER}",
-                    "token": f"{int(at * 1000):012x}-{self.account}-{number}",
-                }
-            )
-        )
+        call: dict[str, Any] = {
+            "id": _FIRST_SEND + number,
+            "op": "send",
+            "thread": self.thread,
+            "text": self._habits.text(number),
+            "token": f"{int(at * 1000):012x}-{self.account}-{number}",
+        }
+        if self._seq and self._habits.is_answer(number):
+            call["reply_to"] = self._seq
+        self.line.send(self._pack(call))
 
     # --- hearing
 
@@ -155,7 +165,7 @@ class Side:
             self._on_push(frame)
         elif call >= _FIRST_MARK:
             if "error" in frame:
-                self._tally.fault(f"{self.account}: a receipt was refused: {frame['error']}")
+                self._tally.fault(f"{self.account}: what it did beside was refused: {frame['error']}")
         elif call >= _FIRST_SEND:
             self._on_verdict(call - _FIRST_SEND, frame)
         else:
@@ -198,7 +208,7 @@ class Side:
         if not words[:8].isdecimal():
             return  # said during the set-up
         number = int(words[:8])
-        if number < self._expected.get(sender, 0) or words[8:] != _FILLER:
+        if number < self._expected.get(sender, 0) or words != self._habits.text(number):
             tally.fault(f"{self.account} heard {words[:20]!r} of {sender} twice, late or altered")
         self._expected[sender] = number + 1
         if sender == self.account:
@@ -207,11 +217,17 @@ class Side:
         tally.delivered += 1
         if tally.recording and self.partner is not None:
             tally.delivered_s.append(perf_counter() - self.partner._started[number])
-        if self._marks and self.heard % self._marks == 0 and self.line is not None:
-            call = _FIRST_MARK + self.heard
-            self.line.send(
-                self._pack({"id": call, "op": "mark_delivered", "thread": message["thread"], "upto": seq})
-            )
+        if self._marks and self.heard % self._marks == 0:
+            self._do({"op": "mark_delivered", "thread": message["thread"], "upto": seq})
+        if self._habits.reads:
+            for aside in self._habits.asides(number, message["thread"], seq):
+                self._do(aside)
+
+    def _do(self, call: dict[str, Any]) -> None:
+        """Do something beside the sends, whose answer only must be no refusal."""
+        if self.line is not None:
+            self._done += 1
+            self.line.send(self._pack({"id": _FIRST_MARK + self._done, **call}))
 
     def _prove(self, message: Any) -> None:
         thread, seq = message["thread"], message["seq"]

@@ -16,9 +16,10 @@ from benchmarks.load.generator import Measured, Percentiles
 from benchmarks.load.processes import counted_fsyncs
 from benchmarks.peers_beside import Beside
 from benchmarks.peers_beside import rows as peer_rows
+from benchmarks.picture import picture
 from benchmarks.pressure import Pressed
 from benchmarks.pressure import rows as pressure_rows
-from benchmarks.report import Line, Report, costs_of, picture, table
+from benchmarks.report import Line, Report, costs_of, table
 
 STRACE = """\
 % time     seconds  usecs/call     calls    errors syscall
@@ -46,7 +47,9 @@ def report() -> Report:
     )  # fmt: skip
     relay = Line(workload="50 pairs x 16", server="naive relay", runs=[measured(40)])
     peers = [
-        Beside(name="A peer", acknowledges="it is stored", measured=measured(900), fsyncs=2.5),
+        Beside(
+            name="A peer", acknowledges="it is stored", load="10 pairs x 4", runs=[measured(900)], fsyncs=2.5
+        ),
         Beside(name="Another", acknowledges="it is taken", left_out="not installed: apt install another"),
     ]
     return Report(machine={"cores": "2"}, pairs=[hub, relay], crowd=[], peers=peers, left_out=list(LEFT_OUT))
@@ -65,7 +68,7 @@ def test_the_table_says_what_a_peer_had_on_disk_and_why_another_is_missing(repor
 
 
 def test_the_table_says_what_was_not_measured(report: Report) -> None:
-    assert "not measured: groups of 100" in "\n".join(table(report))
+    assert "not measured: groups over the wire" in "\n".join(table(report))
 
 
 def test_a_broken_promise_is_in_the_table_and_in_the_faults(report: Report) -> None:
@@ -110,6 +113,27 @@ def test_the_floor_speaks_no_websocket_and_joins_its_writes() -> None:
     assert source.count("orjson.dumps") == 3  # the sign-in; delivery, acknowledgement
 
 
+def test_a_line_tells_the_ratio_of_each_run_beside_the_median(report: Report) -> None:
+    hub = Line(workload="w", server="hub, json", runs=[measured(40), measured(60), measured(50)])
+    relay = Line(workload="w", server="naive relay", runs=[measured(40), measured(40), measured(20)])
+
+    hub.beside(relay, Line(workload="w", server="raw sockets", runs=[measured(5)] * 3))
+
+    assert (hub.ratio_to_naive_relay, hub.ratio_to_floor, hub.ratio_range) == (1.25, 10.0, (1.0, 2.5))
+
+
+def test_a_peer_is_held_against_the_hub(report: Report) -> None:
+    assert "A peer takes 18.0 × the CPU of hub, json at 50 pairs x 16" in "\n".join(table(report))
+
+
+def test_a_load_that_was_the_bottleneck_says_so() -> None:
+    slow = measured(40)
+    slow.generator_us, slow.rate = 50, 19_000
+    line = Line(workload="w", server="hub, json", runs=[slow])
+    report = Report(machine={}, pairs=[line], crowd=[])
+    assert "the load was the bottleneck" in "\n".join(table(report))
+
+
 def test_fsyncs_are_counted_by_the_column_of_calls() -> None:
     assert counted_fsyncs(STRACE) == 261
 
@@ -119,8 +143,8 @@ def test_growth_names_the_ratio_of_its_ends() -> None:
 
     def grown(messages: int, us: float) -> Grown:
         return Grown(
-            messages=messages, file_mib=1, commit_us=us, commit_mean_us=us, history=spread, search=spread,
-            search_rare=spread, open_s=0.1, serving_s=0.5, serving_rss_mib=40,
+            messages=messages, file_mib=1, commit_us=us, commit_mean_us=us, spread_us=us,
+            history=spread, search=spread, search_rare=spread, open_s=0.1, serving_s=0.5, serving_rss_mib=40,
         )  # fmt: skip
 
     assert (
@@ -138,7 +162,7 @@ def test_pressure_shows_healthy_clients_beside_those_alone() -> None:
 
 
 def test_a_peer_that_was_measured_but_not_traced_says_so() -> None:
-    peer = Beside(name="A", acknowledges="stored", measured=measured(9), left_out="no strace")
+    peer = Beside(name="A", acknowledges="stored", runs=[measured(9)], left_out="no strace")
     assert list(peer_rows(peer))[-1].endswith("fsyncs not counted: no strace")
 
 
