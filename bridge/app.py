@@ -276,7 +276,7 @@ def _put_together(config: Config, store: Store, bus: Bus) -> tuple[Hub, Cluster]
     keys, counters = read_keys(config), Counters()
     pipeline = new_pipeline(config, store, bus, counters, keys)
     cursors = Cursors(keys.cursors, store.epoch)
-    sessions = Sessions(pipeline.facts, cursors, counters, bus)
+    sessions = Sessions(pipeline.facts, counters, bus)
     bus.subscribe(sessions.hear)
     passwords = Passwords(config.limits.passwords_waiting)
     services = _services(config, store, pipeline, bus, sessions, cursors, counters, passwords)

@@ -368,18 +368,19 @@ class Facts:
     def apply(self, records: Iterable[StoredRecord | Message]) -> None:
         """Move the facts by what a decision made: the only way in which facts move."""
         for record in records:
-            self.put(key_of(record), record)
+            self.put(record)
 
-    def put(self, key: Key, record: StoredRecord | Message) -> None:
-        """Move one fact, whose key is at hand."""
-        kind, name = key
+    def put(self, record: StoredRecord | Message) -> Key:
+        """Move one fact; give its key."""
+        kind = type(record)
+        name = _NAMES[kind](record)
         self._tables[kind][name] = record
         if self._answers:
             for question in _MOVES.get(kind, ()):
                 self._answers.pop(question, None)
-        if kind is Account:
-            assert isinstance(record, Account)
+        if isinstance(record, Account):
             self.learn((HandleOwner, HandleOwner(record.network, handle_key(record.handle))), record.id)
+        return kind, name
 
     def forget(self, keys: Iterable[Key]) -> None:
         """Drop what may differ from the disk."""

@@ -17,7 +17,7 @@ from bridge.hub.auth import Passwords, new_device, token_hash
 from bridge.hub.journal import Cursors, Place
 from bridge.hub.limits import Rate
 from bridge.hub.pipeline import Pipeline
-from bridge.hub.sessions import NOWHERE, Leg, Listening, Sessions
+from bridge.hub.sessions import Leg, Listening, Sessions
 from bridge.hub.work import NOBODY, Work
 from bridge.ids import AccountId, DeviceId, PersonId, Position
 from bridge.store.base import Head, Store
@@ -36,6 +36,9 @@ class Client(Listening, Protocol):
     device: DeviceId
     address: str
     bearer: str | None
+
+    def leg(self, account: AccountId, epoch: int) -> Leg:
+        """Begin to stand in an account's journal, nowhere yet."""
 
 
 class Authority:
@@ -106,7 +109,7 @@ class Authority:
         client.account, client.device = device.account, device.id
         self._sessions.add(client)
         for view, epoch in own:
-            client.legs[view.id] = Leg(epoch, NOWHERE)
+            client.legs[view.id] = client.leg(view.id, epoch)
             if self._sessions.join(client, view.id):
                 self._sessions.came(view.id, online=True)
         await self._hear_others(client)

@@ -262,8 +262,7 @@ class Connection:
                         return
                     if entry.position != leg.sent + 1:
                         raise Fault(f"journal of {account} jumps from {leg.sent} to {entry.position}")
-                    cursor = services.cursors.cursor(account, leg.epoch, entry.position)
-                    self._socket.send(self.codec.push(body, account, entry.position, cursor))
+                    self._socket.send(leg.envelope(body, entry.position))
                     leg.sent = entry.position
                 services.counters.replayed_total += len(entries)
                 if not entries:
@@ -291,6 +290,11 @@ class Connection:
             if leg.sent != NOWHERE and (head := services.sessions.heads.get(account, leg.sent)) is not None
         )
         self._socket.send(self.codec.passing(self.codec.body(Heartbeat(legs=heads, at=at))))
+
+    def leg(self, account: AccountId, epoch: int) -> Leg:
+        """Begin to stand in an account's journal, nowhere yet."""
+        prefix = self._services.cursors.prefix(account, epoch)
+        return Leg(epoch, NOWHERE, self.codec.envelope(account, prefix))
 
     # --- which accounts
 
@@ -343,7 +347,7 @@ class Connection:
     async def _add_leg(self, account: AccountId, view: OwnAccountView, epoch: int) -> None:
         """Let the session hear another account, from its journal's head on."""
         services = self._services
-        leg = self.legs[account] = Leg(epoch, NOWHERE)
+        leg = self.legs[account] = self.leg(account, epoch)
         if services.sessions.join(self, account):
             services.sessions.came(account, online=True)
         await services.bus.settled()

@@ -162,7 +162,7 @@ class Pipeline:
                 isinstance(known, Thread) and isinstance(record, Thread) and record.tip < known.tip
             ):
                 continue
-            facts.put(key, record)
+            facts.put(record)
 
     async def run(self) -> None:
         """Work until ``stop``; what waits then is still done.
@@ -305,14 +305,13 @@ class Pipeline:
         """Move the facts, so that the next work is decided on top of this one."""
         put, records = self.facts.put, batch.records
         for record in outcome.records:
-            key = key_of(record)
-            put(key, record)
-            records[key] = record
+            records[put(record)] = record
         for message in outcome.messages:
-            put((Message, (message.thread, message.seq)), message)
+            put(message)
             batch.messages.append(message)
         batch.told += outcome.told
-        batch.audit += outcome.audit
+        if outcome.audit:
+            batch.audit += outcome.audit
 
     async def _commit(self, decided: Decided) -> Mapping[AccountId, Position]:
         begun = perf_counter()

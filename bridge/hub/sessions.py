@@ -18,9 +18,8 @@ from bridge.domain.outcome import Told
 from bridge.domain.translate import shows_as_said
 from bridge.domain.views import message_view
 from bridge.hub.counters import Counters
-from bridge.hub.journal import Cursors
 from bridge.ids import AccountId, DeviceId, Position
-from bridge.wire.codec import Codec
+from bridge.wire.codec import Codec, Envelope
 from bridge.wire.events import AnyEvent, JournalEvent, MessageSent, PresenceChanged
 
 log = logging.getLogger("bridge.hub")
@@ -36,10 +35,12 @@ class Leg(Struct):
         epoch: The journal's epoch.
         sent: The newest position that was handed to the socket; ``NOWHERE`` until it is known where to begin.
         live: Whether it takes news as they come; else it is catching up.
+        envelope: Writes this journal's pushes for this session.
     """
 
     epoch: int
     sent: int
+    envelope: Envelope
     live: bool = False
 
 
@@ -62,53 +63,48 @@ class Listening(Protocol):
 
 
 class Bodies:
-    """The encodings of one event: one per codec and way of seeing it."""
+    """The encodings of one event: one per codec, and one for each reader who is shown a translation."""
 
     def __init__(self, facts: Facts, told: Told) -> None:
         """Encode nothing yet."""
         self._facts = facts
         self._told = told
         self._event: JournalEvent | None = None if isinstance(told, Message) else told
-        self._made: dict[tuple[Codec, int], bytes] = {}
-        self._kept: list[JournalEvent] = []
+        self._made: dict[Codec, bytes] = {}
 
     def body(self, codec: Codec, viewer: AccountId) -> bytes:
-        """Encode the event as the account sees it."""
-        event = self._seen_by(viewer)
-        made = self._made.get((codec, id(event)))
+        """Encode the event as the account sees it.
+
+        Raises:
+            Missing: If memory lacks the message that a translation would quote.
+        """
+        event = self._event
+        if event is None:
+            event = self._event = self._as_said()
+        told = self._told
+        if type(event) is MessageSent and isinstance(told, Message) and viewer != told.sender:
+            said, reader = event.message, self._facts.account(viewer)
+            if not shows_as_said(said.text, said.reply_to is not None, reader.network, reader.hybrid):
+                return codec.body(MessageSent(message=message_view(self._facts, told, reader)))
+        made = self._made.get(codec)
         if made is None:
-            made = self._made[codec, id(event)] = codec.body(event)
+            made = self._made[codec] = codec.body(event)
         return made
 
-    def _seen_by(self, viewer: AccountId) -> JournalEvent:
+    def _as_said(self) -> MessageSent:
         told = self._told
-        if not isinstance(told, Message):
-            assert self._event is not None
-            return self._event
-        if self._event is None:
-            self._event = MessageSent(
-                message=message_view(self._facts, told, self._facts.account(told.sender))
-            )
-        if viewer == told.sender:
-            return self._event
-        said = self._event.message  # type: ignore[union-attr]
-        reader = self._facts.account(viewer)
-        if shows_as_said(said.text, said.reply_to is not None, reader.network, reader.hybrid):
-            return self._event
-        event = MessageSent(message=message_view(self._facts, told, reader))
-        self._kept.append(event)  # an id names an object only while it lives
-        return event
+        assert isinstance(told, Message), "other events are kept as they are told"
+        return MessageSent(message=message_view(self._facts, told, self._facts.account(told.sender)))
 
 
 class Sessions:
     """All signed-in sessions of this node."""
 
-    def __init__(self, facts: Facts, cursors: Cursors, counters: Counters, bus: Bus) -> None:
+    def __init__(self, facts: Facts, counters: Counters, bus: Bus) -> None:
         """Begin with nobody here."""
         self._bus = bus
         self.heads: dict[AccountId, int] = {}
         self._facts = facts
-        self._cursors = cursors
         self._counters = counters
         self._by_leg: dict[AccountId, dict[Listening, None]] = {}
         self._by_device: dict[AccountId, dict[Listening, None]] = {}
@@ -262,7 +258,8 @@ class Sessions:
     def _tell(
         self, bodies: Bodies, account: AccountId, position: Position, listeners: dict[Listening, None]
     ) -> None:
-        frames: dict[Codec, bytes] = {}
+        codec: Codec | None = None
+        frame = b""
         for session in tuple(listeners):
             leg = session.legs.get(account)
             if leg is None or not leg.live or position <= leg.sent:
@@ -270,16 +267,14 @@ class Sessions:
             if position > leg.sent + 1:
                 session.fell_behind(account)
                 continue
-            codec = session.codec
-            frame = frames.get(codec)
-            if frame is None:
+            if session.codec is not codec:  # several devices mostly speak alike
+                codec = session.codec
                 try:
-                    body = bodies.body(codec, account)
+                    frame = leg.envelope(bodies.body(codec, account), position)
                 except Missing:  # the quoted message left the memory: the journal's way loads it
                     session.fell_behind(account)
+                    codec = None
                     continue
-                cursor = self._cursors.cursor(account, leg.epoch, position)
-                frame = frames[codec] = codec.push(body, account, position, cursor)
             leg.sent = position
             self._counters.pushes_total += 1
             session.push(frame)

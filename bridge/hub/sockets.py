@@ -1,7 +1,7 @@
 """One WebSocket: the library's sans-I/O protocol under a transport of our own.
 
-The library does the handshake, the frames, ping, pong and close. Here its output
-is joined: all frames for a socket that are ready in one turn of the loop leave in
+The library does the handshake, ping, pong, close, fragments and whatever is wrong;
+plain data frames are read and written in ``hub.plain``. Here all output is joined: all frames for a socket that are ready in one turn of the loop leave in
 one write, which is three times cheaper than a write per frame; and a reader that
 is too slow is told to come back instead of growing the hub.
 """
@@ -21,6 +21,7 @@ from websockets.typing import Origin, Subprotocol
 
 from bridge.errors import CloseCode
 from bridge.hub.counters import Counters
+from bridge.hub.plain import framed, read_plain
 from bridge.wire.codec import CODECS, JSON, Codec
 
 log = logging.getLogger("bridge.wire")
@@ -92,6 +93,11 @@ class Socket(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._fragments = bytearray()
         self._fragments_are_text = False
+        self._plain = False  # whether plain frames are read here: the library's parser is between frames
+        self._parted = False
+        self._owed = 0  # bytes of a frame that the library has begun to read
+        self._head = b""  # the beginning of a frame's head
+        self._out: list[bytes] = []
         self._most_queued = hub.send_queue_bytes
         self._queued = 0
         self._is_dirty = False
@@ -113,15 +119,37 @@ class Socket(asyncio.Protocol):
         self._listener.on_connected()
 
     def data_received(self, data: bytes) -> None:
-        """Feed the protocol and handle what came of it."""
+        """Read plain frames, and feed the library with everything else."""
         self.heard_at = self._loop.time()
+        if self._head:
+            data, self._head = self._head + data, b""
+        at, size = 0, len(data)
+        while at < size:
+            if self._plain and not self._owed and not self._parted:
+                at, end = read_plain(data, at, self._hub.frame_bytes, self._on_message)
+                if not end:
+                    self._head = data[at:]
+                    return
+                self._owed = end - at
+            else:
+                end = min(size, at + self._owed) if self._owed else size
+                self._owed = max(0, self._owed - (end - at))
+                self._feed(data[at:end])
+                at = end
+
+    def _feed(self, data: bytes) -> None:
+        """Feed the protocol and handle what came of it."""
         protocol = self._protocol
         protocol.receive_data(data)
+        self._out += protocol.data_to_send()  # pongs, in their place among the answers
         for event in protocol.events_received():
             if isinstance(event, Frame):
                 self._on_ws_frame(event)
             elif isinstance(event, Request) and not self._closing:
                 self._on_request(event)
+                # Else more came with it, which the library has begun to read: it goes on with all that follows.
+                whole = data.startswith(b"GET ") and data.find(b"\r\n\r\n") == len(data) - 4
+                self._plain = whole and not protocol.extensions
         self._flush_soon()  # pongs and closes are the protocol's own
         if protocol.state is not State.OPEN and protocol.close_expected():
             self._closing = True
@@ -161,10 +189,7 @@ class Socket(asyncio.Protocol):
         """
         if self._closing or self._protocol.state is not State.OPEN:
             return
-        if self.codec.binary:
-            self._protocol.send_binary(frame)
-        else:
-            self._protocol.send_text(frame)
+        self._out.append(framed(frame, binary=self.codec.binary))
         self._queued += len(frame)
         if self._queued > self._most_queued:
             self._crowd()
@@ -222,7 +247,8 @@ class Socket(asyncio.Protocol):
         transport = self._transport
         if transport is None or (self._paused and not self._closing):
             return
-        pieces = self._protocol.data_to_send()
+        pieces, self._out = self._out, []
+        pieces += self._protocol.data_to_send()
         if not pieces:
             return
         counters = self._hub.counters
@@ -271,23 +297,25 @@ class Socket(asyncio.Protocol):
             return
         response = self._protocol.accept(request)
         self._protocol.send_response(response)
+        self._out += self._protocol.data_to_send()  # before anything that is said
         if self._protocol.state is State.OPEN:
             self._hub.taken(self)
             self.codec = CODECS.get(self._protocol.subprotocol or "", JSON)
             self._listener.on_open(self.codec, _bearer(request))
 
     def _on_ws_frame(self, frame: Frame) -> None:
+        """Take a data frame that the library read, and put fragments together."""
         if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
-            if frame.fin:
-                self._on_message(bytes(frame.data), frame.opcode is Opcode.TEXT)
-            else:
-                self._fragments = bytearray(frame.data)
-                self._fragments_are_text = frame.opcode is Opcode.TEXT
+            self._fragments = bytearray(frame.data)
+            self._fragments_are_text = frame.opcode is Opcode.TEXT
         elif frame.opcode is Opcode.CONT:
             self._fragments += frame.data
-            if frame.fin:
-                whole, self._fragments = bytes(self._fragments), bytearray()
-                self._on_message(whole, self._fragments_are_text)
+        else:
+            return
+        self._parted = not frame.fin  # between fragments a plain frame is an error, which the library finds
+        if frame.fin:
+            whole, self._fragments = bytes(self._fragments), bytearray()
+            self._on_message(whole, self._fragments_are_text)
 
     def _on_message(self, data: bytes, is_text: bool) -> None:
         self._hub.counters.frames_in_total += 1

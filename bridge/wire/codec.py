@@ -32,6 +32,10 @@ EVENTS: Final[dict[str, type[AnyEvent]]] = {
 SHORT: Final = 100  # longer MessagePack arrays and maps are looked through before room is made for them
 
 
+Envelope = Callable[[bytes, int], bytes]
+"""Writes a push around its encoded event, with its position in the journal and the cursor of it."""
+
+
 class Malformed(Exception):
     """A call whose id could be read but whose rest could not: answered, not closed.
 
@@ -61,6 +65,7 @@ class Codec(ABC):
 
     subprotocol: str
     binary: bool
+    _encode: Callable[[object], bytes]
 
     @abstractmethod
     def pack(self, value: object) -> bytes:
@@ -87,8 +92,8 @@ class Codec(ABC):
         """Write the answer to a call around its encoded body."""
 
     @abstractmethod
-    def push(self, body: bytes, account: str, at: int, cursor: str) -> bytes:
-        """Write a push with a place in a journal around its encoded event."""
+    def envelope(self, account: str, cursor: str) -> "Envelope":
+        """Prepare to write pushes of one account's journal; ``cursor`` is what theirs begin with."""
 
     @abstractmethod
     def passing(self, body: bytes) -> bytes:
@@ -97,8 +102,11 @@ class Codec(ABC):
     # --- the hub's side
 
     def body(self, value: Reply | AnyEvent) -> bytes:
-        """Encode a reply or an event once, for any number of frames."""
-        return self.pack(msgspec.to_builtins(value))
+        """Encode a reply or an event once, for any number of frames.
+
+        By the schema library's own encoder: the same bytes as ``pack`` gives, for a third of the time.
+        """
+        return self._encode(value)
 
     def refusal(self, call: int, error: BridgeError) -> bytes:
         """Write the refusal of a call."""
@@ -167,6 +175,7 @@ class Json(Codec):
 
     subprotocol = JSON_SUBPROTOCOL
     binary = False
+    _encode = msgspec.json.Encoder().encode
 
     def pack(self, value: object) -> bytes:
         """Write plain values."""
@@ -195,10 +204,11 @@ class Json(Codec):
         """Write the answer to a call around its encoded body."""
         return b'{"re":%d,"ok":%b}' % (call, body)
 
-    def push(self, body: bytes, account: str, at: int, cursor: str) -> bytes:
-        """Write a push with a place in a journal around its encoded event."""
-        place = b'"account":"%b","at":%d,"cursor":"%b"' % (account.encode(), at, cursor.encode())
-        return b'{%b,"event":%b}' % (place, body)
+    def envelope(self, account: str, cursor: str) -> "Envelope":
+        """Prepare to write pushes of one account's journal."""
+        place = b'"account":"%b","at":\0,"cursor":"%b\0"' % (account.encode(), cursor.encode())
+        form = b'{%b,"event":%%b}' % place.replace(b"%", b"%%").replace(b"\0", b"%d")
+        return lambda body, at: form % (at, at, body)
 
     def passing(self, body: bytes) -> bytes:
         """Write a push without a place in a journal around its encoded event."""
@@ -210,6 +220,7 @@ class MessagePack(Codec):
 
     subprotocol = MSGPACK_SUBPROTOCOL
     binary = True
+    _encode = msgspec.msgpack.Encoder().encode
 
     def pack(self, value: object) -> bytes:
         """Write plain values."""
@@ -227,10 +238,14 @@ class MessagePack(Codec):
         """Write the answer to a call around its encoded body."""
         return b"\x82\xa2re%b\xa2ok%b" % (msgpack.packb(call), body)
 
-    def push(self, body: bytes, account: str, at: int, cursor: str) -> bytes:
-        """Write a push with a place in a journal around its encoded event."""
-        place = msgpack.packb(account), msgpack.packb(at), msgpack.packb(cursor)
-        return b"\x84\xa7account%b\xa2at%b\xa6cursor%b\xa5event%b" % (*place, body)
+    def envelope(self, account: str, cursor: str) -> "Envelope":
+        """Prepare to write pushes of one account's journal."""
+        head, pack = b"\x84\xa7account%b\xa2at" % msgpack.packb(account), msgpack.packb
+
+        def write(body: bytes, at: int) -> bytes:
+            return b"%b%b\xa6cursor%b\xa5event%b" % (head, pack(at), pack(f"{cursor}{at}"), body)
+
+        return write
 
     def passing(self, body: bytes) -> bytes:
         """Write a push without a place in a journal around its encoded event."""

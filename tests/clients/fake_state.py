@@ -85,8 +85,8 @@ class Wire:
             self.close(4504)
 
     def push(self, account: AccountId, at: int, event: e.AnyEvent) -> None:
-        cursor = self.hub.journals[account].cursor(account, at)
-        self._write(self.codec.push(self.codec.body(event), account, at, cursor))
+        journal = f"{account}.{self.hub.journals[account].epoch}."
+        self._write(self.codec.envelope(account, journal)(self.codec.body(event), at))
 
     def pass_on(self, event: e.AnyEvent) -> None:
         self._write(self.codec.passing(self.codec.body(event)))

@@ -63,7 +63,7 @@ class Talk:
 
     def push(self, at: int, account: AccountId = ANA) -> Answer | Welcome | Told | None:
         event = Read(thread=ThreadId("t"), account=BEN, upto=Seq(at))
-        return self.receive(self.codec.push(self.codec.body(event), account, at, f"{account}.{at}"))
+        return self.receive(self.codec.envelope(account, f"{account}.")(self.codec.body(event), at))
 
     def heartbeat(self, *legs: LegHead) -> None:
         self.receive(self.codec.passing(self.codec.body(Heartbeat(legs=legs, at=1))))

@@ -29,7 +29,7 @@ async def signed_in(hub: House, account: Any) -> Line:
 def held_for(sock: Socket) -> int:
     """Count the bytes that the hub holds for a peer."""
     assert sock._transport is not None
-    return sum(map(len, sock._protocol.writes)) + sock._transport.get_write_buffer_size()
+    return sum(map(len, (*sock._out, *sock._protocol.writes))) + sock._transport.get_write_buffer_size()
 
 
 async def test_a_stalled_reader_is_closed_loses_nothing_and_disturbs_nobody(password_hash: str) -> None:

@@ -79,12 +79,12 @@ def test_every_event_is_read_as_it_was_written_in_both_codecs(
 
     for codec in CODECS.values():
         body = codec.body(event)
-        kept = codec.read_frame(as_sent(codec, codec.push(body, account, at, cursor)))
+        kept = codec.read_frame(as_sent(codec, codec.envelope(account, cursor)(body, at)))
         passing = codec.read_frame(as_sent(codec, codec.passing(body)))
 
         assert isinstance(kept, PushFrame)
         assert isinstance(passing, PushFrame)
-        assert (kept.account, kept.at, kept.cursor) == (account, at, cursor)
+        assert (kept.account, kept.at, kept.cursor) == (account, at, f"{cursor}{at}")
         assert (passing.account, passing.at, passing.cursor) == (None, None, None)
         assert (
             msgspec.convert(kept.event, EVENTS[tag]) == msgspec.convert(passing.event, EVENTS[tag]) == event
@@ -115,14 +115,14 @@ def test_a_body_encoded_once_reads_as_a_frame_encoded_whole(
     for codec in CODECS.values():
         heard = [
             as_read(codec, codec.reply(call, codec.body(reply))),
-            as_read(codec, codec.push(codec.body(event), "a1", at, "c1")),
+            as_read(codec, codec.envelope("a1", "c")(codec.body(event), at)),
             as_read(codec, codec.passing(codec.body(event))),
         ]
 
         plain_event = msgspec.to_builtins(event)
         assert heard == [
             {"re": call, "ok": msgspec.to_builtins(reply)},
-            {"account": "a1", "at": at, "cursor": "c1", "event": plain_event},
+            {"account": "a1", "at": at, "cursor": f"c{at}", "event": plain_event},
             {"event": plain_event},
         ]
 
@@ -130,7 +130,7 @@ def test_a_body_encoded_once_reads_as_a_frame_encoded_whole(
 def test_a_body_stands_in_its_frames_byte_for_byte(codec: Codec) -> None:
     body = codec.body(Typed(thread="t1", account="a1"))  # type: ignore[arg-type]  # ids are text at run time
 
-    frames = [codec.push(body, "a1", 1, "c1"), codec.push(body, "a2", 900, "c2"), codec.passing(body)]
+    frames = [codec.envelope("a1", "c")(body, 1), codec.envelope("a2", "c")(body, 900), codec.passing(body)]
 
     assert all(frame.count(body) == 1 for frame in frames)
 

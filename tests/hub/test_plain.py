@@ -1,0 +1,180 @@
+"""Plain frames read in place are those that the library would have read, however the bytes come."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.frames import Frame, Opcode
+from websockets.server import ServerProtocol
+
+from bridge.hub.counters import Counters
+from bridge.hub.plain import framed, read_plain
+from bridge.hub.sockets import Socket
+
+REQUEST = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+MOST = 300
+SIZES = st.sampled_from((0, 1, 50, 125, 126, 127, 299, MOST, MOST + 1))
+
+
+class Transport(asyncio.Transport):
+    """Keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+
+    def write(self, data: Any) -> None:
+        self.written += data
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
+
+
+class Heard(list[bytes | str]):
+    """A listener that keeps what it heard."""
+
+    def on_connected(self) -> None:
+        pass
+
+    def on_open(self, codec: object, bearer: str | None) -> None:
+        pass
+
+    def on_frame(self, data: bytes | str) -> None:
+        self.append(data)
+
+    def on_closed(self) -> None:
+        pass
+
+
+def socket_of(heard: Heard) -> tuple[Socket, Transport]:
+    """Make a socket with its handshake to come."""
+    hub = SimpleNamespace(
+        counters=Counters(),
+        origins=(),
+        behind_proxy=False,
+        frame_bytes=MOST,
+        send_queue_bytes=10_000_000,
+        page=lambda path: None,
+        accepts=lambda address: True,
+        taken=lambda socket: None,
+        flush_soon=lambda socket: None,
+    )
+    socket, transport = Socket(cast(Any, hub), lambda socket: heard), Transport()
+    socket.connection_made(transport)
+    return socket, transport
+
+
+@st.composite
+def frames(draw: st.DrawFn) -> bytes:
+    """Draw a frame as a client may send it, right or wrong."""
+    opcode = draw(st.sampled_from((*Opcode, Opcode.TEXT, Opcode.BINARY, Opcode.TEXT)))
+    size = draw(SIZES) if opcode < Opcode.CLOSE else draw(st.integers(0, 125))
+    payload = b"\x03\xe8" + b"x" * 3 if opcode is Opcode.CLOSE else b"y" * size
+    fin = draw(st.booleans()) or opcode >= Opcode.CLOSE
+    return Frame(opcode, payload, fin).serialize(mask=draw(st.integers(0, 9)) > 0)
+
+
+def by_the_library(data: bytes) -> tuple[list[bytes], int | None]:
+    """Read everything with the stock parser: the messages, and the code with which it would close."""
+    protocol = ServerProtocol(max_size=MOST)
+    protocol.receive_data(REQUEST)
+    (request,) = protocol.events_received()
+    protocol.send_response(protocol.accept(cast(Any, request)))
+    protocol.receive_data(data)
+    messages: list[bytes] = []
+    for event in protocol.events_received():
+        assert isinstance(event, Frame)
+        if event.opcode in (Opcode.TEXT, Opcode.BINARY):
+            messages.append(bytes(event.data))
+        elif event.opcode is Opcode.CONT:
+            messages[-1] += event.data
+        if event.opcode < Opcode.CLOSE:
+            whole = event.fin
+    if messages and not whole:
+        messages.pop()
+    return messages, protocol.close_sent.code if protocol.close_sent else None
+
+
+@given(
+    sent=st.lists(frames(), max_size=8),
+    cuts=st.lists(st.integers(0, 2_000), max_size=6),
+    joined=st.booleans(),
+)
+def test_messages_and_errors_are_the_librarys_however_the_bytes_are_cut(
+    sent: list[bytes], cuts: list[int], joined: bool
+) -> None:
+    async def run() -> tuple[Heard, int | None]:
+        heard = Heard()
+        socket, _ = socket_of(heard)
+        places = sorted({0, *(cut % (len(data) + 1) for cut in cuts), len(data)})
+        pieces = [data[one:other] for one, other in zip(places, places[1:], strict=False)]
+        if joined and pieces:  # what comes in one read with the request
+            socket.data_received(REQUEST + pieces.pop(0))
+        else:
+            socket.data_received(REQUEST)
+        for piece in pieces:
+            socket.data_received(piece)
+        closed = socket._protocol.close_sent
+        return heard, closed.code if closed else None
+
+    data = b"".join(sent)
+
+    heard, code = asyncio.run(run())
+
+    expected, closed = by_the_library(data)
+    assert [one.encode() if isinstance(one, str) else one for one in heard] == expected
+    assert code == closed or joined  # before its handshake is answered, a client is cut without a word
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65535, 65536])
+@pytest.mark.parametrize("binary", [False, True])
+def test_frames_are_written_as_the_library_writes_them(size: int, binary: bool) -> None:
+    payload = b"z" * size
+
+    assert framed(payload, binary=binary) == Frame(
+        Opcode.BINARY if binary else Opcode.TEXT, payload
+    ).serialize(mask=False)
+
+
+@given(data=st.binary(max_size=200))
+def test_whatever_comes_reading_stops_between_frames(data: bytes) -> None:
+    heard: list[bytes] = []
+
+    at, end = read_plain(data, 0, MOST, lambda payload, is_text: heard.append(payload))
+
+    assert 0 <= at <= len(data)
+    assert end == 0 or end > at
+    assert sum(map(len, heard)) + 6 * len(heard) <= at
+
+
+async def test_what_is_said_keeps_its_place_among_pongs_and_before_a_close() -> None:
+    heard = Heard()
+    socket, transport = socket_of(heard)
+    socket.data_received(REQUEST)
+    socket.flush()
+    transport.written = b""
+
+    socket.send(b"one")
+    socket.data_received(Frame(Opcode.PING, b"p").serialize(mask=True))
+    socket.send(b"two")
+    socket.close(1000, "")
+
+    assert transport.written == b"\x81\x03one" + b"\x8a\x01p" + b"\x81\x03two" + b"\x88\x02\x03\xe8"
