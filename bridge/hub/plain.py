@@ -43,7 +43,7 @@ def read_plain(data: bytes, at: int, most: int, hear: Callable[[bytes, bool], No
         hear: Takes a payload, and whether it is text.
 
     Returns:
-        Where it stopped, and where the frame there ends, which may be beyond the data; 0: its head is not whole.
+        Where it stopped, and where the frame there ends, be it beyond the data; 0: its head is not whole.
     """
     size = len(data)
     while size - at >= 2:

@@ -1,9 +1,10 @@
 """One WebSocket: the library's sans-I/O protocol under a transport of our own.
 
 The library does the handshake, ping, pong, close, fragments and whatever is wrong;
-plain data frames are read and written in ``hub.plain``. Here all output is joined: all frames for a socket that are ready in one turn of the loop leave in
-one write, which is three times cheaper than a write per frame; and a reader that
-is too slow is told to come back instead of growing the hub.
+plain data frames are read and written in ``hub.plain``. All output is joined: what is
+ready for a socket in one turn of the loop leaves in one write, which is three times
+cheaper than a write per frame; and a reader that is too slow is told to come back
+instead of growing the hub.
 """
 
 import asyncio
@@ -147,7 +148,7 @@ class Socket(asyncio.Protocol):
                 self._on_ws_frame(event)
             elif isinstance(event, Request) and not self._closing:
                 self._on_request(event)
-                # Else more came with it, which the library has begun to read: it goes on with all that follows.
+                # Else the library has begun to read what came with it, and goes on with all that follows.
                 whole = data.startswith(b"GET ") and data.find(b"\r\n\r\n") == len(data) - 4
                 self._plain = whole and not protocol.extensions
         self._flush_soon()  # pongs and closes are the protocol's own

@@ -1,6 +1,7 @@
 """Plain frames read in place are those that the library would have read, however the bytes come."""
 
 import asyncio
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -125,7 +126,7 @@ def test_messages_and_errors_are_the_librarys_however_the_bytes_are_cut(
         heard = Heard()
         socket, _ = socket_of(heard)
         places = sorted({0, *(cut % (len(data) + 1) for cut in cuts), len(data)})
-        pieces = [data[one:other] for one, other in zip(places, places[1:], strict=False)]
+        pieces = [data[one:other] for one, other in pairwise(places)]
         if joined and pieces:  # what comes in one read with the request
             socket.data_received(REQUEST + pieces.pop(0))
         else:
