@@ -6,7 +6,6 @@ Nobody hears anything of a batch before it is on disk.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from time import perf_counter
@@ -32,6 +31,7 @@ from bridge.errors import (
     Unresolved,
 )
 from bridge.hub.counters import Counters
+from bridge.hub.turns import Turns
 from bridge.hub.work import Decided, Lane, Ticket, Work, moved_by, refuse
 from bridge.ids import AccountId, Position
 from bridge.store.base import Batch, Store
@@ -85,7 +85,7 @@ class Pipeline:
         self._most_waiting = most_waiting
         self._most_records = most_records
         self._gather_s = gather_s
-        self._waiting: deque[Work] = deque()
+        self._waiting = Turns()
         self._busy = False
         self._later: list[Callable[[], None]] = []
         self._wake: asyncio.Future[None] | None = None
@@ -196,16 +196,19 @@ class Pipeline:
         return True
 
     async def _next_batch(self) -> None:
-        works = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+        works = self._waiting.take(self._most)
         self._busy = True
         missing, parked = await self._try(works)
         # Everything that was decided is on disk now: loading cannot see half of a batch.
         if not missing:  # one who waits for a second answer must still find the first: it would wait for ever
             self.facts.forget_answers()
         self.facts.shrink(self._most_records)
-        self._waiting.extendleft(reversed(parked))
-        if missing and not await self._load(missing):
-            refuse([self._waiting.popleft() for _ in parked], Unavailable)
+        try:
+            if missing and not await self._load(missing):
+                refuse(parked, Unavailable)
+                parked = []
+        finally:
+            self._waiting.put_back(parked)
         self._busy = False
         while self._later:
             self._later.pop(0)()
@@ -214,7 +217,7 @@ class Pipeline:
         for again in range(_MOST_TRIES):
             if again and len(works) > 1:  # the fewer facts a batch rests on, the likelier they stand still
                 half = (len(works) + 1) // 2
-                self._waiting.extendleft(reversed(works[half:]))
+                self._waiting.put_back(works[half:])
                 works = works[:half]
             try:
                 return await self._attempt(works)
@@ -393,5 +396,4 @@ class Pipeline:
         return True
 
     def _refuse_all(self) -> None:
-        refuse(self._waiting, Unavailable)
-        self._waiting.clear()
+        refuse(self._waiting.clear(), Unavailable)
