@@ -55,7 +55,7 @@ class Case(Struct, frozen=True, kw_only=True):
 CASES = (
     Case(name="healthy alone"),
     Case(name="1 stalled reader", kind="stalled", pairs=1),
-    Case(name="20 stalled readers, 256 KiB queues", kind="stalled", pairs=20, queue_bytes=256 * 1024),
+    Case(name="8 stalled readers, 256 KiB queues", kind="stalled", pairs=8, queue_bytes=256 * 1024),
     Case(name="10 flooding senders", kind="flood", pairs=10),
     Case(name="a resume of 5,000, over and over", kind="resume", pairs=1),
     Case(name="disk 20 ms slower", disk_ms=20),

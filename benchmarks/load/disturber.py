@@ -22,6 +22,7 @@ from benchmarks.load.processes import LOOP
 
 _LONG: Final = "All work and no play makes a dull reader. " * 400  # 16 KB: the kernel's own buffers fill soon
 _TEXT: Final = _LONG[:400]
+_WAKING_S: Final = 3.0
 _JOURNAL: Final = 5_000
 _TOLD_PER_S: Final = 300  # to all stalled readers together
 
@@ -46,6 +47,7 @@ class Disturber:
         self._line: Line | None = None
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._calls = 0
+        self._is_stalled = False
         self._all_answered = asyncio.Event()
 
     async def come(self, *cursors: str) -> Any:
@@ -80,7 +82,14 @@ class Disturber:
     def stall(self) -> None:
         """Read nothing more."""
         assert self._line is not None
+        self._is_stalled = True
         self._line.pause()
+
+    async def wake(self) -> None:
+        """Read again what is left, up to where the hub closed, if it did; paused, nobody sees that."""
+        if self._line is not None and self._is_stalled:
+            self._line.resume()
+            await asyncio.wait([self._line.closed], timeout=_WAKING_S)
 
     async def go(self) -> None:
         """Leave."""
@@ -191,6 +200,7 @@ async def main(order: Disturbance) -> None:
     if work.done():
         work.result()
     work.cancel()
+    await asyncio.gather(*(one.wake() for one in people))
     done = sum((one.said for one in people), Counter[str]())
     done["pushes heard"] = sum(one.pushes for one in people)
     done["connections closed by the hub"] = sum(not one.is_here for one in people)

@@ -24,6 +24,7 @@ from benchmarks.load.line import Line
 from benchmarks.load.people import Person
 from benchmarks.load.processes import LOOP, cpu_s, rss_mib
 from benchmarks.load.talk import Side, Tally
+from bridge.wire.values import Network
 
 _TICK_S: Final = 0.001
 _TIMER_S: Final = 0.002
@@ -127,8 +128,18 @@ class Pair:
         share = load.window // 2 if both else load.window
         codec = "json" if load.codec == "relay" else load.codec
         habits = habits_of(load.habits)
+        habits.reads = habits.reads and load.codec != "relay"  # a relay knows sends only
         self.writer, self.reader = (
-            Side(tally, one.account, codec, window=0, marks=load.marks, chain=load.chain, habits=habits)
+            Side(
+                tally,
+                one.account,
+                codec,
+                window=0,
+                marks=load.marks,
+                chain=load.chain,
+                habits=habits,
+                answers=one.network != Network.DIRECT,
+            )
             for one in people
         )
         self.writer.partner, self.reader.partner = self.reader, self.writer

@@ -118,6 +118,11 @@ class Line(asyncio.Protocol):
         if self._transport is not None:
             self._transport.pause_reading()
 
+    def resume(self) -> None:
+        """Read again."""
+        if self._transport is not None:
+            self._transport.resume_reading()
+
     def _write(self, first: bytes, payload: bytes) -> None:
         if not self._out:
             self._loop.call_soon(self._flush)

@@ -74,6 +74,7 @@ class Side:
         marks: int,
         chain: bool,
         habits: Habits = _PLAIN,
+        answers: bool = True,
     ) -> None:
         """Be silent yet.
 
@@ -85,6 +86,7 @@ class Side:
             marks: After how many messages heard it says that they were delivered; 0: never.
             chain: Whether to prove the thread's chain.
             habits: What it says, and does beside.
+            answers: Whether its network can answer a message; where not, it only says the words.
         """
         self.account = account
         self.thread = ""
@@ -94,7 +96,7 @@ class Side:
         self.line: Line | None = None
         self._tally = tally
         self._pack, self._unpack = CODECS[codec]
-        self._marks, self._chain, self._habits = marks, chain, habits
+        self._marks, self._chain, self._habits, self._answers = marks, chain, habits, answers
         self._done = 0
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._calls = 0
@@ -151,7 +153,7 @@ class Side:
             "text": self._habits.text(number),
             "token": f"{int(at * 1000):012x}-{self.account}-{number}",
         }
-        if self._seq and self._habits.is_answer(number):
+        if self._answers and self._seq and self._habits.is_answer(number):
             call["reply_to"] = self._seq
         self.line.send(self._pack(call))
 
@@ -205,6 +207,8 @@ class Side:
             self._prove(message)
         self._seq = seq
         words = message["text"]
+        if message.get("translation"):  # an answer, where there are none: its words stand below a quotation
+            words = words.rpartition("\n")[2]
         if not words[:8].isdecimal():
             return  # said during the set-up
         number = int(words[:8])

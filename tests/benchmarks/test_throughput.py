@@ -53,6 +53,18 @@ def test_a_broken_delivery_is_a_fault(second: tuple[int, int, str]) -> None:
     assert len(hearing((1, 1, said(0)), second)) == 1
 
 
+def test_an_answer_that_was_translated_is_verified_below_its_quotation() -> None:
+    tally = Tally()
+    side = Side(tally, "a-reader", "json", window=0, marks=0, chain=False)
+    for seq, text in ((1, said(0)), (2, said(1)[:-1])):
+        shown = {"text": f"> {said(7)}\n{text}", "translation": {"converted": ["reply"]}}
+        message = {"thread": "t1", "seq": seq, "sender": "a-writer", **shown}
+        side.on_frame(orjson.dumps({"at": seq, "event": {"type": "message_sent", "message": message}}))
+
+    assert side.heard == 2
+    assert len(tally.faults) == 1  # the second was altered
+
+
 def test_a_link_that_does_not_follow_is_a_fault_where_chains_are_proven() -> None:
     tally = Tally()
     side = Side(tally, "a-reader", "json", window=0, marks=0, chain=True)
