@@ -5,9 +5,12 @@ What may differ by nature, and only that, is left out:
 
 - The place from which a search goes on, which only the engine understands (see ``Store.search``). Each
   hub's client goes on with its own.
+- The order in which calls of several clients that are under way at once are decided: a call waits for what
+  is not in memory, and the engines learn it in different steps. Where the order differs, the two have
+  rightly parted, and nothing more happens in that life; it is counted, and must stay the exception.
 - Where several calls are under way at once: how the answers, the journals and what is told in passing fall
-  between each other (each keeps its order), and how far a journal was told that the client loses in the
-  same moment. A session that catches up reads its journal beside the pipeline, as fast as its engine is.
+  between each other (each keeps its order), and how far a journal was told that the client loses or gains
+  in the same moment. A session that catches up reads its journal beside the pipeline, as fast as its engine is.
 """
 
 import asyncio
@@ -32,7 +35,8 @@ from bridge.domain.model import Device
 from bridge.errors import BridgeError
 from bridge.hub.auth import token_hash
 from bridge.hub.maintenance import Maintenance
-from bridge.ids import AccountId, DeviceId
+from bridge.hub.work import Decided
+from bridge.ids import AccountId, DeviceId, Position
 from bridge.wire.calls import AnyCall
 from bridge.wire.codec import JSON, Codec
 from bridge.wire.queries import ListThreads, ListTies, Search
@@ -76,12 +80,19 @@ class Side:
         name: Its engine's name.
         hub: The hub.
         wires: What is connected, by the client's name.
+        order: The commands decided since this was last emptied: who made it, and the number of the call.
     """
 
     def __init__(self, name: str, hub: Hub, clock: Clock) -> None:
         self.name, self.hub = name, hub
         self.wires: dict[str, Wire] = {}
         self.upkeep = Maintenance(hub.pipeline, hub.store, clock, _JOURNAL_DAYS)
+        self.order: list[tuple[AccountId, int]] = []
+        self._tell, hub.pipeline._tell = hub.pipeline._tell, self._note_order  # type: ignore[method-assign]
+
+    def _note_order(self, decided: Decided, heads: Mapping[AccountId, Position]) -> None:
+        self.order += [(work.account, work.call) for work, _ in decided.done if work.command is not None]
+        self._tell(decided, heads)
 
     def seed(self, seed: int) -> None:
         """Begin the chance of this hub anew."""
@@ -111,6 +122,7 @@ class Twins:
         counts: What was answered, refused and told so far, by what it is.
         frames: How many frames were compared.
         findings: Where the two differ, in this life.
+        has_parted: Whether this life ended because the two rightly differ.
     """
 
     def __init__(self, sides: Sequence[Side], clock: Clock) -> None:
@@ -118,6 +130,7 @@ class Twins:
         self.counts: Counter[str] = Counter()
         self.frames = 0
         self.findings: list[str] = []
+        self.has_parted = False
         self._own = asyncio.all_tasks()
         self._asked: dict[tuple[str, int], str] = {}
         self._together = False
@@ -126,7 +139,7 @@ class Twins:
 
     def seed(self, seed: int) -> None:
         """Begin the chance of both anew, for another life."""
-        self.findings = []
+        self.findings, self.has_parted = [], False
         for side in self.sides:
             side.seed(seed)
 
@@ -207,11 +220,19 @@ class Twins:
         return (await self.at_once(Call(line, operation)))[0]
 
     async def at_once(self, *calls: Call) -> list[Fields]:
-        """Make calls within one turn of the loop; give the answers as the first side gave them."""
+        """Make calls within one turn of the loop; give the answers as the first side gave them.
+
+        If the hubs decided them in different orders, they have parted, and nothing is comparable any more.
+        """
         for side in self.sides:
+            side.order.clear()
             for line, operation in calls:
                 self._asked[line, side.wires[line].call(operation)] = operation.op
         await self.quiet()
+        if any(side.order != self.sides[0].order for side in self.sides[1:]):
+            self.has_parted = True
+            self.counts["parted"] += 1
+            return []
         self._together = len(calls) > 1
         answers = self.compare()
         self._together = False
@@ -290,15 +311,26 @@ class Twins:
 def sorted_out(frames: Sequence[Fields]) -> dict[str, list[Fields]]:
     """Sort what a client hears into its answers, each of its journals, and the rest, each in its order.
 
-    A journal that the client loses in this step is left out: how much of it came before is chance.
+    A journal that the client loses or gains in this step is left out: how much of it came before is chance.
     """
     sorts: dict[str, list[Fields]] = {}
     for frame in frames:
         sorts.setdefault(frame.get("account", "answers" if "re" in frame else "rest"), []).append(frame)
-    for frame in sorts.get("rest", ()):
+    for frame in (rest := sorts.get("rest", [])):
         if frame["event"]["type"] == "leg_removed":
             sorts.pop(frame["event"]["account"], None)
+        elif frame["event"]["type"] == "leg_added":
+            sorts.pop(frame["event"]["account"]["id"], None)
+    sorts["rest"] = [_without_head(frame) for frame in rest]
     return sorts
+
+
+def _without_head(frame: Fields) -> Fields:
+    """Leave out where a journal stands that begins for the client just then."""
+    event = frame["event"]
+    if event["type"] != "leg_added":
+        return frame
+    return {**frame, "event": {**event, "leg": {**event["leg"], "head": 0, "cursor": ""}}}
 
 
 CHEAP_HASH: Final = CHEAP.hash(PASSWORD)
