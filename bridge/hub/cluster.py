@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from bridge.bus.base import Bus, News
+from bridge.domain.answers import is_present_for
 from bridge.domain.facts import Facts, Key
 from bridge.domain.model import Account, Device, Person
 from bridge.errors import BridgeError
@@ -102,8 +103,26 @@ class Cluster:
 
     async def run(self, *, looks: bool = True) -> None:
         """Look, in rounds, for ever; not at all if this hub is alone on its store."""
-        if not looks:
-            return
+        if looks:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._look())
+                both.create_task(self._show_presence())
+
+    async def _show_presence(self) -> None:
+        """Show who came and went to those who may know it by what is committed, whatever news were lost."""
+        while True:
+            account, online, watchers = await self._sessions.next_to_show()
+            seen = await asyncio.gather(*(self._is_shown(account, session) for session in watchers))
+            allowed = [session for session, is_shown in zip(watchers, seen, strict=True) if is_shown]
+            self._sessions.show(account, allowed, online=online)
+
+    async def _is_shown(self, account: AccountId, session: Listening) -> bool:
+        try:
+            return await self._pipeline.consult(session.account, lambda scene: is_present_for(scene, account))
+        except BridgeError:  # the store is away: who comes and goes is told by nobody meanwhile
+            return False
+
+    async def _look(self) -> None:
         loop = asyncio.get_running_loop()
         looked = loop.time()
         while True:

@@ -5,6 +5,7 @@ A session is handed positions without a gap: what it cannot take live, because i
 is still catching up or because news was lost, it reads from the journal.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from typing import Final, Protocol
@@ -109,6 +110,8 @@ class Sessions:
         self._by_leg: dict[AccountId, dict[Listening, None]] = {}
         self._by_device: dict[AccountId, dict[Listening, None]] = {}
         self._watchers: dict[AccountId, dict[Listening, None]] = {}
+        self._unshown: dict[AccountId, bool] = {}
+        self._to_show = asyncio.Event()
 
     # --- coming and going
 
@@ -196,14 +199,32 @@ class Sessions:
         """Tell all nodes that an account came to this one, or left it."""
         self._bus.publish(News(presence=((account, online),)))
 
-    def _show_presence(self, account: AccountId, *, online: bool) -> None:
-        """Tell who watches an account that it came or went."""
+    def _note_presence(self, account: AccountId, *, online: bool) -> None:
+        """Show at once who came or went; where other nodes may have ended a watching, once that is known."""
         watchers = self._watchers.get(account)
         if not watchers:
             return
+        if self._bus.connects:
+            self._unshown.pop(account, None)
+            self._unshown[account] = online
+            self._to_show.set()
+        else:
+            self.show(account, watchers, online=online)
+
+    async def next_to_show(self) -> tuple[AccountId, bool, tuple[Listening, ...]]:
+        """Wait until somebody came or went on whatever node; give who, whether online, and who watches."""
+        while not self._unshown:
+            self._to_show.clear()
+            await self._to_show.wait()
+        account = next(iter(self._unshown))
+        return account, self._unshown.pop(account), tuple(self._watchers.get(account, ()))
+
+    def show(self, account: AccountId, watchers: Iterable[Listening], *, online: bool) -> None:
+        """Tell some of those who watch an account that it came or went."""
         event = PresenceChanged(account=account, online=online)
         for session in watchers:
-            session.push(session.codec.passing(session.codec.body(event)))
+            if session in self._watchers.get(account, ()):
+                session.push(session.codec.passing(session.codec.body(event)))
 
     def unwatch(self, account: AccountId) -> None:
         """Let nobody watch an account any more: who may must be decided again."""
@@ -225,7 +246,7 @@ class Sessions:
                 for session in self.of_device(account):
                     session.look_again()
             for account, online in news.presence:
-                self._show_presence(account, online=online)
+                self._note_presence(account, online=online)
 
     def _hear_told(self, news: News) -> None:
         by_leg, heads = self._by_leg, self.heads

@@ -2,11 +2,12 @@
 
 import asyncio
 
-from bridge.wire.commands import Send, Typing
+from bridge.wire.commands import Send, SetTie, Typing
 from bridge.wire.queries import WhoIsHere
 from bridge.wire.sign_in import RevokeDevice
+from bridge.wire.values import TieKind
 from tests.cluster.town import Town
-from tests.hub.house import ANA, BEN, CYD, DAN
+from tests.hub.house import ANA, BEN, CYD, DAN, EVE
 
 
 async def test_a_message_said_at_one_hub_is_heard_at_the_other(pair: Town) -> None:
@@ -80,6 +81,22 @@ async def test_presence_is_known_at_every_hub(pair: Town) -> None:
     back = await pair.join(1, CYD)
     assert await ana.event("presence_changed", account=CYD, online=True)
     assert await back.ask(WhoIsHere(accounts=(ANA,))) == {"online": [ANA]}
+
+
+async def test_a_block_at_one_hub_ends_the_presence_that_is_watched_at_the_other(pair: Town) -> None:
+    await pair[0].add(ANA, CYD, EVE)
+    for other in (CYD, EVE):
+        await pair[0].acquaint(ANA, other)
+    ana, cyd, eve = await pair.join(0, ANA), await pair.join(1, CYD), await pair.join(1, EVE)
+    for who in (cyd, eve):
+        assert await who.ask(WhoIsHere(accounts=(ANA,))) == {"online": [ANA]}
+
+    await ana.ask(SetTie(as_=ANA, account=CYD, tie=TieKind.BLOCK))
+    await ana.close()
+    await eve.event("presence_changed", account=ANA, online=False)
+    await cyd.settled()
+
+    assert cyd.events("presence_changed") == []
 
 
 async def test_a_device_revoked_at_one_hub_is_closed_at_the_other(pair: Town) -> None:

@@ -1,5 +1,5 @@
 """What the hub's tests have, for whole conversations."""
 
-from tests.hub.conftest import password_hash
+from tests.hub.conftest import ground, password_hash, pytest_generate_tests
 
-__all__ = ["password_hash"]
+__all__ = ["ground", "password_hash", "pytest_generate_tests"]

@@ -1,26 +1,24 @@
-"""The conversation printed in the protocol page comes true with a plain WebSocket client."""
+"""The conversation printed in the protocol page comes true with a plain WebSocket client, on every ground."""
 
 from pathlib import Path
 from typing import Any
 
-import pytest
 import websockets
 
-from tests.hub.house import ANA, BEN, config, house
+from tests.hub.grounds import Ground
+from tests.hub.house import ANA, BEN
 from tests.wire.transcript import run_transcript, steps
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
 
 
-@pytest.mark.parametrize("engine", ["memory", "sqlite"])
-async def test_the_printed_conversation_comes_true(engine: str, password_hash: str, tmp_path: Path) -> None:
+async def test_the_printed_conversation_comes_true(ground: Ground) -> None:
     text = PAGE.read_text()
-    path = str(tmp_path / "isthmus.db") if engine == "sqlite" else ""
-    async with house(password_hash, config(store={"path": path})) as hub:
+    async with ground.house() as hub:
         await hub.add(ANA, BEN)
 
         async def connect() -> Any:
-            return await websockets.connect(hub.hub.url, proxy=None)
+            return await websockets.connect(hub.next().url, proxy=None)
 
         names = await run_transcript(text, connect)
 

@@ -1,4 +1,4 @@
-"""Hubs for the tests: on memory, or on SQLite where the disk matters."""
+"""Hubs for the tests, on every ground that there is; those marked ``one_hub`` stand in memory alone."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,7 +7,15 @@ import pytest
 from argon2 import PasswordHasher
 
 from bridge.wire.codec import CODECS, Codec
-from tests.hub.house import PASSWORD, House, config, house
+from tests.hub.grounds import GROUNDS, Ground
+from tests.hub.house import PASSWORD, House
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have each test that stands on a ground run on all of them."""
+    if "ground" in metafunc.fixturenames:
+        alone = metafunc.definition.get_closest_marker("one_hub") is not None
+        metafunc.parametrize("ground", GROUNDS[:1] if alone else GROUNDS, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -17,17 +25,15 @@ def password_hash() -> str:
 
 
 @pytest.fixture
-async def hub(password_hash: str) -> AsyncIterator[House]:
-    """A hub on memory."""
-    async with house(password_hash) as made:
-        yield made
+def ground(request: pytest.FixtureRequest, password_hash: str, tmp_path: Path) -> Ground:
+    """What a test's houses stand on."""
+    return Ground(request.param, password_hash, tmp_path)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-async def any_hub(request: pytest.FixtureRequest, password_hash: str, tmp_path: Path) -> AsyncIterator[House]:
-    """A hub on each engine."""
-    path = str(tmp_path / "isthmus.db") if request.param == "sqlite" else ""
-    async with house(password_hash, config(store={"path": path})) as made:
+@pytest.fixture
+async def hub(ground: Ground) -> AsyncIterator[House]:
+    """A house with one hub or three, whose people do not notice which."""
+    async with ground.house() as made:
         yield made
 
 

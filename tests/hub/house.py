@@ -1,8 +1,9 @@
 """A hub with people in it, and short ways to bring them to talk."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import cycle
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -67,19 +68,27 @@ class InOrder:
 
 
 class House:
-    """A running hub, and the sockets that a test opened to it.
+    """A running hub, or several on one store, and the sockets that a test opened to them.
+
+    Whoever comes, and whatever is done without a socket, goes to each hub in turn.
 
     Attributes:
-        hub: The hub.
+        hub: The hub; where there are several, the first.
+        hubs: All of them.
         hash: The argon2id hash of everybody's password.
     """
 
-    def __init__(self, hub: Hub, password_hash: str) -> None:
-        self.hub = hub
+    def __init__(self, hubs: Sequence[Hub], password_hash: str) -> None:
+        self.hub, self.hubs = hubs[0], hubs
+        self._turns = cycle(hubs)
         self.hash = password_hash
         self.talkers: list[Talker] = []
         self.lines: list[Line] = []
         self.tokens: dict[AccountId, str] = {}
+
+    def next(self) -> Hub:
+        """Give the hub whose turn it is."""
+        return next(self._turns)
 
     # --- people
 
@@ -94,25 +103,25 @@ class House:
                 password=self.hash,
                 **more,
             )
-            await self.hub.pipeline.do(AccountId(""), deed)
+            await self.next().pipeline.do(AccountId(""), deed)
             await self.device(account)
 
     async def device(self, account: AccountId) -> str:
         """Make a device, and give its token."""
         device, token = new_device(account, "test", 1)
-        await self.hub.pipeline.do(account, PutDevice(device=device))
+        await self.next().pipeline.do(account, PutDevice(device=device))
         self.tokens[account] = token
         return token
 
     async def connect(self, codec: Codec = JSON, **more: Any) -> Talker:
         """Open a socket."""
-        talker = await Talker.connect(self.hub.url, codec, **more)
+        talker = await Talker.connect(self.next().url, codec, **more)
         self.talkers.append(talker)
         return talker
 
     async def line(self, *, shake: bool = True) -> Line:
         """Open a line whose every byte the test decides."""
-        line = await Line.connect(self.hub.url, shake=shake)
+        line = await Line.connect(self.next().url, shake=shake)
         self.lines.append(line)
         return line
 
@@ -134,9 +143,9 @@ class House:
     async def link(self, one: AccountId, other: AccountId, *, upgrade: bool = True) -> None:
         """Make one person of two accounts, with a merged inbox if upgraded."""
         link = Link(as_=one, network=NETWORKS[other], handle=other[2:], password=PASSWORD)
-        await self.hub.pipeline.do(one, link, proven=frozenset({other}))
+        await self.next().pipeline.do(one, link, proven=frozenset({other}))
         if upgrade:
-            await self.hub.pipeline.do(one, Upgrade(as_=one))
+            await self.next().pipeline.do(one, Upgrade(as_=one))
 
     async def upgrade_alone(self, account: AccountId) -> None:
         """Let a Direct account take part in hybrid messaging."""
@@ -161,13 +170,15 @@ class House:
 
     async def open(self, speaker: AccountId, other: AccountId) -> ThreadId:
         """Open the thread of two accounts."""
-        opened = await self.hub.pipeline.do(speaker, OpenThread(as_=speaker, account=other, confirm=True))
+        opened = await self.next().pipeline.do(speaker, OpenThread(as_=speaker, account=other, confirm=True))
         found: ThreadId = opened.thread.id  # type: ignore[attr-defined]  # Opened, by the rule
         return found
 
     async def send(self, speaker: AccountId, thread: ThreadId, text: str, token: str = "") -> int:
         """Say something, and give its seq."""
-        sent = await self.hub.pipeline.do(speaker, Send(thread=thread, text=text, token=token or text[:60]))
+        sent = await self.next().pipeline.do(
+            speaker, Send(thread=thread, text=text, token=token or text[:60])
+        )
         seq: int = sent.seq  # type: ignore[attr-defined]  # Sent, by the rule
         return seq
 
@@ -175,13 +186,13 @@ class House:
         """Let two accounts have a thread that both take part in, with two messages."""
         thread = await self.open(one, other)
         await self.send(one, thread, f"hello-{one}-{other}")
-        await self.hub.pipeline.do(other, Accept(threads=(thread,)))
+        await self.next().pipeline.do(other, Accept(threads=(thread,)))
         await self.send(other, thread, f"hello-back-{other}-{one}")
         return thread
 
     async def tie(self, owner: AccountId, other: AccountId, kind: TieKind, *, on: bool = True) -> None:
         """Make or end a tie."""
-        await self.hub.pipeline.do(owner, SetTie(as_=owner, account=other, tie=kind, on=on))
+        await self.next().pipeline.do(owner, SetTie(as_=owner, account=other, tie=kind, on=on))
 
     async def leave(self) -> None:
         """Close every socket that is open."""
@@ -199,9 +210,15 @@ async def house(
     settings = settings or config()
     if store is None and not settings.store.path:
         store = await MemoryStore.open()
-    async with running_hub(settings, store) as hub:
-        made = House(hub, password_hash)
-        try:
-            yield made
-        finally:
-            await made.leave()
+    async with running_hub(settings, store) as hub, housed([hub], password_hash) as made:
+        yield made
+
+
+@asynccontextmanager
+async def housed(hubs: Sequence[Hub], password_hash: str) -> AsyncIterator[House]:
+    """Open a house at hubs that run; whoever is in it leaves at the end."""
+    made = House(hubs, password_hash)
+    try:
+        yield made
+    finally:
+        await made.leave()

@@ -9,6 +9,8 @@ from bridge.wire.queries import CountUnread
 from tests.hub.faulty import FaultyStore
 from tests.hub.house import ANA, BEN, House
 
+pytestmark = pytest.mark.one_hub  # see grounds.py
+
 
 def codes(answers: list[dict[str, object]]) -> list[object]:
     return [answer["error"]["code"] if "error" in answer else "ok" for answer in answers]  # type: ignore[index]

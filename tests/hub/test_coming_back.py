@@ -13,6 +13,7 @@ from bridge.domain.model import Account
 from bridge.ids import AccountId, Position, Seq
 from bridge.wire.codec import CODECS, Codec
 from bridge.wire.commands import Archive, MarkRead, Send, SetProfile, Typing
+from tests.hub.grounds import GROUNDS, Ground
 from tests.hub.house import ANA, BEN, CYD, DAN, House, config, house
 from tests.hub.talker import Frame, Talker, leg_of
 
@@ -23,20 +24,18 @@ async def journal_of(hub: House, account: str) -> list[int]:
     return [entry.position for entry in entries]
 
 
-async def test_what_was_missed_comes_once_in_order_and_live_events_follow(
-    any_hub: House, codec: Codec
-) -> None:
-    await any_hub.add(ANA, BEN)
-    thread = await any_hub.acquaint(BEN, ANA)
-    ana, first = await any_hub.sign_in(ANA, codec)
+async def test_what_was_missed_comes_once_in_order_and_live_events_follow(hub: House, codec: Codec) -> None:
+    await hub.add(ANA, BEN)
+    thread = await hub.acquaint(BEN, ANA)
+    ana, first = await hub.sign_in(ANA, codec)
     cursor = leg_of(first, ANA)["cursor"]
     await ana.close()
     for n in range(20):
-        await any_hub.send(BEN, thread, f"missed-{n}")
+        await hub.send(BEN, thread, f"missed-{n}")
 
-    back, signed_in = await any_hub.sign_in(ANA, codec, cursors=(cursor,))
+    back, signed_in = await hub.sign_in(ANA, codec, cursors=(cursor,))
     for n in range(20):
-        await any_hub.send(BEN, thread, f"live-{n}")
+        await hub.send(BEN, thread, f"live-{n}")
     await back.until(lambda: len(back.messages()) == 40)
 
     leg = leg_of(signed_in, ANA)
@@ -50,6 +49,7 @@ async def test_what_was_missed_comes_once_in_order_and_live_events_follow(
     assert back.positions(ANA) == list(range(start, start + 40))
 
 
+@pytest.mark.one_hub
 async def test_events_that_come_while_a_client_catches_up_follow_without_a_seam(
     hub: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,9 +79,9 @@ async def test_events_that_come_while_a_client_catches_up_follow_without_a_seam(
     assert back.messages()[-1]["text"] == "live"
 
 
-async def test_a_long_resume_is_no_slow_reading(password_hash: str) -> None:
+async def test_a_long_resume_is_no_slow_reading(ground: Ground) -> None:
     """More than the send queue holds was missed, in large messages: it comes as the client reads."""
-    async with house(password_hash, config(limits={"send_queue_bytes": 64 * 1024})) as hub:
+    async with ground.house(limits={"send_queue_bytes": 64 * 1024}) as hub:
         await hub.add(ANA, BEN)
         thread = await hub.acquaint(BEN, ANA)
         ana, first = await hub.sign_in(ANA)
@@ -92,7 +92,7 @@ async def test_a_long_resume_is_no_slow_reading(password_hash: str) -> None:
         back, _ = await hub.sign_in(ANA, cursors=(leg_of(first, ANA)["cursor"],))
         await back.until(lambda: len(back.messages()) == 300)
 
-        assert hub.hub.counters.slow_readers_total == 0
+        assert [one.counters.slow_readers_total for one in hub.hubs] == [0] * len(hub.hubs)
         texts = [message.get("text") or message["parts"][0] for message in back.messages()]
         assert [text[:3] for text in texts] == [f"{n:03}" for n in range(300)]
 
@@ -127,18 +127,18 @@ async def test_a_cursor_cannot_be_forged_borrowed_or_moved_beyond_its_journal(hu
     assert [leg["account"] for leg in signed_in["legs"]] == [ANA]
 
 
-async def test_a_trimmed_journal_comes_as_a_snapshot(any_hub: House) -> None:
-    await any_hub.add(ANA, BEN)
-    thread = await any_hub.acquaint(BEN, ANA)
-    ana, first = await any_hub.sign_in(ANA)
+async def test_a_trimmed_journal_comes_as_a_snapshot(hub: House) -> None:
+    await hub.add(ANA, BEN)
+    thread = await hub.acquaint(BEN, ANA)
+    ana, first = await hub.sign_in(ANA)
     await ana.close()
     for n in range(5):
-        await any_hub.send(BEN, thread, f"{n}")
-    _, newer = await any_hub.sign_in(ANA)
-    await any_hub.hub.store.trim(2**50, 1_000)
+        await hub.send(BEN, thread, f"{n}")
+    _, newer = await hub.sign_in(ANA)
+    await hub.hub.store.trim(2**50, 1_000)
 
-    _, too_late = await any_hub.sign_in(ANA, cursors=(leg_of(first, ANA)["cursor"],))
-    _, in_time = await any_hub.sign_in(ANA, cursors=(leg_of(newer, ANA)["cursor"],))
+    _, too_late = await hub.sign_in(ANA, cursors=(leg_of(first, ANA)["cursor"],))
+    _, in_time = await hub.sign_in(ANA, cursors=(leg_of(newer, ANA)["cursor"],))
 
     assert leg_of(too_late, ANA)["state"] == "snapshot"
     assert leg_of(too_late, ANA)["head"] == leg_of(newer, ANA)["head"]
@@ -158,8 +158,8 @@ async def test_a_new_epoch_comes_as_a_snapshot(hub: House) -> None:
     assert leg_of(again, ANA)["cursor"] != leg_of(first, ANA)["cursor"]
 
 
-async def test_heartbeats_tell_every_head_and_a_cursor_to_come_back_with(password_hash: str) -> None:
-    async with house(password_hash, config(hub={"heartbeat_s": 0.1})) as hub:
+async def test_heartbeats_tell_every_head_and_a_cursor_to_come_back_with(ground: Ground) -> None:
+    async with ground.house(hub={"heartbeat_s": 0.1}) as hub:
         await hub.add(ANA, BEN, CYD)
         thread = await hub.acquaint(CYD, ANA)
         await hub.link(ANA, BEN)
@@ -195,6 +195,7 @@ async def test_no_heartbeat_comes_before_the_answer_to_the_sign_in(
         assert "re" in ana.frames[0]
 
 
+@pytest.mark.one_hub
 @pytest.mark.parametrize("fails", [True, False])
 async def test_news_that_were_lost_are_read_from_the_journal(
     hub: House, monkeypatch: pytest.MonkeyPatch, fails: bool
@@ -363,17 +364,17 @@ async def _live_through(hub: House, steps: Sequence[tuple[str, Any, Any]]) -> No
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=STEPS, on_disk=st.booleans())
+@given(steps=STEPS, name=st.sampled_from(GROUNDS))
 def test_any_interleaving_of_cuts_sends_and_returns_loses_and_doubles_nothing(
     steps: list[tuple[str, Any, Any]],
-    on_disk: bool,
+    name: str,
     password_hash: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    path = str(tmp_path_factory.mktemp("hub") / "isthmus.db") if on_disk else ""
+    ground = Ground(name, password_hash, tmp_path_factory.mktemp("hub"))
 
     async def live() -> bool:
-        async with house(password_hash, config(store={"path": path})) as hub:
+        async with ground.house() as hub:
             await _live_through(hub, steps)
         return True
 

@@ -20,6 +20,8 @@ from bridge.wire.queries import CountUnread
 from tests.hub.house import ANA, House, config, house
 from tests.hub.talker import Talker
 
+pytestmark = pytest.mark.one_hub  # see grounds.py
+
 
 async def get(hub: House, path: str) -> tuple[int, str]:
     """Ask for a page as any HTTP client does."""

@@ -125,6 +125,7 @@ async def test_sends_of_a_merged_session_go_out_as_the_threads_own_account(hub: 
     assert [message["sender"] for message in dan.messages()] == [BEN]
 
 
+@pytest.mark.one_hub
 @pytest.mark.parametrize("device_is_known", [True, False])
 async def test_an_unlink_takes_the_leg_away_in_the_same_commit(hub: House, device_is_known: bool) -> None:
     """Sends that are decided behind the unlink, in one batch with it, are not told to the lost leg."""
@@ -156,6 +157,7 @@ async def test_an_unlink_takes_the_leg_away_in_the_same_commit(hub: House, devic
         await ana.ask(GetThread(thread=thread))
 
 
+@pytest.mark.one_hub
 async def test_what_is_known_late_is_told_late_but_whole(hub: House) -> None:
     """While it is not known which accounts a session may use, its own news wait in the journal."""
     await hub.add(ANA, BEN, CYD)
@@ -176,6 +178,7 @@ async def test_what_is_known_late_is_told_late_but_whole(hub: House) -> None:
     assert at[0] == leg_of(signed_in, ANA)["head"] + 1
 
 
+@pytest.mark.one_hub
 async def test_a_page_that_was_looked_up_before_an_unlink_is_looked_up_again(
     hub: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,6 +253,7 @@ async def test_access_gained_through_single_sign_on_ends_with_the_unlink(hub: Ho
         await ana.ask(ChangePassword(as_=BEN, old=PASSWORD, new="battery staple"))
 
 
+@pytest.mark.one_hub
 async def test_a_session_that_signs_in_while_its_link_ends_names_no_leg_that_is_gone(
     hub: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -333,6 +333,7 @@ async def test_a_block_by_one_account_ends_the_presence_of_its_linked_one(hub: H
     assert dan.events("presence_changed") == []
 
 
+@pytest.mark.one_hub
 async def test_watching_begins_under_the_rules_of_that_very_moment(hub: House) -> None:
     """A block that is decided in the batch of the question holds when the watching begins."""
     await hub.add(ANA, BEN)
@@ -356,9 +357,8 @@ async def test_watching_begins_under_the_rules_of_that_very_moment(hub: House) -
     assert ben.events("presence_changed") == []
 
 
-async def test_an_opening_shows_itself_to_nobody(any_hub: House) -> None:
+async def test_an_opening_shows_itself_to_nobody(hub: House) -> None:
     """Whoever computes the thread's name finds nothing there either, until something was delivered."""
-    hub = any_hub
     await hub.add(ANA, BEN)
     ana = await hub.join(ANA)
     thread = thread_of_pair(ANA, BEN)
@@ -422,8 +422,7 @@ async def test_reading_a_request_leaves_no_trace_until_it_is_accepted(hub: House
     assert (await ben.event("thread_changed"))["answered"] is True
 
 
-async def test_refused_messages_leave_no_hole_in_any_numbering(any_hub: House) -> None:
-    hub = any_hub
+async def test_refused_messages_leave_no_hole_in_any_numbering(hub: House) -> None:
     await hub.add(ANA, BEN)
     thread = await hub.acquaint(BEN, ANA)
     ana, ben = await hub.join(ANA), await hub.join(BEN)

@@ -15,6 +15,8 @@ from tests.hub.house import ANA, BEN, House, config, house
 from tests.hub.line import Line
 from tests.hub.talker import leg_of
 
+pytestmark = pytest.mark.one_hub  # see grounds.py
+
 SMALL = {"send_queue_bytes": 50_000}
 
 

@@ -20,6 +20,7 @@ from bridge.wire.replies import Reply, Sent
 from bridge.wire.sign_in import SignIn
 from bridge.wire.values import TieKind
 from tests.hub.faulty import FaultyStore
+from tests.hub.grounds import Ground
 from tests.hub.house import ANA, BEN, CYD, House, config, house
 from tests.hub.talker import Refused, Talker
 
@@ -38,11 +39,8 @@ def codes(answers: list[Any]) -> list[str]:
 # --- tokens
 
 
-async def test_the_same_token_gives_the_same_reply_after_a_restart(
-    password_hash: str, tmp_path: Path
-) -> None:
-    settings = config(store={"path": str(tmp_path / "isthmus.db")})
-    async with house(password_hash, settings) as hub:
+async def test_the_same_token_gives_the_same_reply_after_a_restart(ground: Ground) -> None:
+    async with ground.house() as hub:
         await hub.add(ANA, BEN)
         thread = await hub.open(BEN, ANA)
         ben = await hub.join(BEN)
@@ -53,7 +51,7 @@ async def test_the_same_token_gives_the_same_reply_after_a_restart(
         before = await ben.pipe(*calls)
         tokens = hub.tokens
 
-    async with house(password_hash, settings) as hub:
+    async with ground.house() as hub:
         hub.tokens = tokens
         ben = await hub.join(BEN)
         again = await ben.pipe(*calls, *reversed(calls))
@@ -69,6 +67,7 @@ async def test_the_same_token_gives_the_same_reply_after_a_restart(
     assert [message["text"] for message in history["messages"]] == ["first"]
 
 
+@pytest.mark.one_hub
 async def test_a_token_that_comes_twice_in_one_batch_is_one_message(hub: House) -> None:
     await hub.add(ANA, BEN)
     thread = await hub.acquaint(BEN, ANA)
@@ -81,6 +80,7 @@ async def test_a_token_that_comes_twice_in_one_batch_is_one_message(hub: House) 
     assert codes([answers[2]]) == ["token_reused"]
 
 
+@pytest.mark.one_hub
 async def test_a_token_is_found_again_when_the_memory_has_forgotten_it(hub: House) -> None:
     await hub.add(ANA, BEN)
     thread = await hub.acquaint(BEN, ANA)
@@ -102,6 +102,7 @@ async def test_a_token_is_found_again_when_the_memory_has_forgotten_it(hub: Hous
 # --- races
 
 
+@pytest.mark.one_hub
 async def test_a_control_that_was_acknowledged_governs_every_later_send(hub: House) -> None:
     """A thousand times, behind a barrier: each verdict fits the order of the answers."""
     await hub.add(ANA, BEN)
@@ -249,6 +250,7 @@ async def test_a_commit_that_was_kept_but_failed_is_found_again_by_its_token(
         assert answer["ok"]["seq"] == 3
 
 
+@pytest.mark.one_hub
 async def test_a_store_that_cannot_be_read_answers_everyone_and_stops_the_hub(hub: House) -> None:
     await hub.add(ANA, BEN)
     thread = await hub.acquaint(BEN, ANA)
@@ -264,6 +266,7 @@ async def test_a_store_that_cannot_be_read_answers_everyone_and_stops_the_hub(hu
     assert codes(answers) == ["unavailable", "unavailable"]
 
 
+@pytest.mark.one_hub
 async def test_a_stale_batch_whose_facts_cannot_be_read_is_answered(hub: House) -> None:
     await hub.add(ANA, BEN)
     thread = await hub.acquaint(BEN, ANA)
@@ -274,6 +277,7 @@ async def test_a_stale_batch_whose_facts_cannot_be_read_is_answered(hub: House) 
     assert codes(await ben.pipe(Send(thread=thread, text="x", token="x"))) == ["internal"]
 
 
+@pytest.mark.one_hub
 async def test_a_full_disk_refuses_sends_goes_on_reading_and_recovers(hub: House) -> None:
     await hub.add(ANA, BEN)
     thread = await hub.acquaint(BEN, ANA)
@@ -300,6 +304,7 @@ async def test_a_full_disk_refuses_sends_goes_on_reading_and_recovers(hub: House
     assert ana.positions(ANA) == list(range(ana.positions(ANA)[0], ana.positions(ANA)[0] + 1))
 
 
+@pytest.mark.one_hub
 async def test_nothing_that_a_full_disk_did_not_keep_is_answered_as_kept(hub: House) -> None:
     """A token sent twice in the batch that found no room: neither is told that it was kept."""
     await hub.add(ANA, BEN)
@@ -318,6 +323,7 @@ async def test_nothing_that_a_full_disk_did_not_keep_is_answered_as_kept(hub: Ho
     )
 
 
+@pytest.mark.one_hub
 async def test_a_stale_command_never_fails_its_neighbours(hub: House) -> None:
     await hub.add(ANA, BEN)
     thread = await hub.acquaint(BEN, ANA)
@@ -335,6 +341,7 @@ async def test_a_stale_command_never_fails_its_neighbours(hub: House) -> None:
     assert [answer.seq for answer in answers if isinstance(answer, Sent)] == [3, 4]
 
 
+@pytest.mark.one_hub
 async def test_what_moves_again_and_again_is_decided_again_until_it_rests(hub: House) -> None:
     await hub.add(ANA, BEN)
     thread = await hub.acquaint(BEN, ANA)
@@ -344,6 +351,7 @@ async def test_what_moves_again_and_again_is_decided_again_until_it_rests(hub: H
     assert hub.hub.counters.stale_total == 200
 
 
+@pytest.mark.one_hub
 async def test_what_stays_stale_is_refused_for_now_and_the_hub_goes_on(hub: House) -> None:
     await hub.add(ANA, BEN)
     thread = await hub.acquaint(BEN, ANA)
@@ -359,6 +367,7 @@ async def test_what_stays_stale_is_refused_for_now_and_the_hub_goes_on(hub: Hous
     assert codes(await hub.in_order((BEN, call))) == ["not_accepting"]
 
 
+@pytest.mark.one_hub
 async def test_a_rule_that_fails_is_answered_internal_and_harms_nobody_else(
     hub: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -406,6 +415,7 @@ async def test_too_many_waiting_commands_are_answered_busy(password_hash: str) -
         assert await ana.ask(GetControls(as_=ANA))
 
 
+@pytest.mark.one_hub
 async def test_a_signed_in_hub_without_a_pipeline_signs_nobody_in(hub: House) -> None:
     await hub.add(ANA)
     hub.hub.pipeline.stop()

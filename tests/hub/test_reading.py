@@ -25,12 +25,12 @@ async def pages(talker: Talker, call: Any, name: str, **more: object) -> list[Fr
             return found
 
 
-async def test_threads_come_newest_first_page_by_page(any_hub: House) -> None:
-    await any_hub.add(ANA, BEN, CYD, DAN, EVE)
+async def test_threads_come_newest_first_page_by_page(hub: House) -> None:
+    await hub.add(ANA, BEN, CYD, DAN, EVE)
     others = [BEN, CYD, DAN, EVE]
     for other in others:
-        await any_hub.acquaint(other, ANA)
-    ana = await any_hub.join(ANA)
+        await hub.acquaint(other, ANA)
+    ana = await hub.join(ANA)
 
     threads = await pages(ana, ListThreads(), "threads")
 
@@ -43,11 +43,11 @@ async def test_threads_come_newest_first_page_by_page(any_hub: House) -> None:
             await ana.ask(ListThreads(before=cursor))
 
 
-async def test_requests_lie_in_their_own_folder_and_are_counted_apart(any_hub: House) -> None:
-    await any_hub.add(ANA, BEN)
-    thread = await any_hub.open(BEN, ANA)
-    await any_hub.send(BEN, thread, "hello")
-    ana = await any_hub.join(ANA)
+async def test_requests_lie_in_their_own_folder_and_are_counted_apart(hub: House) -> None:
+    await hub.add(ANA, BEN)
+    thread = await hub.open(BEN, ANA)
+    await hub.send(BEN, thread, "hello")
+    ana = await hub.join(ANA)
 
     assert await ana.ask(ListThreads()) == {"threads": []}
     (request,) = (await ana.ask(ListThreads(folder=Folder.REQUESTS)))["threads"]
@@ -57,12 +57,12 @@ async def test_requests_lie_in_their_own_folder_and_are_counted_apart(any_hub: H
     assert await ana.ask(CountUnread()) == {"threads": 1, "messages": 1}
 
 
-async def test_history_is_read_both_ways(any_hub: House) -> None:
-    await any_hub.add(ANA, BEN)
-    thread = await any_hub.acquaint(BEN, ANA)
+async def test_history_is_read_both_ways(hub: House) -> None:
+    await hub.add(ANA, BEN)
+    thread = await hub.acquaint(BEN, ANA)
     for n in range(3, 8):
-        await any_hub.send(BEN, thread, f"{n}")
-    ana = await any_hub.join(ANA)
+        await hub.send(BEN, thread, f"{n}")
+    ana = await hub.join(ANA)
 
     newest = await ana.ask(History(thread=thread, limit=3))
     older = await ana.ask(History(thread=thread, before=Seq(5), limit=10))
@@ -78,10 +78,10 @@ async def test_history_is_read_both_ways(any_hub: House) -> None:
         await ana.ask(History(thread=type(thread)("t-nowhere")))
 
 
-async def test_a_quoted_message_is_shown_live_and_again(any_hub: House) -> None:
-    await any_hub.add(DAN, BEN)
-    thread = await any_hub.acquaint(BEN, DAN)
-    dan, ben = await any_hub.join(DAN), await any_hub.join(BEN)
+async def test_a_quoted_message_is_shown_live_and_again(hub: House) -> None:
+    await hub.add(DAN, BEN)
+    thread = await hub.acquaint(BEN, DAN)
+    dan, ben = await hub.join(DAN), await hub.join(BEN)
     await ben.ask(Send(thread=thread, text="answer", reply_to=Seq(1), token="r"))
     await dan.event("message_sent")
 
@@ -91,13 +91,13 @@ async def test_a_quoted_message_is_shown_live_and_again(any_hub: House) -> None:
     assert live["reply_to"] == 1
 
 
-async def test_search_finds_one_s_own_threads_page_by_page(any_hub: House) -> None:
-    await any_hub.add(ANA, BEN, CYD)
+async def test_search_finds_one_s_own_threads_page_by_page(hub: House) -> None:
+    await hub.add(ANA, BEN, CYD)
     for other in (BEN, CYD):
-        thread = await any_hub.acquaint(other, ANA)
+        thread = await hub.acquaint(other, ANA)
         for n in range(3):
-            await any_hub.send(other, thread, f"café number {n}", token=f"{other}{n}")
-    ana, ben = await any_hub.join(ANA), await any_hub.join(BEN)
+            await hub.send(other, thread, f"café number {n}", token=f"{other}{n}")
+    ana, ben = await hub.join(ANA), await hub.join(BEN)
 
     hits = await pages(ana, Search(text="x"), "messages", text="cafe num")
     bens = await ben.ask(Search(text="CAFÉ"))
@@ -110,14 +110,14 @@ async def test_search_finds_one_s_own_threads_page_by_page(any_hub: House) -> No
         await ana.ask(Search(text="x", before="nonsense"))
 
 
-async def test_relations_are_listed_both_ways_page_by_page(any_hub: House) -> None:
-    await any_hub.add(ANA, CYD, EVE, BEN, DAN)
-    ana = await any_hub.join(ANA)
+async def test_relations_are_listed_both_ways_page_by_page(hub: House) -> None:
+    await hub.add(ANA, CYD, EVE, BEN, DAN)
+    ana = await hub.join(ANA)
     for follower in (CYD, EVE):
-        await any_hub.tie(follower, ANA, TieKind.FOLLOW)
+        await hub.tie(follower, ANA, TieKind.FOLLOW)
     await ana.ask(SetTie(as_=ANA, account=CYD, tie=TieKind.FOLLOW))
-    await any_hub.tie(BEN, DAN, TieKind.FRIEND)
-    dan = await any_hub.join(DAN)
+    await hub.tie(BEN, DAN, TieKind.FRIEND)
+    dan = await hub.join(DAN)
 
     ties = await pages(ana, ListTies(as_=ANA, tie=TieKind.FOLLOW), "ties", as_=ANA, tie=TieKind.FOLLOW)
     asked = (await dan.ask(ListTies(as_=DAN, tie=TieKind.FRIEND)))["ties"]

@@ -12,6 +12,7 @@ from bridge.wire.commands import DeleteAccount, RestoreAccount
 from bridge.wire.queries import CountUnread
 from bridge.wire.sign_in import ChangePassword, ListDevices, Register, RevokeDevice, SignIn, SignOut
 from bridge.wire.values import AccountState, Network
+from tests.hub.grounds import Ground
 from tests.hub.house import ANA, BEN, PASSWORD, House, config, house
 from tests.hub.talker import Refused, Talker
 
@@ -25,18 +26,18 @@ async def refusal(talker: Talker, operation: Any) -> str:
     return refused.value.code
 
 
-async def test_a_password_makes_a_device_whose_token_signs_in_again(any_hub: House, codec: Codec) -> None:
-    await any_hub.add(ANA)
-    talker = await any_hub.connect(codec)
+async def test_a_password_makes_a_device_whose_token_signs_in_again(hub: House, codec: Codec) -> None:
+    await hub.add(ANA)
+    talker = await hub.connect(codec)
 
     first = await talker.ask(BY_PASSWORD)
-    again = await any_hub.connect(codec)
+    again = await hub.connect(codec)
     second = await again.ask(SignIn(token=first["token"]))
 
     assert first["device"] == second["device"]
     assert "token" not in second
     assert [account["id"] for account in second["accounts"]] == [ANA]
-    assert second["max_frame"] == any_hub.hub.config.limits.frame_bytes
+    assert second["max_frame"] == hub.hub.config.limits.frame_bytes
 
 
 async def test_a_bearer_header_signs_in_without_credentials(hub: House) -> None:
@@ -86,6 +87,7 @@ async def test_an_unknown_handle_and_a_wrong_password_read_the_same(hub: House) 
     assert heard[0][2] == CloseCode.SIGN_IN_FAILED
 
 
+@pytest.mark.one_hub
 async def test_an_unknown_handle_costs_the_same_work_as_a_wrong_password(
     hub: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,11 +206,12 @@ async def test_tries_of_one_account_are_limited_however_its_handle_is_written(pa
             assert codes == ["sign_in_failed", "sign_in_failed", "rate_limited"]
 
 
-async def test_people_may_register_only_where_the_operator_lets_them(hub: House, password_hash: str) -> None:
+async def test_people_may_register_only_where_the_operator_lets_them(ground: Ground) -> None:
     call = Register(network=Network.MESSENGER, handle="newcomer", name="New Comer", password=PASSWORD)
-    assert await refusal(await hub.connect(), call) == "registration_closed"
+    async with ground.house() as hub:
+        assert await refusal(await hub.connect(), call) == "registration_closed"
 
-    async with house(password_hash, config(policy={"register": True})) as open_house:
+    async with ground.house(policy={"register": True}) as open_house:
         await open_house.add(BEN)
         talker = await open_house.connect()
         signed_in = await talker.ask(call)
@@ -232,16 +235,16 @@ async def test_devices_are_listed_with_the_one_that_asks_marked(hub: House) -> N
     assert [device["id"] for device in devices if device.get("here")] == [signed_in["device"]]
 
 
-async def test_a_revoked_device_is_closed_at_once_and_cannot_come_back(any_hub: House) -> None:
-    await any_hub.add(ANA)
-    lost, signed_in = await any_hub.sign_in(ANA)
-    here = await any_hub.connect()
+async def test_a_revoked_device_is_closed_at_once_and_cannot_come_back(hub: House) -> None:
+    await hub.add(ANA)
+    lost, signed_in = await hub.sign_in(ANA)
+    here = await hub.connect()
     await here.ask(BY_PASSWORD)
 
     await here.ask(RevokeDevice(device=signed_in["device"]))
 
     assert await lost.closed() == CloseCode.REVOKED
-    assert await refusal(await any_hub.connect(), SignIn(token=any_hub.tokens[ANA])) == "sign_in_failed"
+    assert await refusal(await hub.connect(), SignIn(token=hub.tokens[ANA])) == "sign_in_failed"
     assert await here.ask(CountUnread()) == {}
     assert await refusal(here, RevokeDevice(device=signed_in["device"])) == "not_found"
 
