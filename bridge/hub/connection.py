@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, get_args
 
 from bridge.domain.facts import Missing
 from bridge.domain.outcome import Scene
@@ -30,7 +31,7 @@ from bridge.wire.codec import JSON, Codec, Malformed
 from bridge.wire.commands import AskLink, DeleteAccount, Link, OpenThread, UndoUnlink
 from bridge.wire.events import Heartbeat, LegAdded, LegRemoved
 from bridge.wire.operation import Operation as AnyOperation
-from bridge.wire.queries import FindAccount
+from bridge.wire.queries import FindAccount, Query
 from bridge.wire.replies import Reply
 from bridge.wire.sign_in import ChangePassword, ListDevices, Register, RevokeDevice, SignIn, SignOut
 from bridge.wire.values import LegHead, LegState, OwnAccountView
@@ -38,9 +39,7 @@ from bridge.wire.values import LegHead, LegState, OwnAccountView
 log = logging.getLogger("bridge.wire")
 
 _PAGE = 500  # journal entries read at once while catching up
-_LOOK_UPS = (FindAccount, OpenThread, AskLink)
-_PROVEN = (Link, UndoUnlink, DeleteAccount)
-_SESSION = (SignIn, Register, SignOut, ListDevices, RevokeDevice, ChangePassword)
+_LOOK_UPS: Final = frozenset((FindAccount, OpenThread, AskLink))
 
 
 class Connection:
@@ -121,7 +120,8 @@ class Connection:
 
     def _dispatch(self, call: int, operation: AnyCall) -> None:
         services = self._services
-        if isinstance(operation, SignIn | Register):
+        errand = _ERRANDS.get(type(operation))
+        if errand is Connection._sign_in:
             if self.account or self._signing_in:
                 raise NotAllowed("This socket is signed in already.")
             self._signing_in = True
@@ -129,23 +129,19 @@ class Connection:
             raise NotSignedIn
         else:
             services.calls.take(self.account)
-        if isinstance(operation, _LOOK_UPS):
+        if type(operation) in _LOOK_UPS:
             services.look_ups.take(self.account)
         self._in_flight += 1
         if self._in_flight > services.limits.calls_in_flight and self._reading:
             self._reading = False
             self._socket.pause_reading()
+        if errand is not None:
+            self._errands.start(errand(self, call, operation))
+            return
         try:
-            if isinstance(operation, _SESSION):
-                self._errands.start(self._session_call(call, operation))
-            elif isinstance(operation, _PROVEN):
-                self._errands.start(self._proven(call, operation))
-            elif operation.op in services.queries_by_op:
-                self._errands.start(self._query(call, operation))
-            else:
-                services.pipeline.submit(
-                    Work(lane=self, call=call, account=self.account, command=operation, device=self.device)  # type: ignore[arg-type]
-                )
+            services.pipeline.submit(
+                Work(lane=self, call=call, account=self.account, command=operation, device=self.device)  # type: ignore[arg-type]
+            )
         except BridgeError as refusal:
             self.answered(call, refusal)
 
@@ -183,9 +179,6 @@ class Connection:
         self.answered(call, reply)
 
     async def _session_call(self, call: int, operation: AnyOperation) -> None:
-        if isinstance(operation, SignIn | Register):
-            await self._sign_in(call, operation)
-            return
         self._signing_out = isinstance(operation, SignOut) or (
             isinstance(operation, RevokeDevice) and operation.device == self.device
         )
@@ -370,15 +363,6 @@ class Connection:
         """End the session."""
         self._socket.close(code, reason)
 
-    @property
-    def heard_at(self) -> float:
-        """When the peer was heard last, on the loop's clock."""
-        return self._socket.heard_at
-
-    def ping(self) -> None:
-        """Ask whether the peer is still there."""
-        self._socket.ping()
-
     def _too_late(self) -> None:
         if not self.account:
             self._socket.close(CloseCode.SIGN_IN_TIMEOUT, "sign in sooner")
@@ -394,3 +378,12 @@ class Connection:
 
     def _refuse(self, call: int, error: BridgeError) -> None:
         self._socket.send(self.codec.refusal(call, Internal() if isinstance(error, Fault) else error))
+
+
+_ERRANDS: Final[dict[type, Callable[[Connection, int, Any], Coroutine[Any, Any, None]]]] = {
+    **dict.fromkeys((SignIn, Register), Connection._sign_in),
+    **dict.fromkeys((SignOut, ListDevices, RevokeDevice, ChangePassword), Connection._session_call),
+    **dict.fromkeys((Link, UndoUnlink, DeleteAccount), Connection._proven),
+    **dict.fromkeys(get_args(Query), Connection._query),
+}
+"""What takes more than one step, and so a task; every other call is one work for the pipeline."""

@@ -77,13 +77,13 @@ class Server:
             await asyncio.sleep(every)
             before, now, at = now, self._loop.time(), now_ms()
             was_stopped = now - before > 2 * every  # then it was the hub that did not listen
-            for connection in list(self._sockets.values()):
-                silent = now - connection.heard_at
+            for socket, connection in list(self._sockets.items()):
+                silent = now - socket.heard_at
                 if silent > every * _SILENCE and not was_stopped:
                     connection.close(CloseCode.HEARTBEAT_LOST, "no sign of life")
                 elif connection.account:
                     if silent > every / 2:
-                        connection.ping()
+                        socket.ping()
                     connection.heartbeat(at)
 
     async def drain(self) -> None:

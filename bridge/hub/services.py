@@ -13,8 +13,6 @@ from bridge.hub.pipeline import Pipeline
 from bridge.hub.queries import Queries
 from bridge.hub.sessions import Sessions
 from bridge.store.base import Store
-from bridge.wire.codec import OPERATIONS
-from bridge.wire.queries import Query
 
 
 class Services:
@@ -43,7 +41,6 @@ class Services:
         self.limits = limits
         self.auth = auth
         self.queries = Queries(pipeline, store, sessions)
-        self.queries_by_op = frozenset(op for op, kind in OPERATIONS.items() if kind in Query.__args__)
         self.calls = Rate(limits.calls_per_second, limits.calls_burst, loop.time)
         self.look_ups = Rate(limits.look_ups_per_minute / 60, limits.look_ups_per_minute, loop.time)
 

@@ -80,6 +80,7 @@ class Socket(asyncio.Protocol):
     def __init__(self, hub: SocketSettings, listen: Callable[["Socket"], Listener]) -> None:
         """Wait for the connection."""
         self.codec: Codec = JSON
+        self._binary = False
         self.address = ""
         self.heard_at = 0.0
         self._hub = hub
@@ -190,7 +191,7 @@ class Socket(asyncio.Protocol):
         """
         if self._closing or self._protocol.state is not State.OPEN:
             return
-        self._out.append(framed(frame, binary=self.codec.binary))
+        self._out.append(framed(frame, binary=self._binary))
         self._queued += len(frame)
         if self._queued > self._most_queued:
             self._crowd()
@@ -302,6 +303,7 @@ class Socket(asyncio.Protocol):
         if self._protocol.state is State.OPEN:
             self._hub.taken(self)
             self.codec = CODECS.get(self._protocol.subprotocol or "", JSON)
+            self._binary = self.codec.binary
             self._listener.on_open(self.codec, _bearer(request))
 
     def _on_ws_frame(self, frame: Frame) -> None:

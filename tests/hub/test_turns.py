@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.hub.turns import Turns
+from bridge.hub.turns import TURN, Turns
 from bridge.hub.work import Lane, Unheard, Work
 from bridge.ids import AccountId
 
@@ -25,19 +25,19 @@ def test_one_who_floods_waits_behind_himself_and_not_before_the_others() -> None
     flood, others = Unheard(), [Unheard() for _ in range(3)]
     turns = turns_of(*works_of(flood, 1_000), *(work for one in others for work in works_of(one, 1)))
 
-    taken = turns.take(10)
+    taken = turns.take(TURN + 10)
 
     assert {work.lane for work in taken} == {flood, *others}
-    assert len(turns) == 993
+    assert len(turns) == 1_003 - len(taken)
 
 
 def test_everybody_comes_again_before_anybody_comes_twice_more() -> None:
     one, other = Unheard(), Unheard()
-    turns = turns_of(*works_of(one, 10), *works_of(other, 10))
+    turns = turns_of(*works_of(one, 3 * TURN), *works_of(other, 3 * TURN))
 
-    first, second = turns.take(3), turns.take(3)
+    first, second = turns.take(2 * TURN), turns.take(2 * TURN)
 
-    assert [work.lane for work in first + second] == [one, other] * 3
+    assert [work.lane for work in first + second] == ([one] * TURN + [other] * TURN) * 2
 
 
 def test_what_is_put_back_comes_first_again() -> None:

@@ -10,7 +10,8 @@ What may differ by nature, and only that, is left out:
   rightly parted, and nothing more happens in that life; it is counted, and must stay the exception.
 - Where several calls are under way at once: how the answers, the journals and what is told in passing fall
   between each other (each keeps its order), and how far a journal was told that the client loses or gains
-  in the same moment. A session that catches up reads its journal beside the pipeline, as fast as its engine is.
+  in the same moment. A session that catches up reads its journal beside the pipeline, as fast as its
+  engine is.
 """
 
 import asyncio
