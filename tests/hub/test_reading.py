@@ -1,12 +1,22 @@
 """Pages: listed in order, continued without gaps or doubles, and refused when their cursor is not ours."""
 
+from itertools import count
 from typing import Any
 
 import pytest
 
 from bridge.ids import Seq
 from bridge.wire.commands import Accept, OpenThread, Send, SetTie
-from bridge.wire.queries import CountUnread, GetThread, History, ListThreads, ListTies, Search, WhoIsHere
+from bridge.wire.queries import (
+    CountUnread,
+    GetThread,
+    History,
+    ListThreads,
+    ListTies,
+    PreviewControls,
+    Search,
+    WhoIsHere,
+)
 from bridge.wire.values import Folder, TieKind
 from tests.hub.house import ANA, BEN, CYD, DAN, EVE, House
 from tests.hub.talker import Frame, Refused, Talker
@@ -170,3 +180,14 @@ async def test_a_thread_knows_how_far_the_other_side_came(hub: House) -> None:
 
     view = (await ben.ask(GetThread(thread=thread)))["thread"]
     assert (read["upto"], view["others_read"], view["answered"]) == (2, 2, True)
+
+
+@pytest.mark.one_hub
+async def test_a_preview_is_answered_however_long_the_store_takes(hub: House) -> None:
+    """What a preview asks of the store is the same question once the answer is there, some time later."""
+    await hub.add(ANA)
+    ana = await hub.join(ANA)
+    slow = count(1_700_000_000_000, 7)
+    hub.hub.pipeline._clock = lambda: next(slow)
+
+    assert "moved" in await ana.ask(PreviewControls(as_=ANA, controls={"followers": "none"}))

@@ -1,6 +1,7 @@
 """Setting message controls, and what a change would do."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -15,6 +16,8 @@ from bridge.wire.commands import SetControls
 from bridge.wire.events import ControlsChanged
 from bridge.wire.queries import GetControls, PreviewControls
 from bridge.wire.values import Hybrid, OutcomeOf
+
+_MINUTE_MS: Final = 60_000
 
 
 def set_controls(scene: Scene, command: SetControls) -> Outcome:
@@ -67,7 +70,7 @@ def preview_controls(scene: Scene, query: PreviewControls) -> replies.ControlsPr
         effects = left
     categories = {category.name: category for category in CATEGORIES[account.network]}
     counts: dict[tuple[str, OutcomeOf, OutcomeOf], int] = {}
-    for arrived in scene.facts.arrivals(account.id, scene.now - scene.policy.preview_s * 1000):
+    for arrived in scene.facts.arrivals(account.id, _since(scene)):
         category = categories.get(arrived.category)
         if category is not None and arrived.outcome is not (would_be := outcome_for(after, category)):
             key = (category.name, arrived.outcome, would_be)
@@ -77,6 +80,12 @@ def preview_controls(scene: Scene, query: PreviewControls) -> replies.ControlsPr
         for (name, was, would), count in sorted(counts.items())
     )
     return replies.ControlsPreview(effects=effects, moved=moved)
+
+
+def _since(scene: Scene) -> int:
+    """Say from when on to look back: a whole minute, so that the question stands until it is answered."""
+    since = scene.now - scene.policy.preview_s * 1000
+    return since - since % _MINUTE_MS
 
 
 def changed(before: Controls, outcomes: Mapping[str, str], keep_connected: bool | None) -> Controls:
