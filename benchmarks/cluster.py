@@ -100,9 +100,9 @@ async def _load(cluster: Cluster, postgres: PostgresServer, nats: Nats) -> Costs
         return [hubs, cpu_s(postgres.pid), cpu_s(nats.pid), own.user + own.system]
 
     begun, before, taken = perf_counter(), spent(), tally.said["ok"]
-    tally.recording = True
+    tally.begin()
     await asyncio.sleep(SECONDS)
-    tally.recording = False
+    tally.end()
     seconds, after, messages = perf_counter() - begun, spent(), tally.said["ok"] - taken
     hub, kept, told, own = (
         (late - early) / max(1, messages) * 1e6 for early, late in zip(before, after, strict=True)

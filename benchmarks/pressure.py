@@ -1,22 +1,26 @@
-"""What some do to the others: 200 healthy clients measured alone, and beside each kind of trouble.
+"""What some do to the others: 200 healthy clients by turns alone, and beside each kind of trouble.
 
-    python -m benchmarks.pressure [--seconds S] [--json]
+    python -m benchmarks.pressure [--turns N] [--turn-seconds S] [--json]
 
-The healthy ones send at a fixed rate. Beside them readers stall while they are
-told a lot, senders flood without waiting, someone resumes a long journal again
-and again, or the disk takes 20 or 200 ms more for each commit (which is the
-healthy clients' own wait, and shows that batches grow and the memory does not).
+The healthy ones send at a fixed rate all the time. By turns they are alone, and
+beside readers who stall while they are told a lot, senders who flood without
+waiting, or someone who resumes a long journal again and again: so that a noisy
+machine is noisy for both. A latency belongs to the turn in which its message was
+due. The disk that takes 20 or 200 ms more for each commit, or hangs once, is
+there all the time: it is the healthy clients' own wait, and shows that batches
+grow and the memory does not.
 """
 
 import argparse
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Event, Thread
 from time import sleep
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -28,8 +32,12 @@ from benchmarks.load.processes import cores, rss_mib, started
 from bridge.config import Config, Limits, Listen, StoreSettings
 from bridge.wire.values import Network
 
+ALONE, BESIDE = "alone", "beside"  # the names of turns
 _LOOK_S = 0.05
 _WARM_UP_S = 4.0
+_SETTLING_S = 0.5  # between turns: what one has begun must not be told of the other
+
+Process = subprocess.Popen[str]
 
 
 class Case(Struct, frozen=True, kw_only=True):
@@ -53,9 +61,9 @@ class Case(Struct, frozen=True, kw_only=True):
 
 
 CASES = (
-    Case(name="healthy alone"),
     Case(name="1 stalled reader", kind="stalled", pairs=1),
     Case(name="8 stalled readers, 256 KiB queues", kind="stalled", pairs=8, queue_bytes=256 * 1024),
+    Case(name="100 stalled readers", kind="stalled", pairs=100),
     Case(name="10 flooding senders", kind="flood", pairs=10),
     Case(name="a resume of 5,000, over and over", kind="resume", pairs=1),
     Case(name="disk 20 ms slower", disk_ms=20),
@@ -64,12 +72,36 @@ CASES = (
 )
 
 
+class Rhythm(Struct, frozen=True, kw_only=True):
+    """How the healthy talk, and how turns go.
+
+    Attributes:
+        pairs: How many healthy pairs.
+        rate: Their messages a second.
+        turns: How often they are alone, and as often beside the trouble.
+        turn_s: How long each of these turns takes.
+    """
+
+    pairs: int = 100
+    rate: float = 1_200
+    turns: int = 4
+    turn_s: float = 2.0
+
+    @property
+    def seconds(self) -> float:
+        """How long all turns take."""
+        return 2 * self.turns * self.turn_s
+
+
+USUAL: Final = Rhythm()
+
+
 class Pressed(Struct, kw_only=True):
     """What a case showed.
 
     Attributes:
         name: Which case.
-        healthy: What the healthy clients saw.
+        healthy: What the healthy clients saw, by turns where there was somebody to disturb them.
         begin_mib: The hub's memory before anybody came.
         peak_mib: The most it held, looked at every 50 ms.
         done: What the disturber did, and what it was answered.
@@ -82,40 +114,33 @@ class Pressed(Struct, kw_only=True):
     done: dict[str, int]
 
 
-def measure_case(case: Case, *, pairs: int, rate: float, seconds: float, folder: Path) -> Pressed:
+def measure_case(case: Case, rhythm: Rhythm, folder: Path) -> Pressed:
     """Run a hub, the healthy load, and the trouble beside it."""
     mine = cores()
     with tempfile.TemporaryDirectory(dir=folder) as place, ExitStack() as stack:
-        limits = Limits(send_queue_bytes=case.queue_bytes) if case.queue_bytes else Limits()
-        store = StoreSettings(path=str(Path(place) / "hub.db"))
-        config = Config(listen=Listen(port=0), store=store, limits=limits, log_level="error")
-        order = Order(
-            config=config, pairs=pairs + case.pairs, disk_ms=case.disk_ms, stall_s=case.stall_s,
-            networks=(Network.MESSENGER, Network.MESSENGER),  # whose texts may be long
-        )  # fmt: skip
         hub, line = stack.enter_context(
-            started("benchmarks.load.hub_process", msgspec.json.encode(order).decode(), core=mine[0])
+            started("benchmarks.load.hub_process", _order(case, rhythm.pairs, Path(place)), core=mine[0])
         )
         target = msgspec.json.decode(line, type=Running)
-        well, ill = target.pairs[:pairs], target.pairs[pairs:]
-        begin, done = rss_mib(hub.pid), {}
+        well, ill = target.pairs[: rhythm.pairs], target.pairs[rhythm.pairs :]
+        begin = rss_mib(hub.pid)
         load = Load(
-            pid=hub.pid, target=Running(url=target.url, pairs=well), rate=rate, seconds=seconds,
-            warm_up_s=_WARM_UP_S,
+            pid=hub.pid, target=Running(url=target.url, pairs=well), rate=rhythm.rate, seconds=rhythm.seconds,
+            warm_up_s=_WARM_UP_S, told=bool(case.kind),
         )  # fmt: skip
-        with Watch(hub.pid) as watch, ThreadPoolExecutor(1) as thread, ExitStack() as beside:
-            healthy = thread.submit(_healthy, load, mine[-1])
-            disturber = None
-            if case.kind:
-                sleep(_WARM_UP_S / 2)  # the healthy ones are there first
-                wanted = Disturbance(kind=case.kind, target=Running(url=target.url, pairs=ill))
-                disturber, _ = beside.enter_context(
-                    started("benchmarks.load.disturber", msgspec.json.encode(wanted).decode(), core=mine[-1])
-                )
-            measured = healthy.result()
-            if disturber is not None and disturber.stdin and disturber.stdout:
-                disturber.stdin.close()
-                done = msgspec.json.decode(disturber.stdout.readline(), type=dict[str, int])
+        watch = stack.enter_context(Watch(hub.pid))
+        disturber = None
+        if case.kind:
+            wanted = Disturbance(kind=case.kind, target=Running(url=target.url, pairs=ill))
+            order = msgspec.json.encode(wanted).decode()
+            disturber, _ = stack.enter_context(started("benchmarks.load.disturber", order, core=mine[-1]))
+        order = msgspec.json.encode(load).decode()
+        healthy, line = stack.enter_context(started("benchmarks.load.generator", order, core=mine[-1]))
+        done: dict[str, int] = {}
+        if disturber is not None:
+            _take_turns(healthy, disturber, rhythm)
+            done, line = msgspec.json.decode(_end(disturber), type=dict[str, int]), _end(healthy)
+        measured = msgspec.json.decode(line, type=Measured)
         return Pressed(
             name=case.name,
             healthy=measured,
@@ -125,9 +150,48 @@ def measure_case(case: Case, *, pairs: int, rate: float, seconds: float, folder:
         )
 
 
-def _healthy(load: Load, core: int) -> Measured:
-    with started("benchmarks.load.generator", msgspec.json.encode(load).decode(), core=core) as (_, found):
-        return msgspec.json.decode(found, type=Measured)
+def _order(case: Case, pairs: int, place: Path) -> str:
+    """Say which hub a case needs."""
+    limits = Limits(send_queue_bytes=case.queue_bytes) if case.queue_bytes else Limits()
+    store = StoreSettings(path=str(place / "hub.db"))
+    config = Config(listen=Listen(port=0), store=store, limits=limits, log_level="error")
+    order = Order(
+        config=config, pairs=pairs + case.pairs, disk_ms=case.disk_ms, stall_s=case.stall_s,
+        networks=(Network.MESSENGER, Network.MESSENGER),  # whose texts may be long
+    )  # fmt: skip
+    return msgspec.json.encode(order).decode()
+
+
+def _take_turns(healthy: Process, disturber: Process, rhythm: Rhythm) -> None:
+    """Let the disturber be calm and disturb by turns, and tell the healthy load which is on."""
+    for _ in range(rhythm.turns):
+        _tell(healthy, ALONE)
+        sleep(rhythm.turn_s)
+        _tell(healthy, "")
+        _tell(disturber, "on")
+        sleep(_SETTLING_S)
+        _tell(healthy, BESIDE)
+        sleep(rhythm.turn_s)
+        _tell(healthy, "")
+        _tell(disturber, "off")
+        assert disturber.stdout, "it is a pipe"
+        if disturber.stdout.readline() != "calm\n":
+            raise RuntimeError("the disturber failed")
+        sleep(_SETTLING_S)
+
+
+def _tell(process: Process, word: str) -> None:
+    assert process.stdin, "it is a pipe"
+    process.stdin.write(f"{word}\n")
+    process.stdin.flush()
+
+
+def _end(process: Process) -> str:
+    """Let a process end; give what it says last."""
+    assert process.stdin, "it is a pipe"
+    assert process.stdout, "it is a pipe"
+    process.stdin.close()
+    return process.stdout.readline()
 
 
 class Watch:
@@ -164,37 +228,33 @@ def _say(text: str) -> None:
 
 
 def measure_pressure(
-    folder: Path,
-    *,
-    only: Sequence[str] = (),
-    pairs: int = 100,
-    rate: float = 1_200,
-    seconds: float = 8.0,
-    tell: Callable[[str], None] = _say,
+    folder: Path, rhythm: Rhythm = USUAL, *, only: Sequence[str] = (), tell: Callable[[str], None] = _say
 ) -> Iterator[Pressed]:
-    """Measure the healthy alone, and the cases whose names hold one of these words; all if none is given."""
+    """Measure the cases whose names hold one of these words; all if none is given."""
     for case in CASES:
-        if not only or case is CASES[0] or any(word in case.name for word in only):
+        if not only or any(word in case.name for word in only):
             tell(case.name)
-            yield measure_case(case, pairs=pairs, rate=rate, seconds=seconds, folder=folder)
+            yield measure_case(case, rhythm, folder)
 
 
 def rows(found: list[Pressed]) -> Iterator[str]:
     """Write the results for a reader."""
     yield (
-        f"{'beside the healthy':34}{'msg/s':>8}{'p50 ms':>8}{'p95':>8}{'p99':>8}{'max':>9}{'x alone':>9}"
-        f"{'batch':>7}{'MiB':>6}{'peak':>6}"
+        f"{'beside the healthy':34}{'msg/s':>8}{'p50 ms':>9}{'alone':>8}{'p99 ms':>9}{'alone':>8}{'x':>7}"
+        f"{'max':>9}{'batch':>7}{'MiB':>6}{'peak':>6}"
     )
     for one in found:
-        ack = one.healthy.acknowledged
-        ratio = ack.p99 / found[0].healthy.acknowledged.p99 if found[0].healthy.acknowledged.p99 else 0.0
+        well = one.healthy
+        alone, beside = well.turns.get(ALONE), well.turns.get(BESIDE, well.acknowledged)
+        p50, p99 = (f"{alone.p50:8.2f}", f"{alone.p99:8.2f}") if alone else ("", "")
+        ratio = f"{beside.p99 / alone.p99:7.2f}" if alone and alone.p99 else ""
         yield (
-            f"{one.name:34}{one.healthy.rate:8,.0f}{ack.p50:8.2f}{ack.p95:8.2f}{ack.p99:8.2f}{ack.max:9.1f}"
-            f"{ratio:9.2f}{one.healthy.batch:7.1f}{one.begin_mib:6.0f}{one.peak_mib:6.0f}"
+            f"{one.name:34}{well.rate:8,.0f}{beside.p50:9.2f}{p50:>8}{beside.p99:9.2f}{p99:>8}{ratio:>7}"
+            f"{beside.max:9.1f}{well.batch:7.1f}{one.begin_mib:6.0f}{one.peak_mib:6.0f}"
         )
         if one.done:
             yield f"{'':4}" + ", ".join(f"{what} {count:,}" for what, count in one.done.items())
-        yield from (f"{'':4}FAULT: {fault}" for fault in one.healthy.faults)
+        yield from (f"{'':4}FAULT: {fault}" for fault in well.faults)
 
 
 def main(arguments: list[str]) -> int:
@@ -204,20 +264,18 @@ def main(arguments: list[str]) -> int:
         description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter,
     )
-    parser.add_argument("--pairs", type=int, default=100, help="healthy pairs (100)")
-    parser.add_argument("--rate", type=float, default=1_200, help="their messages a second (1200)")
-    parser.add_argument("--seconds", type=float, default=8.0, help="how long to measure each (8)")
+    parser.add_argument("--pairs", type=int, default=USUAL.pairs, help="healthy pairs (100)")
+    parser.add_argument("--rate", type=float, default=USUAL.rate, help="their messages a second (1200)")
+    parser.add_argument("--turns", type=int, default=USUAL.turns, help="turns alone, and beside (4)")
+    parser.add_argument("--turn-seconds", type=float, default=USUAL.turn_s, help="how long each takes (2)")
     parser.add_argument("--only", nargs="*", default=[], help="cases whose names hold one of these words")
     parser.add_argument(
         "--folder", type=Path, default=Path(tempfile.gettempdir()), help="where the database lies"
     )
     parser.add_argument("--json", action="store_true", help="print data")
     options = parser.parse_args(arguments)
-    found = list(
-        measure_pressure(
-            options.folder, only=options.only, pairs=options.pairs, rate=options.rate, seconds=options.seconds
-        )
-    )
+    rhythm = Rhythm(pairs=options.pairs, rate=options.rate, turns=options.turns, turn_s=options.turn_seconds)
+    found = list(measure_pressure(options.folder, rhythm, only=options.only))
     print(msgspec.json.encode(found).decode() if options.json else "\n".join(rows(found)))
     return 1 if any(one.healthy.faults for one in found) else 0
 

@@ -1,12 +1,15 @@
-"""Someone who disturbs: ``python -m benchmarks.load.disturber ORDER``; prints one line when it begins to.
+"""Someone who disturbs: ``python -m benchmarks.load.disturber ORDER``; prints ``ready`` when it could.
 
-It goes on until its standard input ends, then says on a second line what it did.
+It disturbs from a line ``on`` on its standard input to a line ``off``, and prints ``calm``
+when nothing of that is under way any more. When the input ends it says what it did.
+It is as nice as can be: what healthy clients beside it wait for is the hub, not this.
 """
 
 import asyncio
+import os
 import sys
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from time import perf_counter
 from typing import Any, Final
@@ -22,9 +25,12 @@ from benchmarks.load.processes import LOOP
 
 _LONG: Final = "All work and no play makes a dull reader. " * 400  # 16 KB: the kernel's own buffers fill soon
 _TEXT: Final = _LONG[:400]
-_WAKING_S: Final = 3.0
+_WAKING_S: Final = 5.0
 _JOURNAL: Final = 5_000
 _TOLD_PER_S: Final = 300  # to all stalled readers together
+_LOOKS: Final = 500  # 10 ms apart, for a whole journal
+_FLOOD: Final = 600  # unanswered sends of each: more than the hub takes in flight
+_NICE: Final = 19
 
 
 class Disturbance(Struct, kw_only=True):
@@ -42,7 +48,6 @@ class Disturber:
         self.person = person
         self.said: Counter[str] = Counter()
         self.waiting = 0
-        self.pushes = 0
         self._url = url
         self._line: Line | None = None
         self._answers: dict[int, asyncio.Future[Any]] = {}
@@ -87,9 +92,16 @@ class Disturber:
 
     async def wake(self) -> None:
         """Read again what is left, up to where the hub closed, if it did; paused, nobody sees that."""
-        if self._line is not None and self._is_stalled:
+        assert self._line is not None
+        if self._is_stalled:
+            self._is_stalled = False
             self._line.resume()
-            await asyncio.wait([self._line.closed], timeout=_WAKING_S)
+            heard = asyncio.ensure_future(self.ask("count_unread"))
+            await asyncio.wait(
+                [self._line.closed, heard], timeout=_WAKING_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            heard.cancel()
+            self.said["closed by the hub"] += not self.is_here
 
     async def go(self) -> None:
         """Leave."""
@@ -114,97 +126,137 @@ class Disturber:
         heard = orjson.loads(frame)
         call = heard.get("re")
         if call is None:
-            self.pushes += "at" in heard
+            self.said["pushes heard"] += "at" in heard
         elif (answer := self._answers.pop(call, None)) is None:
             self.waiting -= 1
             if not self.waiting:
                 self._all_answered.set()
             self.said[heard["error"]["code"] if "error" in heard else "ok"] += 1
+        elif answer.done():
+            return  # whoever asked was cancelled
         elif "error" in heard:
             answer.set_exception(RuntimeError(f"{heard['error']}"))
         else:
             answer.set_result(heard["ok"])
 
 
-async def stalled(people: list[Disturber]) -> None:
-    """Let every second person stop reading, and tell those a lot."""
-    threads = []
-    for writer, reader in zip(people[::2], people[1::2], strict=True):
-        await writer.come()
-        await reader.come()
-        threads.append(await writer.friend(reader))
-        reader.stall()
-    print("begun", flush=True)
-    begun, sent, writers = perf_counter(), 0, people[::2]
-    while True:
-        while sent < (perf_counter() - begun) * _TOLD_PER_S:
-            turn = sent % len(writers)
-            if writers[turn].is_here:
-                writers[turn].shout(threads[turn], _LONG)
-            sent += 1
-        await asyncio.sleep(0.005)
+class Trouble(ABC):
+    """What people do to the others."""
+
+    def __init__(self, people: list[Disturber]) -> None:
+        """Do nothing yet."""
+        self.people = people
+        self.writers, self.readers = people[::2], people[1::2]
+        self.threads: list[str] = []
+
+    async def prepare(self) -> None:
+        """Sign all in, and make friends of each two."""
+        for writer, reader in zip(self.writers, self.readers, strict=True):
+            await writer.come()
+            await reader.come()
+            self.threads.append(await writer.friend(reader))
+
+    @abstractmethod
+    async def disturb(self) -> None:
+        """Do harm until cancelled."""
+
+    async def calm(self) -> None:
+        """Wait until nothing of it is under way."""
+        await asyncio.gather(*(writer.answered() for writer in self.writers if writer.is_here))
 
 
-async def flood(people: list[Disturber]) -> None:
-    """Send without a window and without a pause."""
-    threads = []
-    for writer, reader in zip(people[::2], people[1::2], strict=True):
-        await writer.come()
-        await reader.come()
-        threads.append(await writer.friend(reader))
-    print("begun", flush=True)
-    while True:
-        for writer, thread in zip(people[::2], threads, strict=True):
-            if writer.is_here and writer.waiting < 5_000:
-                for _ in range(100):
+class Stalled(Trouble):
+    """Readers who stop reading, and are told a lot."""
+
+    async def disturb(self) -> None:
+        """Stall the readers, those first who were sent away and came back."""
+        for reader in self.readers:
+            if not reader.is_here:
+                await reader.come()
+            reader.stall()
+        begun, sent = perf_counter(), 0
+        while True:
+            while sent < (perf_counter() - begun) * _TOLD_PER_S:
+                turn = sent % len(self.writers)
+                self.writers[turn].shout(self.threads[turn], _LONG)
+                sent += 1
+            await asyncio.sleep(0.005)
+
+    async def calm(self) -> None:
+        """Let the readers read, or find that they were sent away."""
+        await super().calm()
+        await asyncio.gather(*(reader.wake() for reader in self.readers))
+
+
+class Flood(Trouble):
+    """Senders without a window and without a pause."""
+
+    async def disturb(self) -> None:
+        """Keep more unanswered than the hub takes in flight."""
+        while True:
+            for writer, thread in zip(self.writers, self.threads, strict=True):
+                while writer.waiting < _FLOOD:
                     writer.shout(thread, "Now!")
-        await asyncio.sleep(0.005)
+            await asyncio.sleep(0.005)
 
 
-async def resume(people: list[Disturber]) -> None:
-    """Fill a journal, then come back again and again with the cursor of its beginning."""
-    writer, reader = people[:2]
-    begin = (await reader.come())["legs"][0]["cursor"]
-    await writer.come()
-    thread = await writer.friend(reader)
-    await reader.go()
-    for _ in range(_JOURNAL // 100):
-        for _ in range(100):
-            writer.shout(thread, _TEXT)
-        await writer.answered()
-    print("begun", flush=True)
-    while True:
-        before = reader.pushes
-        await reader.come(begin)
-        for _ in range(200):
-            if reader.pushes - before >= _JOURNAL:
-                break
-            await asyncio.sleep(0.01)
-        await reader.go()
-        reader.said["resumed"] += 1
+class Resume(Trouble):
+    """One who comes back again and again with the cursor of a long journal's beginning."""
+
+    async def prepare(self) -> None:
+        """Fill the journal."""
+        writer, self._reader = self.people[:2]
+        self._begin = (await self._reader.come())["legs"][0]["cursor"]
+        await writer.come()
+        thread = await writer.friend(self._reader)
+        await self._reader.go()
+        for _ in range(_JOURNAL // 100):
+            for _ in range(100):
+                writer.shout(thread, _TEXT)
+            await writer.answered()
+
+    async def disturb(self) -> None:
+        """Come, read all, go."""
+        reader = self._reader
+        while True:
+            before = reader.said["pushes heard"]
+            await reader.come(self._begin)
+            for _ in range(_LOOKS):
+                if reader.said["pushes heard"] - before >= _JOURNAL:
+                    break
+                await asyncio.sleep(0.01)
+            await reader.go()
+
+    async def calm(self) -> None:
+        """Leave, however much is still to come."""
+        if self._reader.is_here:
+            await self._reader.go()
 
 
-_KINDS: Final[dict[str, Callable[[list[Disturber]], Awaitable[None]]]] = {
-    "stalled": stalled,
-    "flood": flood,
-    "resume": resume,
-}
+_KINDS: Final[dict[str, type[Trouble]]] = {"stalled": Stalled, "flood": Flood, "resume": Resume}
 
 
 async def main(order: Disturbance) -> None:
-    """Disturb until told to stop."""
+    """Disturb when told to."""
+    os.nice(_NICE)
     people = [Disturber(order.target.url, person) for pair in order.target.pairs for person in pair]
-    work = asyncio.ensure_future(_KINDS[order.kind](people))
-    told = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    await asyncio.wait([work, told], return_when=asyncio.FIRST_COMPLETED)
-    if work.done():
-        work.result()
-    work.cancel()
-    await asyncio.gather(*(one.wake() for one in people))
-    done = sum((one.said for one in people), Counter[str]())
-    done["pushes heard"] = sum(one.pushes for one in people)
-    done["connections closed by the hub"] = sum(not one.is_here for one in people)
-    print(orjson.dumps(done).decode(), flush=True)
+    trouble = _KINDS[order.kind](people)
+    await trouble.prepare()
+    for one in people:
+        one.said.clear()  # what the preparation took is no harm
+    print("ready", flush=True)
+    loop, work = asyncio.get_running_loop(), None
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        if line.strip() == "on":
+            work = asyncio.create_task(trouble.disturb())
+        elif work is not None:
+            work.cancel()
+            await asyncio.wait([work])
+            if not work.cancelled():
+                work.result()  # it failed: say why
+            await trouble.calm()
+            print("calm", flush=True)
+    print(orjson.dumps(sum((one.said for one in people), Counter[str]())).decode(), flush=True)
 
 
 if __name__ == "__main__":

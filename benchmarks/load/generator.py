@@ -9,6 +9,7 @@ import asyncio
 import os
 import sys
 from array import array
+from bisect import bisect
 from collections import Counter
 from collections.abc import Sequence
 from time import perf_counter
@@ -48,7 +49,8 @@ class Load(Struct, kw_only=True):
         marks: After how many messages a reader says that they were delivered; 0: never.
         chain: Whether to prove the chains.
         habits: What they say, and do beside: ``plain``, ``mixed``, or the length of each text in bytes.
-        told: Whether to print ``begun`` when measuring begins, and to measure until the standard input ends.
+        told: Whether to print ``begun`` when measuring begins, and to measure until the standard input ends;
+            each line that comes there names the turn that begins.
     """
 
     pid: int
@@ -99,6 +101,7 @@ class Measured(Struct, kw_only=True):
         commits: Transactions while measured.
         batch: Commands of a transaction, on average.
         verified: Messages whose delivery, order and content were verified, set-up and warm-up included.
+        turns: As ``acknowledged``, for what was sent in the turns of each name.
         faults: What contradicted a promise; must be empty.
     """
 
@@ -114,6 +117,7 @@ class Measured(Struct, kw_only=True):
     commits: int = 0
     batch: float = 0.0
     verified: int = 0
+    turns: dict[str, Percentiles] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
 
@@ -217,18 +221,19 @@ async def run(load: Load) -> Measured:
                 side.fill()
     await asyncio.sleep(load.warm_up_s)
     before = await _look(load, tally)
-    tally.recording = True
+    tally.begin()
+    turns: list[tuple[float, str]] = []
     if load.told:
         print("begun", flush=True)
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+        turns = await _hear_turns()
     else:
         await asyncio.sleep(load.seconds)
-    tally.recording = False
+    tally.end()
     after = await _look(load, tally)
     if pacer is not None:
         pacer.cancel()
     await _settle(pairs, tally)
-    return _judge(before, after, tally)
+    return _judge(before, after, tally, by_turn(tally, turns))
 
 
 class _Look(Struct):
@@ -290,7 +295,26 @@ async def _settle(pairs: Sequence[Pair], tally: Tally) -> None:
     await asyncio.wait([line.closed for line in lines], timeout=5)
 
 
-def _judge(before: _Look, after: _Look, tally: Tally) -> Measured:
+async def _hear_turns() -> list[tuple[float, str]]:
+    """Hear which turns begin, until the standard input ends; give when each began, and its name."""
+    loop, turns = asyncio.get_running_loop(), []
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        turns.append((perf_counter(), line.strip()))
+    return turns
+
+
+def by_turn(tally: Tally, turns: list[tuple[float, str]]) -> dict[str, Percentiles]:
+    """Part the latencies by the turns in which sends fell; those without a name are left out."""
+    begins = [at for at, _ in turns]
+    spans: dict[str, array[float]] = {name: array("d") for _, name in turns if name}
+    for at, span in zip(tally.begun_at, tally.acknowledged_s, strict=True):
+        place = bisect(begins, at) - 1
+        if place >= 0 and (name := turns[place][1]):
+            spans[name].append(span)
+    return {name: Percentiles.of(some) for name, some in spans.items()}
+
+
+def _judge(before: _Look, after: _Look, tally: Tally, turns: dict[str, Percentiles]) -> Measured:
     seconds = after.at - before.at
     said = after.said - before.said
     messages = said.pop("ok", 0)
@@ -310,6 +334,7 @@ def _judge(before: _Look, after: _Look, tally: Tally) -> Measured:
         commits=commits,
         batch=round(moved.get("isthmus_batched_commands_total", 0) / max(1, commits), 1),
         verified=tally.delivered,
+        turns=turns,
         faults=tally.faults,
     )
 

@@ -5,6 +5,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable
 from hashlib import sha256
+from math import inf
 from time import perf_counter
 from typing import Any, Final
 
@@ -30,7 +31,7 @@ class Tally:
     """What was counted over all sides.
 
     Attributes:
-        recording: Whether latencies are kept now.
+        begun_at: Parallel to ``acknowledged_s``: when each was sent.
         said: Verdicts on sends, by code; ``ok`` for those taken.
         delivered: Messages that reached the other side.
         acknowledged_s: Seconds from a send to its verdict.
@@ -40,12 +41,25 @@ class Tally:
 
     def __init__(self) -> None:
         """Count nothing yet."""
-        self.recording = False
+        self.begun_at = array("d")
+        self._since = self._until = inf
         self.said: Counter[str] = Counter()
         self.delivered = 0
         self.acknowledged_s = array("d")
         self.delivered_s = array("d")
         self.faults: list[str] = []
+
+    def begin(self) -> None:
+        """Keep latencies of what is sent from now on."""
+        self._since = perf_counter()
+
+    def end(self) -> None:
+        """Keep latencies of what was sent until now, however late its answer comes."""
+        self._until = perf_counter()
+
+    def counts(self, at: float) -> bool:
+        """Say whether the latency of what was sent then is kept."""
+        return self._since <= at < self._until
 
     def fault(self, text: str) -> None:
         """Note a broken promise."""
@@ -182,8 +196,10 @@ class Side:
             tally.said["ok"] += 1
         else:
             tally.said[error["code"]] += 1
-        if tally.recording:
-            tally.acknowledged_s.append(perf_counter() - self._started[number])
+        begun = self._started[number]
+        if tally.counts(begun):
+            tally.begun_at.append(begun)
+            tally.acknowledged_s.append(perf_counter() - begun)
         if self.window:
             self.fill()
 
@@ -219,8 +235,8 @@ class Side:
             return
         self.heard += 1
         tally.delivered += 1
-        if tally.recording and self.partner is not None:
-            tally.delivered_s.append(perf_counter() - self.partner._started[number])
+        if self.partner is not None and tally.counts(begun := self.partner._started[number]):
+            tally.delivered_s.append(perf_counter() - begun)
         if self._marks and self.heard % self._marks == 0:
             self._do({"op": "mark_delivered", "thread": message["thread"], "upto": seq})
         if self._habits.reads:

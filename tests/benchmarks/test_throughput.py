@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 import benchmarks.naive_relay as naive
+from benchmarks.load.generator import by_turn
 from benchmarks.load.talk import Side, Tally
 from benchmarks.throughput import main, parsed, wanted_of
 
@@ -51,6 +52,23 @@ def test_good_deliveries_are_no_fault() -> None:
 )
 def test_a_broken_delivery_is_a_fault(second: tuple[int, int, str]) -> None:
     assert len(hearing((1, 1, said(0)), second)) == 1
+
+
+def test_a_latency_belongs_to_the_time_of_its_send_however_late_the_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tally, clock = Tally(), iter((10.0, 20.0))
+    monkeypatch.setattr("benchmarks.load.talk.perf_counter", lambda: next(clock))
+    tally.begin()
+    tally.end()
+    for sent in (5.0, 12.0, 19.0, 25.0):
+        if tally.counts(sent):
+            tally.begun_at.append(sent)
+            tally.acknowledged_s.append(sent / 1_000)
+
+    turns = by_turn(tally, [(10.0, "alone"), (15.0, ""), (18.0, "beside")])
+
+    assert (turns["alone"].max, turns["beside"].max) == (12, 19)
 
 
 def test_an_answer_that_was_translated_is_verified_below_its_quotation() -> None:
