@@ -276,3 +276,17 @@ async def test_an_event_of_a_newer_hub_is_passed_over_without_a_hole(bench: Benc
     await settle()
 
     assert (client.places[ANA].at, len(bench.pipes)) == (2, 1)
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_client_closed_at_any_moment_of_its_connecting_leaves_no_socket_open(
+    bench: Bench, turns: int
+) -> None:
+    client = bench.client()
+    await client.connect(wait=False)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+    await client.close()
+
+    assert all(pipe.closed_with is not None for pipe in bench.pipes)
