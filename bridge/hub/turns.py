@@ -6,8 +6,12 @@ from typing import Final
 
 from bridge.hub.work import Lane, Work
 
-TURN: Final = 16
-"""How many works a lane's turn takes: single ones cost a busy hub a tenth more."""
+TURN: Final = 8
+"""How many works a lane's turn takes: single ones cost a busy hub a tenth more.
+
+A batch takes one turn of each lane. So it is over soon, however much one lane has waiting, and who has
+a single work waits for eight of each who flood: twenty of them are half of what a batch may hold.
+"""
 
 
 class Turns:
@@ -42,17 +46,20 @@ class Turns:
             self._lanes.move_to_end(work.lane, last=False)
 
     def take(self, most: int) -> list[Work]:
-        """Take all that wait, or up to ``TURN`` of each lane in turn until there are so many."""
-        if self._count <= most:
+        """Take all that wait, or, where a lane has many beside others, one turn of each; so many at most."""
+        lanes = self._lanes
+        if self._count <= most and (len(lanes) == 1 or all(len(works) <= TURN for works in lanes.values())):
             return self.clear()
         taken: list[Work] = []
-        lanes = self._lanes
-        while len(taken) < most:
+        turn = TURN if len(lanes) > 1 else most
+        for _ in range(len(lanes)):
+            if len(taken) == most:
+                break
             lane, works = lanes.popitem(last=False)
-            taken += [works.popleft() for _ in range(min(TURN, len(works), most - len(taken)))]
+            taken += [works.popleft() for _ in range(min(turn, len(works), most - len(taken)))]
             if works:
                 lanes[lane] = works
-        self._count -= most
+        self._count -= len(taken)
         return taken
 
     def clear(self) -> list[Work]:

@@ -25,10 +25,17 @@ def test_one_who_floods_waits_behind_himself_and_not_before_the_others() -> None
     flood, others = Unheard(), [Unheard() for _ in range(3)]
     turns = turns_of(*works_of(flood, 1_000), *(work for one in others for work in works_of(one, 1)))
 
-    taken = turns.take(TURN + 10)
+    taken = turns.take(500)
 
     assert {work.lane for work in taken} == {flood, *others}
+    assert len(taken) == TURN + 3, "however much more a batch would hold: the others wait for all of it"
     assert len(turns) == 1_003 - len(taken)
+
+
+def test_one_who_is_alone_gets_as_much_as_a_batch_holds() -> None:
+    turns = turns_of(*works_of(Unheard(), 1_000))
+
+    assert len(turns.take(500)) == 500
 
 
 def test_everybody_comes_again_before_anybody_comes_twice_more() -> None:
