@@ -38,7 +38,7 @@ from bridge.wire.values import LegHead, LegState, OwnAccountView
 
 log = logging.getLogger("bridge.wire")
 
-_PAGE = 500  # journal entries read at once while catching up
+_PAGE = 100  # journal entries read and encoded at once while catching up: others wait for that long
 _LOOK_UPS: Final = frozenset((FindAccount, OpenThread, AskLink))
 
 
