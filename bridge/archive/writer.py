@@ -2,13 +2,15 @@
 
 The same records give the same bytes, so two exports can be compared. Threads
 stream: at most 10,000 messages are in memory, longer threads wait in temporary
-files until their message_1.json, the newest, is known.
+files until their message_1.json, the newest, is known. While one file is packed
+and written, in a thread of its own, the next is put together.
 """
 
 import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -117,6 +119,7 @@ class ArchiveWriter:
         self._path = path
         self._root = ROOTS[network]
         self._written: set[str] = set()
+        self._ahead: tuple[str, Future[None]] | None = None
         self._is_zip = path.suffix.lower() == ".zip"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,6 +131,7 @@ class ArchiveWriter:
             raise TargetExists(path=str(path)) from error
         except OSError as error:
             raise self._unwritable(error) from error
+        self._packer = ThreadPoolExecutor(1, thread_name_prefix="isthmus-packer")
 
     def owner(self, owner: ArchiveOwner) -> None:
         """Write whose archive it is."""
@@ -178,6 +182,7 @@ class ArchiveWriter:
                 file.write(_thread_file(head, chunk, thread.is_group))
                 waiting.append(file)
                 count += len(chunk)
+            stack.callback(self._settle)  # before the files below it are closed
             for number, ready in enumerate(reversed(waiting), start=1):
                 ready.seek(0)
                 self._write(f"{folder}/message_{number}.json", ready)
@@ -209,8 +214,16 @@ class ArchiveWriter:
         if fault is not None:
             raise BadRecord(f"It cannot be written: {fault}.", path=str(self._path), member=name)
         self._written.add(name)
+        self._settle()
+        self._ahead = name, self._packer.submit(self._target.write, name, data)
+
+    def _settle(self) -> None:
+        """Wait until the file that is being packed is written."""
+        if self._ahead is None:
+            return
+        (name, written), self._ahead = self._ahead, None
         try:
-            self._target.write(name, data)
+            written.result()
         except OSError as error:
             raise self._unwritable(error, name) from error
 
@@ -225,9 +238,13 @@ class ArchiveWriter:
             Unwritable: If the last bytes of it could not be written.
         """
         try:
-            self._target.close()
-        except OSError as error:
-            raise self._unwritable(error) from error
+            self._settle()
+        finally:
+            self._packer.shutdown()
+            try:
+                self._target.close()
+            except OSError as error:
+                raise self._unwritable(error) from error
 
     def __enter__(self) -> Self:
         """Use it in a ``with`` statement."""

@@ -157,25 +157,14 @@ class Talk:
         return tuple(self._names[account] for account in self.thread.members)
 
     def say(self, rows: list[MessageRecord]) -> list[Message]:
-        """Add rows to the thread and its chain. The hot loop of an import: some 3 µs a row."""
-        thread, after, origin = self.thread.id, self.thread.tip, str(self._network)
-        speakers, sent = self._speakers, self._sent
-        senders: list[AccountId] = []
-        packed_senders: list[bytes] = []
-        contents: list[bytes] = []
-        for row in rows:
-            sender, packed_sender, is_usual = speakers.get(row.sender_name) or self._speaker(row.sender_name)
-            senders.append(sender)
-            packed_senders.append(packed_sender)
-            if is_usual and _is_plain(row):
-                contents.append(encode((row.text, origin, None, "text", None)))
-            else:
-                contents.append(packed_row(row, origin, is_usual_name=is_usual))
+        """Add rows to the thread and its chain. The hot loop of an import."""
+        thread, after = self.thread.id, self.thread.tip
+        senders, packed_senders, contents = self._packed(rows)
         salts = os.urandom(SALT * len(rows))
         digests = digests_of(salts, contents)
         links = links_of(self.thread.link, thread, after, packed_senders, digests)
         for sender, said in Counter(senders).items():
-            sent[sender] += said
+            self._sent[sender] += said
         self._last_at = max(self._last_at, *(row.at_ms for row in rows), 0)
         self.thread = replace(
             self.thread,
@@ -194,6 +183,30 @@ class Talk:
                 digests, links, strict=True,
             )
         ]  # fmt: skip
+
+    def _packed(self, rows: list[MessageRecord]) -> tuple[list[AccountId], list[bytes], list[bytes]]:
+        """Say who speaks, in both forms, and pack what is said."""
+        speakers, origin, plain = self._speakers, str(self._network), MessageKind.TEXT
+        senders: list[AccountId] = []
+        packed_senders: list[bytes] = []
+        contents: list[bytes] = []
+        for row in rows:
+            sender, packed_sender, is_usual = speakers.get(row.sender_name) or self._speaker(row.sender_name)
+            senders.append(sender)
+            packed_senders.append(packed_sender)
+            text = row.text
+            if (  # nothing but its text: what nearly all are
+                text
+                and row.kind is plain
+                and is_usual
+                and not row.reactions
+                and not row.extras
+                and text.isprintable()
+            ):
+                contents.append(encode((text, origin, None, "text", None)))
+            else:
+                contents.append(packed_row(row, origin, is_usual_name=is_usual))
+        return senders, packed_senders, contents
 
     def piece(self, messages: list[Message]) -> Imported:
         """Give the new messages with the thread as it is after them; it is shown nowhere yet."""
@@ -274,6 +287,7 @@ class Teller:
             new = self._new_rows(rows, talk, entry)
             while True:
                 batch = list(islice(new, room))
+                self.messages += len(batch)
                 if batch or talk.made:
                     messages = talk.say(batch)
                     chunk.pieces.append(talk.piece(messages))
@@ -294,27 +308,16 @@ class Teller:
         self, rows: Iterator[MessageRecord], talk: Talk, entry: ThreadEntry | None
     ) -> Iterator[MessageRecord]:
         """Leave out what the store has: up to a thread's latest time, or as many as a killed import kept."""
-        if entry is None:
-            for row in islice(rows, talk.thread.tip):
-                self.messages += 1
-                talk.hear(row.sender_name)
-            for row in rows:
-                self.messages += 1
-                yield row
-            return
-        for row in rows:
+        if entry is not None:
+            return self._later(rows, entry.last_at)
+        for row in islice(rows, talk.thread.tip):
             self.messages += 1
-            if row.at_ms > entry.last_at:
+            talk.hear(row.sender_name)
+        return rows
+
+    def _later(self, rows: Iterator[MessageRecord], last_at: int) -> Iterator[MessageRecord]:
+        for row in rows:
+            if row.at_ms > last_at:
                 yield row
-
-
-def _is_plain(row: MessageRecord) -> bool:
-    """Say whether a row is nothing but its text: what nearly all are."""
-    text = row.text
-    return (
-        row.kind is MessageKind.TEXT
-        and not row.reactions
-        and not row.extras
-        and bool(text)
-        and text.isprintable()  # type: ignore[union-attr]  # there is one
-    )
+            else:
+                self.messages += 1

@@ -230,8 +230,8 @@ class SqliteStore:
         await self._write(lambda writer: upkeep.put_history(writer, pieces, records))
 
     async def audit(self, progress: Progress | None = None) -> Audited:
-        async with self._own_reader() as reader:
-            return await Inspector(reader, progress).run()
+        async with self._own_reader() as reader, self._own_reader() as beside:
+            return await Inspector(reader, beside, progress).run()
 
     async def trim(self, before: int, limit: int) -> int:
         lines, after = 0, 0

@@ -4,6 +4,7 @@ Reads only, in pieces that each see one snapshot, so that it can run beside a
 busy hub; what it holds in memory does not grow with the store.
 """
 
+import asyncio
 import sqlite3
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -17,6 +18,7 @@ from bridge.errors import CorruptStore, Fault
 from bridge.ids import AccountId, ThreadId
 from bridge.store.base import Audited, Problem
 from bridge.store.rows import ACCOUNTS, MEMBERS, MESSAGES, TABLES, THREADS, VERDICTS, Table, check, pack, seal
+from bridge.store.sqlite.integrity import problems_of_engine
 from bridge.store.sqlite.journal import ref_of
 from bridge.store.sqlite.names import Names
 from bridge.store.sqlite.reader import Reader
@@ -69,38 +71,44 @@ _STRAYS: Final = {
             SELECT account, folder, thread FROM shelves EXCEPT SELECT account, folder, thread FROM members
         ))""",
 }
-_SHADOWS: Final = ("words_data", "words_idx", "words_config")
 
 
 class Inspector:
     """One audit: what it has counted and found so far."""
 
-    def __init__(self, reader: Reader, progress: Progress | None) -> None:
-        """Look through a reader."""
-        self._reader, self._progress = reader, progress
+    def __init__(self, reader: Reader, beside: Reader, progress: Progress | None) -> None:
+        """Look through two readers: SQLite proves its own through the other, on a core of its own."""
+        self._reader, self._beside, self._progress = reader, beside, progress
         self._problems: list[Problem] = []
         self._threads = self._messages = self._journals = self._entries = 0
 
     async def run(self) -> Audited:
         """Look at everything."""
         steps: tuple[Callable[[], Awaitable[object]], ...] = (
-            lambda: self._reader.run(self._structure),
             self._walk(self._some_threads),
             self._walk(self._some_journals),
             self._walk(self._some_names),
             self._walk(self._some_events),
             self._some_verdicts,
             lambda: self._reader.run(self._records),
-            lambda: self._reader.run(self._index),
         )
-        for done, step in enumerate(steps, 1):
-            try:
-                await step()
-            except Fault as error:
-                self._found("structure", "database", error.text)
-            if self._progress is not None:
-                self._progress(done, len(steps))
-        return Audited(self._threads, self._messages, self._journals, self._entries, tuple(self._problems))
+        engine = asyncio.create_task(problems_of_engine(self._beside))
+        try:
+            for done, step in enumerate(steps, 1):
+                try:
+                    await step()
+                except Fault as error:
+                    self._found("structure", "database", error.text)
+                self._tell(done, len(steps) + 1)
+        finally:
+            await asyncio.wait([engine])
+        self._tell(len(steps) + 1, len(steps) + 1)
+        problems = (*engine.result(), *self._problems)
+        return Audited(self._threads, self._messages, self._journals, self._entries, problems)
+
+    def _tell(self, done: int, steps: int) -> None:
+        if self._progress is not None:
+            self._progress(done, steps)
 
     def _found(self, kind: str, where: str, text: str) -> None:
         self._problems.append(Problem(kind, where, text))
@@ -114,15 +122,6 @@ class Inspector:
                 after = await self._reader.run(partial(piece, after=after))
 
         return walk
-
-    def _structure(self, raw: sqlite3.Connection, names: Names) -> None:
-        """Let SQLite prove its pages and indexes."""
-        try:
-            for (text,) in raw.execute("PRAGMA integrity_check(100)"):
-                if text != "ok":
-                    self._found("structure", "database", str(text))
-        except sqlite3.DatabaseError as error:
-            self._found("structure", "database", str(error))
 
     # --- threads
 
@@ -288,25 +287,6 @@ class Inspector:
         row = raw.execute("SELECT accounts FROM persons WHERE id = ?", (account.person,)).fetchone()
         if row is None or pack(account.id) not in row[0]:
             self._found("person", f"account {account.id}", f"its person {account.person} does not know it")
-
-    def _index(self, raw: sqlite3.Connection, names: Names) -> None:
-        """Let FTS5 prove the index of words, on a copy: on the spot it would hold up the writer."""
-        copy = sqlite3.connect("", isolation_level=None)
-        try:
-            (path,) = raw.execute("SELECT file FROM pragma_database_list WHERE name = 'main'").fetchone()
-            copy.execute("ATTACH ? AS kept", (path,))
-            (made,) = copy.execute("SELECT sql FROM kept.sqlite_schema WHERE name = 'words'").fetchone()
-            copy.execute(made)
-            copy.execute("BEGIN")
-            for shadow in _SHADOWS:
-                copy.execute(f"DELETE FROM main.{shadow}")
-                copy.execute(f"INSERT INTO main.{shadow} SELECT * FROM kept.{shadow}")
-            copy.execute("COMMIT")
-            copy.execute("INSERT INTO words (words) VALUES ('integrity-check')")
-        except sqlite3.DatabaseError as error:
-            self._found("index", "words", str(error))
-        finally:
-            copy.close()
 
 
 def _is_sound(rows: list[tuple[Any, ...]], names: Names, name: ThreadId, link: bytes, after: int) -> bool:
