@@ -20,8 +20,8 @@ from bridge.store.base import Store
 _COUNTS = {
     "threads": "chats",
     "groups": "groups",
-    "messages": "messages",
-    "added": "messages that are new",
+    "messages": "messages in the archive",
+    "added": "of them new here",
     "placeholders": "people of whom only archives speak",
     "follows": "follows",
     "blocks": "blocks",
@@ -29,6 +29,7 @@ _COUNTS = {
     "confirmed": "friendships that both sides tell",
     "claimed": "ties that nobody else confirms yet",
 }
+_ALWAYS = ("messages", "added")
 _LEFT_OUT = {"broken_files": "files that cannot be read", "skipped_rows": "rows that cannot be read"}
 _NAMED = 5
 
@@ -82,9 +83,14 @@ def import_lines(done: dict[str, Any]) -> list[str]:
     """Say what an import did, or would do."""
     what = "Would import" if done["dry_run"] else "Imported"
     lines = [f"{what} {done['network']}/{done['handle'] or '?'} ({done['name']}):"]
-    lines += [f"  {done[field]:>9,} {text}" for field, text in _COUNTS.items() if done[field]]
-    lines += [f"  link to {one['account'] or one['name']}: {one['state']}" for one in done["links"]]
-    lines += [f"  {one['name']} is {one['account']}" for one in done["resolved"]]
+    lines += [
+        f"  {done[field]:>9,} {text}" for field, text in _COUNTS.items() if done[field] or field in _ALWAYS
+    ]
+    lines += [
+        f"  link to {one['network'] or 'an unknown network'}/{one['handle'] or one['name']}: {one['state']}"
+        for one in done["links"]
+    ]
+    lines += [f"  {one['name']} is {done['network']}/{one['handle']}" for one in done["resolved"]]
     lines += [f"  PROBLEM  {text}" for text in done["problems"]]
     for field, text in _LEFT_OUT.items():
         left_out = done["archive"].get(field, {"count": 0, "first": []})
@@ -105,7 +111,7 @@ def take_out(account: str, to: Path, /, *, common: Common = NO_OPTIONS) -> None:
     done = asyncio.run(_export(common.read(), account, to, common.printer))
     common.printer.data(done)
     common.printer.line(
-        f"Wrote {done['path']}: {done['threads']:,} chats, {done['messages']:,} messages, "
+        f"Wrote {done['path']}: {done['threads']:,} chats and groups, {done['messages']:,} messages, "
         f"{done['edges']:,} entries of lists."
     )
 

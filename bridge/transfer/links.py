@@ -134,14 +134,14 @@ async def _link(
     assert one is not None, "accounts are never removed"
     assert two is not None, "accounts are never removed"
     if one.person == two.person:
-        return LinkFound(network, link.name, "linked", other.id)
+        return LinkFound(network, link.name, "linked", other.id, other.handle)
     for account in (one, two):
         if len(await _people_of(store, account.person)) > 1:
             report.problem(f"{account.network.value}/{account.handle} is linked to another account already.")
-            return LinkFound(network, link.name, "claimed", other.id)
+            return LinkFound(network, link.name, "claimed", other.id, other.handle)
     took = _took_upgrade(ledgers, {one.id: one.network, two.id: two.network})
     await desk.decide(lambda scene: _joined(scene, one.id, two.id, took))
-    return LinkFound(network, link.name, "linked", other.id)
+    return LinkFound(network, link.name, "linked", other.id, other.handle)
 
 
 async def _people_of(store: Store, person: PersonId) -> tuple[AccountId, ...]:

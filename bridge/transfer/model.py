@@ -60,12 +60,14 @@ class LinkFound(Struct, frozen=True):
         name: How the archive names it.
         state: ``linked`` (now or before), ``claimed`` (only this archive says so) or ``ambiguous``.
         account: Which account that is, where it is known.
+        handle: Its handle.
     """
 
     network: str
     name: str
     state: str
     account: str = ""
+    handle: str = ""
 
 
 class Resolved(Struct, frozen=True):
@@ -74,7 +76,8 @@ class Resolved(Struct, frozen=True):
     Attributes:
         name: The name in the archive.
         path: The thread in the archive.
-        account: Who it is.
+        account: Who it is, on the archive's network.
+        handle: That account's handle.
         thread: Where the two write to each other.
         agreed: On how many messages the two archives agree; 0 by the operator's word alone.
         messages: How many both archives together tell.
@@ -83,6 +86,7 @@ class Resolved(Struct, frozen=True):
     name: str
     path: str
     account: str
+    handle: str
     thread: str
     agreed: int
     messages: int

@@ -175,7 +175,7 @@ class _Resolving:
         )
         await union.unite(self._store, self._desk, self._owner.network, (own, theirs), match.agreement)
         self._report.confirmed += own.names_friend and theirs.names_friend
-        self._note(match.path, match.account.id, match.agreement)
+        self._note(match.path, match.account, match.agreement)
 
     def _side(self, path: str, other: AccountId) -> union.Side:
         ledger = self._ledger
@@ -194,7 +194,7 @@ class _Resolving:
                 self._report.problem(f"{path}: nobody writes to himself.")
                 continue
             await union.put_beside(self._desk, self._owner.network, self._side(path, account.id))
-            self._note(path, account.id, Agreement(entry.count, 0, set()))
+            self._note(path, account, Agreement(entry.count, 0, set()))
 
     async def newer(self) -> None:
         """Show what a newer archive adds to chats that were united before."""
@@ -205,13 +205,14 @@ class _Resolving:
                     self._store, self._desk, self._owner.network, self._side(path, known.account)
                 )
 
-    def _note(self, path: str, account: AccountId, found: Agreement) -> None:
+    def _note(self, path: str, account: Account, found: Agreement) -> None:
         self._report.resolved.append(
             Resolved(
                 name=self._ledger.other_name(path),
                 path=path,
-                account=account,
-                thread=thread_of_pair(self._owner.id, account),
+                account=account.id,
+                handle=account.handle,
+                thread=thread_of_pair(self._owner.id, account.id),
                 agreed=found.agreed,
                 messages=found.rows,
             )

@@ -44,3 +44,18 @@ def test_an_import_names_the_files_that_it_could_not_read() -> None:
         "          1 files that cannot be read; the first:",
         "            cy_1/message_1.json: not JSON",
     ]
+
+
+def test_an_import_names_accounts_by_handle_and_says_that_nothing_was_new() -> None:
+    link = {"network": "messenger", "name": "Mal", "state": "linked", "account": "a1", "handle": "mal"}
+    claim = {"network": "", "name": "elsewhere", "state": "claimed", "account": "", "handle": ""}
+    ben = {"name": "Ben", "account": "a2", "handle": "ben"}
+
+    lines = import_lines({**REPORT, "added": 0, "links": [link, claim], "resolved": [ben]})
+
+    assert "          0 of them new here" in lines
+    assert lines[-5:-2] == [
+        "  link to messenger/mal: linked",
+        "  link to an unknown network/elsewhere: claimed",
+        "  Ben is direct/ben",
+    ]
