@@ -1,6 +1,7 @@
 """Stores that have grown: one of each size, made once and kept for as many measurements as one likes.
 
 One store grows, and is copied at each size on the way; a folder that holds such copies is taken as it is.
+From 100,000 messages on it grows by copies of its own rows: see ``benchmarks.multiplied``.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from benchmarks.multiplied import multiply
 from benchmarks.store_commit import Pairs
 from bridge.store.sqlite import SqliteStore
 
@@ -16,6 +18,8 @@ THREADS: Final = 10_000
 _BATCH: Final = 10_000
 """Messages of a commit while it grows: large, so that each page is written seldom."""
 _INDEXED: Final = 50_000
+_BASE: Final = 100_000
+"""From this size on a store grows by multiplication."""
 
 
 def place_of(folder: Path, size: int) -> Path:
@@ -25,7 +29,8 @@ def place_of(folder: Path, size: int) -> Path:
 
 async def grow(folder: Path, sizes: Sequence[int], words: int, tell: Callable[[str], None]) -> None:
     """Make the stores of these sizes that are not there yet, each out of the next smaller one."""
-    for size in sorted(sizes):
+    steps = {*sizes, _BASE} if any(size > _BASE and size % _BASE == 0 for size in sizes) else {*sizes}
+    for size in sorted(steps):
         place = place_of(folder, size)
         if place.exists():
             continue
@@ -34,6 +39,10 @@ async def grow(folder: Path, sizes: Sequence[int], words: int, tell: Callable[[s
         stored = smaller[-1] if smaller else 0
         if stored:
             await asyncio.to_thread(shutil.copyfile, place_of(folder, stored), unfinished)
+        if stored >= _BASE and size % stored == 0:
+            tell(f"multiplying {stored:,} messages to {size:,}")
+            await asyncio.to_thread(multiply, unfinished, size // stored)
+            stored = size
         await _fill(unfinished, stored, size, words, tell)
         unfinished.rename(place)
 
@@ -60,7 +69,16 @@ async def _fill(place: Path, stored: int, size: int, words: int, tell: Callable[
             await store.commit(pairs.batch(count, THREADS))
             stored += count
             if stored % _INDEXED == 0 or stored == size:
-                while await store.catch_up(_BATCH):
-                    pass
+                await _index(store, tell)
+        await _index(store, tell)
     finally:
         await store.close()
+
+
+async def _index(store: SqliteStore, tell: Callable[[str], None]) -> None:
+    """Let the index of words catch up."""
+    pieces = 0
+    while await store.catch_up(_BATCH):
+        pieces += 1
+        if pieces % 100 == 0:
+            tell(f"indexed {pieces * _BATCH:,} messages")

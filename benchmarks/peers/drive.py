@@ -74,7 +74,11 @@ async def connect(load: PeerLoad, count: Count) -> list[Talker]:
 
 
 async def run(load: PeerLoad) -> Measured:
-    """Make the load and measure."""
+    """Make the load and measure, from one acknowledgement to another.
+
+    A server that handles all that waits before it answers any answers in lumps, on a busy disk seconds apart:
+    between two moments of the clock there may be none, or two lumps of work and one of answers.
+    """
     count = Count()
     talkers = await connect(load, count)
     print("ready", flush=True)
@@ -86,9 +90,11 @@ async def run(load: PeerLoad) -> Measured:
             talker.window = max(1, load.window // 2)
             talker.fill()
     await asyncio.sleep(load.warm_up_s)
+    await count.another()
     begun = _look(load, count)
     count.recording = True
     await asyncio.sleep(load.seconds)
+    await count.another()
     count.recording = False
     ended = _look(load, count)
     if pacer is not None:

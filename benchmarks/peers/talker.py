@@ -19,6 +19,18 @@ class Count:
         self.acknowledged_s = array("d")
         self.delivered_s = array("d")
         self.faults: list[str] = []
+        self._next: asyncio.Future[None] | None = None
+
+    def note(self) -> None:
+        """Count an acknowledgement."""
+        self.acknowledged += 1
+        if self._next is not None and not self._next.done():
+            self._next.set_result(None)
+
+    async def another(self) -> None:
+        """Wait for the next acknowledgement."""
+        self._next = asyncio.get_running_loop().create_future()
+        await self._next
 
 
 class Talker(asyncio.Protocol):
@@ -94,7 +106,7 @@ class Talker(asyncio.Protocol):
     def acknowledged(self, number: int) -> None:
         """Take in that a message was acknowledged."""
         self.waiting -= 1
-        self._count.acknowledged += 1
+        self._count.note()
         if self._count.recording:
             self._count.acknowledged_s.append(perf_counter() - self.said[number])
         if self.window:
