@@ -9,12 +9,11 @@ importer reads the same ZIP into one SQLite table with a full-text index, and
 searches: no rules, no chain, no checksums, no audit, no export. Each run is a
 process of its own, so that its peak memory is its own; runs take turns and
 the best of each counts, since the machine is shared. Ours begins as the command
-``isthmus`` does, with a collector that rests; the plain importer as Python does.
+``isthmus import`` does (``bridge.process``); the plain importer as Python does.
 """
 
 import argparse
 import asyncio
-import gc
 import json
 import resource
 import sqlite3
@@ -33,12 +32,12 @@ from msgspec import Struct, to_builtins
 from benchmarks.archives import write_sample
 from bridge.archive.text import undo_all
 from bridge.ids import AccountId
+from bridge.process import collect_rarely, give_blocks_back
 from bridge.store.sqlite import SqliteStore
 from bridge.transfer import export_person, import_archives
 
 MOST_TIMES_PLAIN = 3.0
 MOST_MEMORY = 1.10
-COLLECTS = (50_000, 20, 50)  # as in ``bridge.__main__``, whose parser of arguments is not loaded here
 
 
 class Run(Struct):
@@ -150,7 +149,8 @@ def run_once(importer: str, archive: Path, messages: int, last_text: str) -> Run
         if importer == "plain":
             plain_importer(archive, Path(folder) / "plain.db", last_text, Clock(run))
         else:
-            gc.set_threshold(*COLLECTS)
+            collect_rarely()
+            give_blocks_back()
             asyncio.run(isthmus(archive, Path(folder), last_text, Clock(run), run.proven))
     run.peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return run

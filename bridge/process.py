@@ -1,0 +1,32 @@
+"""What a process that is one command asks of its memory; the figures are in ``docs/performance.md``."""
+
+import ctypes
+import gc
+from typing import Final
+
+BULKY: Final = frozenset({"import", "export", "audit"})
+"""Commands that handle one large block after the other."""
+
+_YOUNG: Final = 50_000  # new objects before the collector looks at them
+_MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # glibc's names for them, in <malloc.h>
+_LARGE: Final = 2**20  # bytes
+
+
+def collect_rarely() -> None:
+    """Let the collector rest.
+
+    Rows of archives and of the store make no cycles; looking for some took a tenth of an import's CPU.
+    """
+    gc.set_threshold(_YOUNG, 20, 50)
+
+
+def give_blocks_back() -> None:
+    """Have large blocks go back to the system when they are freed, whichever thread held them.
+
+    Left alone, glibc keeps a pool for each thread and lets holes of megabytes stand in them, one more for
+    each long archive. Elsewhere than with glibc nothing is changed.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_ARENA_MAX, 1)
+        mallopt(_MMAP_THRESHOLD, _LARGE)
