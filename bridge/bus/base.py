@@ -5,6 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from bridge.bus.roster import Roster
 from bridge.domain.model import StoredRecord
 from bridge.domain.outcome import Told
 from bridge.ids import AccountId, Position
@@ -22,6 +23,7 @@ class News(Struct):
         presence: Accounts that came online or went.
         records: What was committed with it, where a node shares its store: other nodes may take it over in
             their memories. It may come late or not at all; the commit checks what was read anyway.
+        node: Which other node tells it; empty: this one.
     """
 
     told: Sequence[tuple[Told, Sequence[tuple[AccountId, Position]]]] = ()
@@ -29,6 +31,7 @@ class News(Struct):
     moved: frozenset[AccountId] = frozenset()
     presence: Sequence[tuple[AccountId, bool]] = ()
     records: Sequence[StoredRecord] = ()
+    node: str = ""
 
 
 class Elsewhere(Protocol):
@@ -40,6 +43,12 @@ class Elsewhere(Protocol):
     def woken(self, account: AccountId, head: Position) -> None:
         """Hear that a journal stands at least here; the entries themselves were too large to bring."""
 
+    def wrote(self, node: str, letter: bytes) -> None:
+        """Take in what another node wrote to this one alone."""
+
+    def gone(self, node: str) -> None:
+        """Hear that a node said goodbye, or was silent for too long."""
+
     def doubted(self) -> None:
         """Hear that news may have been lost: everything must be looked at again."""
 
@@ -50,13 +59,20 @@ class Bus(Protocol):
     Attributes:
         connects: Whether there are other nodes at all.
         is_up: Whether they can be reached now; always true of a bus that connects nothing.
+        name: What the others call this node.
+        nodes: The other nodes that are there.
     """
 
     connects: bool
     is_up: bool
+    name: str
+    nodes: Roster
 
     def publish(self, news: News) -> None:
         """Hand news on, to this node at once; called right after the commit, never blocks."""
+
+    def write(self, node: str, letter: bytes) -> None:
+        """Write to one other node; it may be lost on the way, and several may come in another order."""
 
     def subscribe(self, hear: Callable[[News], None]) -> None:
         """Name who hears the news of this node."""

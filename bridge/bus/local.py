@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 
 from bridge.bus.base import Elsewhere, News
+from bridge.bus.roster import Roster
 from bridge.ids import AccountId
 
 
@@ -12,18 +13,25 @@ class LocalBus:
     Attributes:
         connects: False.
         is_up: True.
+        name: Empty.
+        nodes: Nobody.
     """
 
     def __init__(self) -> None:
         """Begin without subscribers."""
         self.connects = False
         self.is_up = True
+        self.name = ""
+        self.nodes = Roster()
         self._hear: list[Callable[[News], None]] = []
 
     def publish(self, news: News) -> None:
         """Hand news on at once."""
         for hear in self._hear:
             hear(news)
+
+    def write(self, node: str, letter: bytes) -> None:
+        """Do nothing: there is nobody to write to."""
 
     def subscribe(self, hear: Callable[[News], None]) -> None:
         """Name who hears."""

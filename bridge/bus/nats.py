@@ -2,7 +2,8 @@
 
     <prefix>.account.<id>   what concerns an account: heard by the nodes that serve it
     <prefix>.here.<id>      that it came or went: heard by the nodes where somebody watches it
-    <prefix>.all            what concerns every node: how much busy clients have used
+    <prefix>.node.<name>    what is written to one node alone: who writes it, and the letter
+    <prefix>.all            what concerns every node: that a node is there, or leaves
 
 That a node serves an account is the subscription itself; so whoever asks on the
 account's subject learns at once from the server that nobody is there. What is lost is
@@ -15,6 +16,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
+from secrets import token_hex
 from typing import Final
 
 import nats
@@ -24,6 +26,7 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from bridge.bus.base import Elsewhere, News
+from bridge.bus.beats import Beats
 from bridge.bus.options import NatsOptions
 from bridge.bus.packets import Outgoing, read
 from bridge.errors import Fault
@@ -39,6 +42,7 @@ _PENDING_BYTES: Final = 4 * 2**20  # what may wait on one subscription before it
 _GONE: Final = (NatsError, OSError, TimeoutError, RuntimeError)
 """What the client raises where NATS is away; uvloop says ``RuntimeError`` of a closed transport."""
 _CAME, _WENT = b"1", b"0"
+_NAME: Final = 16  # characters of a node's name
 
 
 class NatsBus:
@@ -50,6 +54,8 @@ class NatsBus:
         lost_total: Packets given up since NATS was away or slow.
         sent_total: Packets sent.
         heard_total: Packets heard.
+        name: What other nodes call this one; each start takes a new name.
+        nodes: The others.
     """
 
     def __init__(self, options: NatsOptions) -> None:
@@ -57,13 +63,17 @@ class NatsBus:
         self.connects = True
         self.is_up = False
         self.lost_total = self.sent_total = self.heard_total = 0
+        self.name = token_hex(_NAME // 2)
+        self._beats = Beats(self.name, self._say, self._tell_gone)
+        self.nodes = self._beats.nodes
         self._options = options
         self._hear: list[Callable[[News], None]] = []
         self._elsewhere: list[Elsewhere] = []
-        self._outgoing = Outgoing()
+        self._outgoing = Outgoing(self.name)
         self._outbox: deque[tuple[str, bytes]] = deque()
         self._outbox_bytes = 0
-        self._wanted: dict[str, None] = {}
+        self._all = f"{options.prefix}.all"
+        self._wanted: dict[str, None] = dict.fromkeys((self._all, f"{options.prefix}.node.{self.name}"))
         self._subscribed: dict[str, Subscription] = {}
         self._changed: dict[str, None] = {}
         self._waiting: list[asyncio.Future[None]] = []
@@ -75,6 +85,7 @@ class NatsBus:
     def begin(self) -> None:
         """Begin to connect. Without NATS the bus is up later, and nodes look for themselves meanwhile."""
         self._start(self._work())
+        self._start(self._beats.run())
 
     # --- the port
 
@@ -89,6 +100,10 @@ class NatsBus:
         if not self._flushing:
             self._flushing = True
             asyncio.get_running_loop().call_soon(self._flush)
+
+    def write(self, node: str, letter: bytes) -> None:
+        """Write to a node's own subject."""
+        self._post(f"{self._options.prefix}.node.{node}", self.name.encode() + letter)
 
     def subscribe(self, hear: Callable[[News], None]) -> None:
         """Name who hears the news of this node."""
@@ -135,6 +150,7 @@ class NatsBus:
         client, self._client = self._client, None
         if client is not None and self.is_up:
             self._flush()
+            self._beats.leave()
             with suppress(*_GONE):
                 await self._send_waiting(client)
                 await self._barrier(client)
@@ -282,7 +298,7 @@ class NatsBus:
             error_cb=self._on_error,
             disconnected_cb=self._on_lost,
             reconnected_cb=self._on_back,
-            closed_cb=self._on_closed,
+            closed_cb=self._on_lost,
             **options.connect,
         )
 
@@ -294,13 +310,10 @@ class NatsBus:
         elif self.is_up:
             log.warning("NATS: %s", error or type(error).__name__)
 
-    async def _on_lost(self) -> None:
-        self._down()
-
     async def _on_back(self) -> None:
         self._up()
 
-    async def _on_closed(self) -> None:
+    async def _on_lost(self) -> None:
         self._down()
         self._due.set()
 
@@ -308,6 +321,7 @@ class NatsBus:
         if not self.is_up:
             log.info("NATS is there")
         self.is_up = True
+        self._beats.up()
         self._due.set()
         self._doubt()
 
@@ -332,13 +346,20 @@ class NatsBus:
         if message.reply:  # somebody asks whether the account is served here
             await message.respond(b"")
             return
-        _, kind, name = message.subject[len(self._options.prefix) :].split(".", 2)
-        account = AccountId(name)
-        if kind == "here":
-            self._take_presence(account, message.data == _CAME)
-            return
+        _, kind, *name = message.subject[len(self._options.prefix) :].split(".", 2)
+        if kind == "account":
+            self._take_news(AccountId(name[0]), message.data)
+        elif kind == "here":
+            self._take_presence(AccountId(name[0]), message.data == _CAME)
+        elif kind == "all":
+            self._beats.take(message.data)
+        else:
+            for elsewhere in self._elsewhere:
+                elsewhere.wrote(message.data[:_NAME].decode(), message.data[_NAME:])
+
+    def _take_news(self, account: AccountId, data: bytes) -> None:
         try:
-            news, head = read(account, message.data)
+            news, head = read(account, data)
         except Fault as fault:
             log.warning("%s", fault.text)
             self._doubt()
@@ -347,6 +368,15 @@ class NatsBus:
             elsewhere.heard(news)
             if head:
                 elsewhere.woken(account, head)
+
+    def _say(self, data: bytes) -> bool:
+        if self.is_up:
+            self._post(self._all, data)
+        return self.is_up
+
+    def _tell_gone(self, node: str) -> None:
+        for elsewhere in self._elsewhere:
+            elsewhere.gone(node)
 
     def _take_presence(self, account: AccountId, online: bool) -> None:
         if online:

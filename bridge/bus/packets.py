@@ -47,6 +47,7 @@ class Packet(Struct, array_like=True):
         passing: What is never stored.
         moved: Whether its sessions must look again at what they may use.
         records: Records to take over: the number of the kind, and the record.
+        node: Who tells it.
     """
 
     head: int = 0
@@ -54,13 +55,15 @@ class Packet(Struct, array_like=True):
     passing: list[Typed] = field(default_factory=list)
     moved: bool = False
     records: list[tuple[int, msgspec.Raw]] = field(default_factory=list)
+    node: str = ""
 
 
 class Outgoing:
     """The packets of one turn of the loop."""
 
-    def __init__(self) -> None:
-        """Begin with none."""
+    def __init__(self, node: str) -> None:
+        """Begin with none, of this node."""
+        self._node = node
         self._packets: dict[AccountId, Packet] = {}
         self._sizes: dict[AccountId, int] = {}
 
@@ -87,7 +90,7 @@ class Outgoing:
     def _packet(self, account: AccountId) -> Packet:
         packet = self._packets.get(account)
         if packet is None:
-            packet = self._packets[account] = Packet()
+            packet = self._packets[account] = Packet(node=self._node)
         return packet
 
     def _tell(self, account: AccountId, position: Position, is_message: bool, body: msgspec.Raw) -> None:
@@ -161,5 +164,6 @@ def read(account: AccountId, data: bytes) -> tuple[News, Position]:
         passing=[(event, (account,)) for event in packet.passing],
         moved=frozenset((account,)) if packet.moved else frozenset(),
         records=records,
+        node=packet.node,
     )
     return news, Position(packet.head)

@@ -15,8 +15,8 @@ from typing import Final, TypeVar
 from bridge.bus.base import Bus, News
 from bridge.domain.answers import is_present_for
 from bridge.domain.facts import Facts, Key
-from bridge.domain.model import Account, Device, Person
-from bridge.errors import BridgeError
+from bridge.domain.model import Account, Device, Message, Person
+from bridge.errors import BridgeError, Fault
 from bridge.hub.pipeline import Pipeline
 from bridge.hub.sessions import Listening, Sessions
 from bridge.ids import AccountId, Position
@@ -70,11 +70,24 @@ class Cluster:
 
     def heard(self, news: News) -> None:
         """Take in another node's news, once no batch is on its way: what it says of facts is committed."""
+        said = {told.thread for told, _ in news.told if isinstance(told, Message)}
+        self._pipeline.post.homes.wrote(news.node, said)
         self._pipeline.between(partial(self._take, news))
 
     def woken(self, account: AccountId, head: Position) -> None:
         """Let whoever is behind this head read the journal."""
         self._pipeline.between(partial(self._sessions.woken, account, head))
+
+    def wrote(self, node: str, letter: bytes) -> None:
+        """Take in letters and answers."""
+        try:
+            self._pipeline.post.wrote(node, letter)
+        except Fault as fault:
+            log.warning("%s", fault.text)
+
+    def gone(self, node: str) -> None:
+        """Wait for nothing from this hub any more."""
+        self._pipeline.post.gone(node)
 
     def doubted(self) -> None:
         """Look at everything again."""

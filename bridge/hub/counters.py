@@ -28,6 +28,7 @@ class Counters(Struct):
         batched_total: Commands that were part of a transaction.
         batch_max: The most commands in one transaction.
         stale_total: Batches decided again since a fact had moved.
+        carried_total: Commands decided here for other hubs.
         slow_readers_total: Connections told to come back since they read too slowly.
         replayed_total: Journal entries replayed to clients that came back.
         closed_total: Sockets closed by the hub, by code.
@@ -51,6 +52,7 @@ class Counters(Struct):
     batched_total: int = 0
     batch_max: int = 0
     stale_total: int = 0
+    carried_total: int = 0
     slow_readers_total: int = 0
     replayed_total: int = 0
     closed_total: Counter[str] = field(default_factory=Counter)

@@ -39,6 +39,11 @@ METRICS: Final[dict[str, tuple[str, str, str]]] = {
         "counter",
         "Batches decided again since a fact had moved.",
     ),
+    "isthmus_carried_commands_total": (
+        "carried_total",
+        "counter",
+        "Commands decided here for other hubs.",
+    ),
     "isthmus_slow_readers_total": ("slow_readers_total", "counter", "Connections told to come back."),
     "isthmus_replayed_entries_total": ("replayed_total", "counter", "Journal entries replayed."),
     "isthmus_closed_sockets_total": ("closed_total", "counter", "Sockets closed by the hub, by code."),

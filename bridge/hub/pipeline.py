@@ -8,19 +8,18 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import TypeVar
 
-from bridge.bus.base import Bus, News
+from bridge.bus.base import Bus
 from bridge.domain.decide import decide
 from bridge.domain.deeds import Deed
 from bridge.domain.facts import UNKNOWN, Facts, Key, Missing, key_of
 from bridge.domain.model import Message, StoredRecord, Thread
-from bridge.domain.outcome import Outcome, Scene, Told
+from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.policy import Policy
 from bridge.domain.reads import WatchedFacts
 from bridge.errors import (
-    BridgeError,
     Busy,
     Internal,
     NotSignedIn,
@@ -31,8 +30,11 @@ from bridge.errors import (
     Unresolved,
 )
 from bridge.hub.counters import Counters
+from bridge.hub.homes import Homes
+from bridge.hub.post import Post
+from bridge.hub.telling import Telling
 from bridge.hub.turns import Turns
-from bridge.hub.work import Decided, Lane, Ticket, Work, moved_by, refuse
+from bridge.hub.work import Decided, Lane, Ticket, Work, refuse
 from bridge.ids import AccountId, Position
 from bridge.store.base import Batch, Store
 from bridge.wire.commands import Command, LeaveHybrid, Send, SetControls, Unlink
@@ -52,6 +54,7 @@ class Pipeline:
     Attributes:
         facts: What is in memory; between batches it equals the disk, as far as it goes.
         failed: The reason why the pipeline stopped for good, once it did.
+        post: Carries what another hub should decide.
     """
 
     def __init__(
@@ -86,6 +89,9 @@ class Pipeline:
         self._most_records = most_records
         self._gather_s = gather_s
         self._waiting = Turns()
+        self._telling = Telling(bus, counters)
+        homes = Homes(bus.name, bus.nodes, monotonic)
+        self.post = Post(bus, homes, counters, submit=self.submit, take_back=self._take_back)
         self._busy = False
         self._later: list[Callable[[], None]] = []
         self._wake: asyncio.Future[None] | None = None
@@ -103,8 +109,7 @@ class Pipeline:
         if len(self._waiting) >= self._most_waiting:
             raise Busy(retry_after_s=1.0)
         self._waiting.append(work)
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
+        self._awake()
 
     async def do(
         self, account: AccountId, command: Command | Deed, *, proven: frozenset[AccountId] = frozenset()
@@ -181,12 +186,19 @@ class Pipeline:
     def stop(self) -> None:
         """Take nothing new; finish what waits."""
         self._stopping = True
+        self._awake()
+
+    def _awake(self) -> None:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
+    def _take_back(self, works: Sequence[Work]) -> None:
+        self._waiting.put_back(works)
+        self._awake()
+
     async def _has_work(self) -> bool:
         while not self._waiting:
-            if self._stopping:
+            if self._stopping and not self.post:
                 return False
             self._wake = asyncio.get_running_loop().create_future()
             await self._wake
@@ -196,7 +208,9 @@ class Pipeline:
         return True
 
     async def _next_batch(self) -> None:
-        works = self._waiting.take(self._most)
+        works = self.post.carry(self._waiting.take(self._most), stops=self._stopping)
+        if not works:
+            return
         self._busy = True
         missing, parked = await self._try(works)
         # Everything that was decided is on disk now: loading cannot see half of a batch.
@@ -210,8 +224,12 @@ class Pipeline:
         finally:
             self._waiting.put_back(parked)
         self._busy = False
-        while self._later:
-            self._later.pop(0)()
+        self._do_later()
+
+    def _do_later(self) -> None:
+        later, self._later = self._later, []
+        for act in later:
+            act()
 
     async def _try(self, works: Sequence[Work]) -> tuple[set[Key], list[Work]]:
         for again in range(_MOST_TRIES):
@@ -223,6 +241,7 @@ class Pipeline:
                 return await self._attempt(works)
             except Stale as stale:
                 self._counters.stale_total += 1
+                self.post.homes.moved(stale.keys)
                 try:
                     if not await self._load(stale.keys):  # type: ignore[arg-type]  # a store names facts by keys
                         break
@@ -243,7 +262,7 @@ class Pipeline:
                 heads = await self._commit(decided)
             except (StorageFull, Unavailable) as lack:
                 self._forget(decided.batch)
-                return missing, self._answer_lack(decided, lack) + parked
+                return missing, self._telling.lack(decided, lack) + parked
             except Unresolved:
                 self._forget(decided.batch)
                 refuse((work for work, _ in decided.done), Internal)
@@ -254,7 +273,8 @@ class Pipeline:
             except BaseException:  # it is not known what is on disk: nothing of this is acknowledged
                 refuse(works, Internal)
                 raise
-        self._tell(decided, heads)
+        self._do_later()  # what other nodes told meanwhile: their sessions hear what came first, first
+        self._telling.tell(decided, heads)
         return missing, parked
 
     def _decide(self, works: Sequence[Work]) -> tuple[Decided, set[Key], list[Work]]:
@@ -322,64 +342,6 @@ class Pipeline:
         self._counters.committed(perf_counter() - begun, len(decided.done))
         return heads
 
-    def _tell(self, decided: Decided, heads: Mapping[AccountId, Position]) -> None:
-        """Answer and publish, work by work, in the order in which they were decided."""
-        entries: dict[AccountId, int] = {}
-        for _, accounts in decided.batch.told:
-            for account in accounts:
-                entries[account] = entries.get(account, 0) + 1
-        following = {account: head - entries[account] for account, head in heads.items()}
-        told: list[tuple[Told, list[tuple[AccountId, Position]]]] = []
-        records: list[StoredRecord] = []
-        counters = self._counters
-        for work, result in decided.done:
-            if isinstance(result, BridgeError):
-                counters.refusals_total[result.code] += 1
-                work.lane.answered(work.call, result)
-                continue
-            if isinstance(result.reply, BridgeError):
-                counters.refusals_total[result.reply.code] += 1
-            work.lane.answered(work.call, result.reply)
-            for event, accounts in result.told:
-                places = []
-                for account in accounts:
-                    position = following[account] = following[account] + 1
-                    places.append((account, Position(position)))
-                told.append((event, places))
-            if self._bus.connects:
-                records += result.records
-            moved = moved_by(result.records)
-            if moved or result.passing:  # who may hear what follows depends on it
-                self._publish(News(told, result.passing, moved, (), records))
-                told, records = [], []
-        for message in decided.batch.messages:
-            if message.decision is not None:
-                counters.messages_total[message.decision.outcome] += 1
-        if told:
-            self._publish(News(told, records=records))
-
-    def _publish(self, news: News) -> None:
-        try:
-            self._bus.publish(news)
-        except Exception:  # what is committed stays; whoever missed it sees the gap and reads the journal
-            log.exception("telling failed")
-
-    def _answer_lack(self, decided: Decided, lack: Refusal) -> list[Work]:
-        """Refuse what would change something; give back what was decided on top of it, to be decided anew."""
-        doubtful: list[Work] = []
-        refused = 0
-        for work, result in decided.done:
-            if isinstance(result, Outcome) and result.changes:
-                refused += 1
-                work.lane.answered(work.call, type(lack)())
-            elif refused:
-                doubtful.append(work)
-            else:
-                work.lane.answered(work.call, result if isinstance(result, BridgeError) else result.reply)
-        self._counters.refusals_total[lack.code] += refused
-        log.warning("%d commands refused: %s", refused, lack)
-        return doubtful
-
     def _forget(self, batch: Batch) -> None:
         self.facts.forget(batch.records)
         self.facts.forget((Message, (message.thread, message.seq)) for message in batch.messages)
@@ -396,4 +358,4 @@ class Pipeline:
         return True
 
     def _refuse_all(self) -> None:
-        refuse(self._waiting.clear(), Unavailable)
+        refuse((*self.post.clear(), *self._waiting.clear()), Unavailable)

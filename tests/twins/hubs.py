@@ -89,7 +89,8 @@ class Side:
         self.wires: dict[str, Wire] = {}
         self.upkeep = Maintenance(hub.pipeline, hub.store, clock, _JOURNAL_DAYS)
         self.order: list[tuple[AccountId, int]] = []
-        self._tell, hub.pipeline._tell = hub.pipeline._tell, self._note_order  # type: ignore[method-assign]
+        telling = hub.pipeline._telling
+        self._tell, telling.tell = telling.tell, self._note_order  # type: ignore[method-assign]
 
     def _note_order(self, decided: Decided, heads: Mapping[AccountId, Position]) -> None:
         self.order += [(work.account, work.call) for work, _ in decided.done if work.command is not None]

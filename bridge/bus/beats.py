@@ -1,0 +1,56 @@
+"""Saying that this node is there, and hearing it of the others."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from bridge.bus.roster import BEAT_S, Roster
+
+_THERE, _LEAVES = b"1", b"0"
+_LATE: Final = 2 * BEAT_S
+
+
+class Beats:
+    """This node's sign of life, and what it makes of the others'.
+
+    Attributes:
+        name: This node.
+        nodes: The others.
+    """
+
+    def __init__(self, name: str, say: Callable[[bytes], bool], gone: Callable[[str], None]) -> None:
+        """Take how to say something to all, which says whether it could, and whom to tell who is gone."""
+        self.name = name
+        self.nodes = Roster()
+        self._say = say
+        self._gone = gone
+
+    async def run(self) -> None:
+        """Say it again and again, and find out who no longer does, for ever."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        while True:
+            await asyncio.sleep(BEAT_S)
+            before, now = now, loop.time()
+            if not self._say(_THERE + self.name.encode()) or now - before > _LATE:
+                self.nodes.spare(now)  # it is this node that could not hear
+            for node in self.nodes.silent(now):
+                self._gone(node)
+
+    def up(self) -> None:
+        """Hear that the others can be reached again: nobody counts as silent for what went before."""
+        self.nodes.spare(asyncio.get_running_loop().time())
+        self._say(_THERE + self.name.encode())
+
+    def leave(self) -> None:
+        """Say goodbye."""
+        self._say(_LEAVES + self.name.encode())
+
+    def take(self, data: bytes) -> None:
+        """Take in what another node said."""
+        word, node = data[:1], data[1:].decode()
+        if word == _LEAVES:
+            if self.nodes.left(node):
+                self._gone(node)
+        elif self.nodes.heard(node, asyncio.get_running_loop().time()):
+            self._say(_THERE + self.name.encode())  # it is new: let it know of this one, too

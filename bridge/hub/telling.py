@@ -1,0 +1,83 @@
+"""What follows a commit: whoever asked is answered, and whoever is concerned is told."""
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+from bridge.bus.base import Bus, News
+from bridge.domain.facts import Key, key_of
+from bridge.domain.model import StoredRecord
+from bridge.domain.outcome import Outcome, Told
+from bridge.errors import BridgeError, Refusal
+from bridge.hub.counters import Counters
+from bridge.hub.work import Decided, Work, moved_by
+from bridge.ids import AccountId, Position
+
+log: Final = logging.getLogger("bridge.hub")
+
+
+class Telling:
+    """Answers lanes and publishes news, work by work, in the order in which they were decided."""
+
+    def __init__(self, bus: Bus, counters: Counters) -> None:
+        """Take the parts."""
+        self._bus = bus
+        self._counters = counters
+
+    def tell(self, decided: Decided, heads: Mapping[AccountId, Position]) -> None:
+        """Answer and publish what is on disk, with the heads that it made."""
+        entries: dict[AccountId, int] = {}
+        for _, accounts in decided.batch.told:
+            for account in accounts:
+                entries[account] = entries.get(account, 0) + 1
+        following = {account: head - entries[account] for account, head in heads.items()}
+        told: list[tuple[Told, list[tuple[AccountId, Position]]]] = []
+        records: dict[Key, StoredRecord] = {}
+        counters = self._counters
+        for work, result in decided.done:
+            if isinstance(result, BridgeError):
+                counters.refusals_total[result.code] += 1
+                work.lane.answered(work.call, result)
+                continue
+            if isinstance(result.reply, BridgeError):
+                counters.refusals_total[result.reply.code] += 1
+            work.lane.answered(work.call, result.reply)
+            for event, accounts in result.told:
+                places = []
+                for account in accounts:
+                    position = following[account] = following[account] + 1
+                    places.append((account, Position(position)))
+                told.append((event, places))
+            if self._bus.connects:  # of what moved several times the last is enough
+                records |= {key_of(record): record for record in result.records}
+            moved = moved_by(result.records)
+            if moved or result.passing:  # who may hear what follows depends on it
+                self._publish(News(told, result.passing, moved, (), tuple(records.values())))
+                told, records = [], {}
+        for message in decided.batch.messages:
+            if message.decision is not None:
+                counters.messages_total[message.decision.outcome] += 1
+        if told:
+            self._publish(News(told, records=tuple(records.values())))
+
+    def lack(self, decided: Decided, lack: Refusal) -> list[Work]:
+        """Refuse what would change something; give back what was decided on top of it, to be decided anew."""
+        doubtful: list[Work] = []
+        refused = 0
+        for work, result in decided.done:
+            if isinstance(result, Outcome) and result.changes:
+                refused += 1
+                work.lane.answered(work.call, type(lack)())
+            elif refused:
+                doubtful.append(work)
+            else:
+                work.lane.answered(work.call, result if isinstance(result, BridgeError) else result.reply)
+        self._counters.refusals_total[lack.code] += refused
+        log.warning("%d commands refused: %s", refused, lack)
+        return doubtful
+
+    def _publish(self, news: News) -> None:
+        try:
+            self._bus.publish(news)
+        except Exception:  # what is committed stays; whoever missed it sees the gap and reads the journal
+            log.exception("telling failed")
