@@ -16,16 +16,15 @@ from msgspec import Struct
 from nats.aio.client import Client
 
 import bridge.app
-from benchmarks.load.people import Person, make_people
 from benchmarks.load.processes import LOOP
-from bridge.app import Hub, running_hub
+from bridge.app import running_hub
 from bridge.bus.base import Bus
 from bridge.bus.nats import NatsBus
 from bridge.bus.options import options_of
 from bridge.config import Config
 from bridge.store.postgres import PostgresStore
-from bridge.wire.values import Network
-from tests.faults.hub_process import STOPPED
+from tests.cluster import flaws
+from tests.faults.hub_process import serve_people
 
 
 class Order(Struct, kw_only=True):
@@ -36,19 +35,14 @@ class Order(Struct, kw_only=True):
         dsn: The database.
         people: Names of people to make on each network; empty once they exist.
         loses: The share of news that is lost.
+        flaw: A seeded bug, by its name in ``tests.cluster.flaws``; empty for none.
     """
 
     config: Config
     dsn: str
     people: list[str] = []
     loses: float = 0.0
-
-
-class Serving(Struct, kw_only=True):
-    """A hub that serves: where, and whom it made, Messenger's people first."""
-
-    url: str
-    people: list[Person]
+    flaw: str = ""
 
 
 class LosingBus(NatsBus):
@@ -71,23 +65,15 @@ async def serve(order: Order) -> int:
         bus.begin()
         return bus
 
+    if order.flaw:
+        flaws.FLAWS[order.flaw]()
     vars(bridge.app)["open_bus"] = open_bus
     store = await PostgresStore.open(order.dsn, pool=4)
     try:
         async with running_hub(order.config, store) as hub:
-            return await _serve(order, hub)
+            return await serve_people(hub, order.people)
     finally:
         await store.close()
-
-
-async def _serve(order: Order, hub: Hub) -> int:
-    wanted = [(network, name) for network in (Network.MESSENGER, Network.DIRECT) for name in order.people]
-    serving = Serving(url=hub.url, people=await make_people(hub.pipeline, wanted))
-    sys.stdout.write(msgspec.json.encode(serving).decode() + "\n")
-    sys.stdout.flush()
-    end = asyncio.ensure_future(asyncio.to_thread(sys.stdin.readline))
-    await asyncio.wait([asyncio.shield(hub.stopped), end], return_when=asyncio.FIRST_COMPLETED)
-    return STOPPED if hub.stopped.done() else 0
 
 
 def _path(kind: type, value: str) -> Path:

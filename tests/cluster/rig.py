@@ -13,10 +13,11 @@ import msgspec
 from benchmarks.load.people import Person
 from bridge.config import BusSettings, Config, HubSettings, Limits, Listen, StoreSettings
 from bridge.store.postgres import PostgresStore
-from tests.cluster.hub_process import Order, Serving
+from tests.cluster.hub_process import Order
 from tests.cluster.servers import Nats
 from tests.engines_postgres import PostgresServer
 from tests.faults.cast import Cast
+from tests.faults.hub_process import Serving
 from tests.faults.rig import ROOT, free_port
 
 HUBS: Final = 3
@@ -28,6 +29,7 @@ class Cluster:
     Attributes:
         urls: Where clients connect.
         people: The accounts: Messenger's first, as many on Direct after them.
+        twins: The same accounts with another device's token.
     """
 
     def __init__(
@@ -39,8 +41,12 @@ class Cluster:
         loses: float,
         *,
         hubs: int = HUBS,
+        schema: str = "cluster",
+        flaw: str = "",
     ) -> None:
         self.people: list[Person] = []
+        self.twins: list[Person] = []
+        self._dsn, self._flaw = postgres.dsn(schema), flaw
         self._folder = folder
         self._postgres = postgres
         self._nats = nats
@@ -61,8 +67,10 @@ class Cluster:
         return [hub.pid for hub in self._hubs if hub is not None]
 
     async def __aenter__(self) -> Self:
-        for number in range(len(self._hubs)):
-            await self.start(number)
+        for _ in self._hubs:
+            self._ports.append(free_port(self._ports))
+        await self.start(0)  # it makes the tables and the people
+        await asyncio.gather(*(self.start(number) for number in range(1, len(self._hubs))))
         return self
 
     async def __aexit__(
@@ -81,8 +89,6 @@ class Cluster:
 
     async def start(self, number: int) -> None:
         """Start a hub and wait until it serves."""
-        if number == len(self._ports):
-            self._ports.append(free_port(self._ports))
         command = [sys.executable, "-m", "tests.cluster.hub_process"]
         hub = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=PIPE, stdout=PIPE)
         self._hubs[number] = hub
@@ -90,14 +96,16 @@ class Cluster:
         assert hub.stdout is not None
         order = Order(
             config=self._config(self._ports[number]),
-            dsn=self._postgres.dsn("cluster"),
+            dsn=self._dsn,
             people=[] if self.people else self._names,
             loses=self._loses,
+            flaw=self._flaw,
         )
         hub.stdin.write(msgspec.json.encode(order, enc_hook=str) + b"\n")
         line = await hub.stdout.readline()
         assert line, f"hub {number} ended with {await hub.wait()} before it served"
-        self.people = self.people or msgspec.json.decode(line, type=Serving).people
+        serving = msgspec.json.decode(line, type=Serving)
+        self.people, self.twins = self.people or serving.people, self.twins or serving.twins
 
     async def kill(self, number: int) -> None:
         """Kill a hub, as a crash would, and start it again."""
@@ -138,7 +146,7 @@ class Cluster:
 
     async def problems(self) -> tuple[object, ...]:
         """Audit the database."""
-        store = await PostgresStore.open(self._postgres.dsn("cluster"), pool=2)
+        store = await PostgresStore.open(self._dsn, pool=2)
         try:
             return (await store.audit()).problems
         finally:

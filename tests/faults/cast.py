@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import count, cycle
+from itertools import chain, count
 
 from benchmarks.load.people import Person
 from bridge.errors import BridgeError, Refusal, StaleVersion
@@ -45,8 +45,8 @@ class Actor:
         chance: random.Random,
         codec: str,
     ) -> None:
-        """Connect to nothing yet; ``news`` is set at each message; each new line takes the next address."""
-        addresses = cycle(urls)
+        """Connect to nothing yet; ``news`` is set at each message; after a lost line comes one anywhere."""
+        addresses = chain(urls[:1], iter(lambda: chance.choice(urls), None))
         self._news = news
         self._lines: list[Recorded] = []
         self.person = person
@@ -106,7 +106,7 @@ class Cast:
         half = len(people) // 2
         self.actors = [
             Actor(
-                [*urls[at % len(urls) :], *urls[: at % len(urls)]],
+                self._from(at),
                 person,
                 self.history,
                 news=self._news,
@@ -186,9 +186,14 @@ class Cast:
         finally:
             self._marks.remove(entry)
 
-    async def bring(self, person: Person) -> Actor:
-        """Have another device of somebody listen; it says nothing."""
-        actor = Actor(self._urls, person, self.history, news=self._news, chance=self.chance, codec="json")
+    def _from(self, at: int) -> list[str]:
+        """Give all addresses, beginning with another one for each client."""
+        begin = at % len(self._urls)
+        return [*self._urls[begin:], *self._urls[:begin]]
+
+    async def bring(self, person: Person, at: int = 0) -> Actor:
+        """Have another device of somebody listen, at the given address first; it says nothing."""
+        actor = Actor(self._from(at), person, self.history, news=self._news, chance=self.chance, codec="json")
         self._brought.append(actor)
         await actor.client.connect()
         return actor
@@ -263,7 +268,11 @@ class Cast:
     # --- the end
 
     async def settle(self, *, patience_s: float = 15.0) -> None:
-        """Stop; wait until all is answered and heard everywhere, then have everybody read it all again."""
+        """Stop; wait until all is answered and heard everywhere, then have everybody read it all again.
+
+        The last word in each thread is a stranger's to its listener's hub if there are several: nothing
+        follows that would show its loss, so only who was told of it, or looked, can know of it.
+        """
         self._stopping = True
         for _, mark in self._marks:
             if not mark.done():
@@ -271,6 +280,8 @@ class Cast:
         await asyncio.gather(*self._tasks)
         for actor in self.actors:
             await actor.client.wait_until_ready(30)
+        threads = [(writer, thread) for writer in self.writers for thread in writer.threads.values()]
+        await asyncio.gather(*(self.say(writer, thread, anew=True) for writer, thread in threads))
         with suppress(TimeoutError):  # whoever is still deaf then is the judge's business
             async with asyncio.timeout(patience_s):
                 while not self._all_heard():

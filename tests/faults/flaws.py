@@ -19,6 +19,7 @@ from bridge.ids import AccountId, Position
 from bridge.store.base import Batch
 from bridge.store.sqlite import connection
 from bridge.store.sqlite.statements import INSERT
+from bridge.wire.commands import Send
 from bridge.wire.replies import Reply
 from bridge.wire.values import LegHead, LegState
 from tests.faults.moments import a_moment
@@ -37,19 +38,17 @@ class _Deaf:
 
 
 def acknowledge_before_commit() -> None:
-    """Answer first, then write."""
+    """Answer a send first, then write it."""
     commit = Pipeline._commit
 
     async def too_early(self: Pipeline, decided: Decided) -> Mapping[AccountId, Position]:
-        for work, result in decided.done:
-            work.lane.answered(work.call, result if isinstance(result, BridgeError) else result.reply)
+        for place, (work, result) in enumerate(decided.done):
+            if isinstance(work.command, Send):
+                work.lane.answered(work.call, result if isinstance(result, BridgeError) else result.reply)
+                deaf = Work(lane=_Deaf(), call=work.call, account=work.account)
+                decided.done[place] = deaf, result
         await a_moment(_WINDOW_S)
-        heads = await commit(self, decided)
-        decided.done = [
-            (Work(lane=_Deaf(), call=work.call, account=work.account), result)
-            for work, result in decided.done
-        ]
-        return heads
+        return await commit(self, decided)
 
     Pipeline._commit = too_early  # type: ignore[method-assign]
 

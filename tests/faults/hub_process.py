@@ -101,13 +101,14 @@ async def serve(order: Order) -> int:
         await store._writing.run(lambda raw: raw.execute("PRAGMA wal_autocheckpoint = 100"))
     try:
         async with running_hub(order.config, store) as hub:
-            return await _serve(order, hub)
+            return await serve_people(hub, order.people)
     finally:
         await store.close()
 
 
-async def _serve(order: Order, hub: Hub) -> int:
-    wanted = [(network, name) for network in (Network.MESSENGER, Network.DIRECT) for name in order.people]
+async def serve_people(hub: Hub, names: list[str]) -> int:
+    """Make people of these names on each network, say so, and serve until the end; give the exit code."""
+    wanted = [(network, name) for network in (Network.MESSENGER, Network.DIRECT) for name in names]
     people = await make_people(hub.pipeline, wanted)
     twins = [await _twin(hub, person) for person in people]
     serving = Serving(url=hub.url, pid=os.getpid(), people=people, twins=twins)

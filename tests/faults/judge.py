@@ -1,5 +1,6 @@
 """The judge: reads a history and names every promise that it contradicts, with the records that show it."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
 from hashlib import sha256
@@ -9,60 +10,9 @@ from msgspec import Struct, field
 
 from tests.faults.gates import Gates
 from tests.faults.history import Answered, Asked, Ended, Fields, History, Opened, Told
+from tests.faults.seen import Finding, Said, Sending
 
 _MOST = 10  # findings of one kind
-
-
-class Finding(Struct, frozen=True):
-    """A broken promise.
-
-    Attributes:
-        kind: Which.
-        text: What was seen.
-        witnesses: The records that show it, by their place in the history.
-    """
-
-    kind: str
-    text: str
-    witnesses: tuple[int, ...]
-
-
-class Sending(Struct):
-    """All that was seen of one token.
-
-    Attributes:
-        client: Who sent it.
-        token: The token.
-        thread: Where to.
-        text: What it says.
-        out: When it left, each time.
-        verdicts: When verdicts came, and which; temporary errors are none.
-    """
-
-    client: str
-    token: str
-    thread: str
-    text: str
-    out: list[int] = field(default_factory=list)
-    verdicts: list[tuple[int, Fields]] = field(default_factory=list)
-
-    @property
-    def taken(self) -> Fields | None:
-        """Give the first ``ok`` verdict, if there is one."""
-        for _, verdict in self.verdicts:
-            if "seq" in verdict:
-                return verdict
-        return None
-
-
-class Said(Struct):
-    """A message as it was seen first."""
-
-    index: int
-    sender: str
-    text: str
-    digest: str
-    link: str
 
 
 class Verdict(Struct):
@@ -114,11 +64,12 @@ class Judge:
         self._cursors: dict[str, tuple[str, int]] = {}
         self._journal: dict[tuple[str, int, int], tuple[int, Fields]] = {}
         self._epochs: dict[str, int] = defaultdict(int)
-        self._heads: dict[str, tuple[int, int]] = {}
+        self._heads: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self._said: dict[tuple[str, int], Said] = {}
         self._by_text: dict[tuple[str, str], int] = {}
         self._seen: dict[tuple[str, str], dict[int, int]] = defaultdict(dict)
-        self._newest: dict[tuple[str, str], int] = {}
+        self._told: dict[tuple[str, str], set[int]] = defaultdict(set)
+        self._arrived: dict[str, int] = {}
         self._members: dict[str, set[str]] = defaultdict(set)
         self._revoked: dict[str, int] = {}
         self._gates = Gates()
@@ -128,7 +79,7 @@ class Judge:
 
         Args:
             settled: Whether the clients had all the time that they needed at the end: then nothing may be
-                unanswered or unseen any more.
+                unanswered, unseen or untold any more.
         """
         for index, record in enumerate(self._history):
             match record:
@@ -145,6 +96,7 @@ class Judge:
                     self._gates.ended(index, session)
         self._judge_sends(settled)
         self._judge_order()
+        self._judge_journals()
         self._judge_chains()
         self._judge_gates()
         return self._verdict
@@ -183,7 +135,7 @@ class Judge:
         if asked.op == "send":
             self._on_verdict(index, begun, asked, answered)
         elif answered.ok is not None:
-            self._on_reply(index, asked, answered.ok)
+            self._on_reply(index, begun, asked, answered.ok)
 
     def _on_verdict(self, index: int, begun: int, asked: Asked, answered: Answered) -> None:
         sending = self._sendings[asked.fields["token"]]
@@ -195,11 +147,11 @@ class Judge:
             self._find("other_verdict", f"{sending.token}: {first}, then {verdict}", before, begun, index)
         sending.verdicts.append((index, verdict))
 
-    def _on_reply(self, index: int, asked: Asked, ok: Fields) -> None:
+    def _on_reply(self, index: int, begun: int, asked: Asked, ok: Fields) -> None:
         session = self._sessions[asked.session]
         match asked.op:
             case "sign_in":
-                self._on_signed_in(index, session, asked, ok)
+                self._on_signed_in(index, begun, session, asked, ok)
             case "open_thread" if "thread" in ok:
                 thread = ok["thread"]
                 self._members[thread["id"]] |= {thread["leg"], ok["other"]["id"]}
@@ -211,21 +163,23 @@ class Judge:
             case _:
                 pass
 
-    def _on_signed_in(self, index: int, session: _Session, asked: Asked, ok: Fields) -> None:
+    def _on_signed_in(self, index: int, begun: int, session: _Session, asked: Asked, ok: Fields) -> None:
         session.device = ok["device"]
         session.accounts = {account["id"] for account in ok["accounts"]}
         brought = dict(self._cursors[cursor] for cursor in asked.fields.get("cursors", ()))
         if (revoked := self._revoked.get(session.device)) is not None:
             self._find("revoked_lives", f"{session.client} signed in", revoked, index)
         for leg in ok["legs"]:
-            self._on_leg(index, session, leg, brought.get(leg["account"]))
+            self._on_leg(index, begun, session, leg, brought.get(leg["account"]))
 
-    def _on_leg(self, index: int, session: _Session, leg: Fields, brought: int | None) -> None:
+    def _on_leg(self, index: int, begun: int, session: _Session, leg: Fields, brought: int | None) -> None:
         account, head = leg["account"], leg["head"]
+        self._arrived.setdefault(account, index)
         if leg.get("state", "resumed") == "resumed" and brought is not None:
             self._verdict.resumed += 1
             session.expected[account] = brought + 1
-            known, where = self._heads.get(account, (0, 0))
+            before = bisect_left(self._heads[account], (begun, 0))  # later ones may have come meanwhile
+            where, known = self._heads[account][before - 1] if before else (0, 0)
             if head < known:
                 self._find(
                     "went_back", f"the journal of {account} is at {head}, was at {known}", where, index
@@ -242,7 +196,7 @@ class Judge:
         session, event = self._sessions[told.session], told.event
         if event["type"] == "leg_added":
             session.accounts.add(event["account"]["id"])
-            self._on_leg(index, session, {**event["leg"], "state": "snapshot"}, None)
+            self._on_leg(index, index, session, {**event["leg"], "state": "snapshot"}, None)
         if told.account is None or told.at is None or told.cursor is None:
             return
         self._verdict.told += 1
@@ -256,7 +210,8 @@ class Judge:
             self._find("duplicate", f"{session.client}: {account} tells {at} again", index)
         session.expected[account] = at + 1
         self._cursors[told.cursor] = account, at
-        self._heads[account] = max(self._heads.get(account, (0, 0)), (at, index))
+        if not self._heads[account] or at > self._heads[account][-1][1]:
+            self._heads[account].append((index, at))
         place = account, self._epochs[account], at
         before, known = self._journal.setdefault(place, (index, event))
         if known != event:
@@ -266,11 +221,7 @@ class Judge:
 
     def _on_message(self, index: int, session: _Session, account: str, message: Fields) -> None:
         thread, seq = message["thread"], message["seq"]
-        newest = self._newest.get((account, thread), 0)
-        if seq not in self._seen[account, thread]:
-            if seq != newest + 1:
-                self._find("thread_order", f"{account}: {thread}/{seq} follows {newest}", index)
-            self._newest[account, thread] = seq
+        self._told[account, thread].add(seq)
         self._see(index, message, {account})
         revoked = self._revoked.get(session.device)
         sending = self._sendings.get(_token(message))
@@ -319,6 +270,12 @@ class Judge:
         for member in self._members[sending.thread]:
             if taken["seq"] not in self._seen[member, sending.thread]:
                 self._find("lost", f"{member} never saw {sending.thread}/{taken['seq']}", index)
+            elif taken["seq"] not in self._told[member, sending.thread] and self._listened(member, sending):
+                self._find("untold", f"{member} had to look for {sending.thread}/{taken['seq']}", index)
+
+    def _listened(self, member: str, sending: Sending) -> bool:
+        """Say whether somebody's journal reached over all that time: he came before, and never began anew."""
+        return not self._epochs[member] and self._arrived.get(member, len(self._history)) < sending.out[0]
 
     def _judge_order(self) -> None:
         """See that what one sender said in a thread has the order in which it was said."""
@@ -334,6 +291,24 @@ class Judge:
             if taken["seq"] > seq:
                 until = next((out for out in reversed(sending.out) if out < sending.verdicts[0][0]), 0)
                 newest[key] = taken["seq"], until, sending.out[0]
+
+    def _judge_journals(self) -> None:
+        """See that each journal tells each thread in order, wherever two of its places were told in a row."""
+        known: tuple[str, int, int] = "", 0, 0
+        newest: dict[str, int] = {}
+        for place, (index, event) in sorted(self._journal.items(), key=lambda entry: entry[0]):
+            if place != (
+                *known[:2],
+                known[2] + 1,
+            ):  # another journal; or a device that came as news were late
+                newest = {}
+            known = place
+            if event["type"] == "message_sent":
+                thread, seq = event["message"]["thread"], event["message"]["seq"]
+                before = newest.get(thread, seq - 1)
+                if seq != before + 1:
+                    self._find("thread_order", f"{place[0]}: {thread}/{seq} follows {before}", index)
+                newest[thread] = seq
 
     def _judge_chains(self) -> None:
         for (thread, seq), said in self._said.items():

@@ -16,11 +16,11 @@ class Script:
         history: What was written so far.
     """
 
-    def __init__(self) -> None:
-        """Have both sign in, and Ben open the thread."""
+    def __init__(self, *, comes: bool = True) -> None:
+        """Have both sign in, and Ben open the thread; Ana only if she ``comes``."""
         self.history = History()
         self.ben = self.sign_in(BEN)
-        self.ana = self.sign_in(ANA)
+        self.ana = self.sign_in(ANA) if comes else 0
         self._calls = 100
         self._at: dict[str, int] = {ANA: 0, BEN: 0}
         self._links = {0: sha256(THREAD.encode()).digest()}

@@ -18,12 +18,22 @@ def test_an_acknowledged_message_that_one_side_never_saw_is_lost() -> None:
     assert script.judged().kinds == {"lost"}
 
 
-def test_a_page_of_history_shows_a_message_as_well_as_an_event_does() -> None:
+def test_an_acknowledged_message_that_one_side_had_to_look_for_was_never_told() -> None:
     script = Script()
     script.send(script.ben, "one", seq=1)
     message = script.message("one", 1)
     script.hear(script.ben, BEN, message)
     script.ask(script.ana, "history", {"thread": THREAD}, {"messages": [message]})
+    assert script.judged().kinds == {"untold"}
+
+
+def test_whoever_came_after_a_message_need_not_be_told() -> None:
+    script = Script(comes=False)
+    script.send(script.ben, "one", seq=1)
+    message = script.message("one", 1)
+    script.hear(script.ben, BEN, message)
+    ana = script.sign_in(ANA, head=1)
+    script.ask(ana, "history", {"thread": THREAD}, {"messages": [message]})
     assert script.judged().findings == []
 
 
@@ -82,6 +92,19 @@ def test_a_journal_that_is_shorter_than_before_went_back() -> None:
     assert script.judged().kinds == {"went_back"}
 
 
+def test_what_was_told_at_another_hub_while_a_client_came_back_may_be_news_there() -> None:
+    script = Script()
+    script.good_messages("one", "two")
+    back = script.history.opened(ANA)
+    script.history.left(back, {"id": 1, "op": "sign_in", "cursors": [f"{ANA}.2"]})
+    script.send(script.ben, "three", seq=3)
+    script.both_hear(script.message("three", 3))
+    leg = {"account": ANA, "head": 2, "cursor": f"{ANA}.2"}
+    ok = {"device": f"d-{ANA}", "accounts": [{"id": ANA}], "legs": [leg]}
+    script.history.came(back, {"re": 1, "ok": ok})
+    assert script.judged().findings == []
+
+
 def test_a_snapshot_where_a_cursor_was_good_is_named() -> None:
     script = Script()
     script.good_messages("one")
@@ -95,6 +118,20 @@ def test_a_thread_told_out_of_order_is_found() -> None:
     script.both_hear(two)
     script.both_hear(one)
     assert "thread_order" in script.judged().kinds
+
+
+def test_a_device_that_came_while_news_were_late_is_no_disorder() -> None:
+    script = Script()
+    script.good_messages("one", "two", "three")
+    twin = script.sign_in(ANA, head=4)
+    four, five = script.message("four", 4), script.message("five", 5)
+    for token, message in (("four", four), ("five", five)):
+        script.send(script.ben, token, seq=message["seq"])
+        script.hear(script.ben, BEN, message)
+    script.hear(twin, ANA, five, at=5)
+    script.hear(script.ana, ANA, four, at=4)
+    script.hear(script.ana, ANA, five, at=5)
+    assert script.judged().findings == []
 
 
 def test_what_a_sender_said_first_stands_first() -> None:
