@@ -13,7 +13,6 @@ queue) has the node look at everything again; and now and then it looks without 
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
 from secrets import token_hex
@@ -28,7 +27,9 @@ from nats.errors import Error as NatsError
 from bridge.bus.base import Elsewhere, News
 from bridge.bus.beats import Beats
 from bridge.bus.options import NatsOptions
+from bridge.bus.outbox import Outbox
 from bridge.bus.packets import Outgoing, read
+from bridge.bus.presence import Presence
 from bridge.errors import Fault
 from bridge.ids import AccountId
 
@@ -51,7 +52,6 @@ class NatsBus:
     Attributes:
         connects: True.
         is_up: Whether NATS is there.
-        lost_total: Packets given up since NATS was away or slow.
         sent_total: Packets sent.
         heard_total: Packets heard.
         name: What other nodes call this one; each start takes a new name.
@@ -62,16 +62,22 @@ class NatsBus:
         """Connect to nothing yet."""
         self.connects = True
         self.is_up = False
-        self.lost_total = self.sent_total = self.heard_total = 0
+        self.sent_total = self.heard_total = 0
         self.name = token_hex(_NAME // 2)
         self._beats = Beats(self.name, self._say, self._tell_gone)
         self.nodes = self._beats.nodes
+        self._presence = Presence(
+            ask=self._ask,
+            is_here=lambda account: self._subject("account", account) in self._wanted,
+            is_watched=lambda account: self._subject("here", account) in self._wanted,
+            left=self._tell_left,
+            start=self._start,
+        )
         self._options = options
         self._hear: list[Callable[[News], None]] = []
         self._elsewhere: list[Elsewhere] = []
         self._outgoing = Outgoing(self.name)
-        self._outbox: deque[tuple[str, bytes]] = deque()
-        self._outbox_bytes = 0
+        self._outbox = Outbox(_OUTBOX_BYTES)
         self._all = f"{options.prefix}.all"
         self._wanted: dict[str, None] = dict.fromkeys((self._all, f"{options.prefix}.node.{self.name}"))
         self._subscribed: dict[str, Subscription] = {}
@@ -128,6 +134,7 @@ class NatsBus:
     def unwatch(self, account: AccountId) -> None:
         """Unsubscribe from them."""
         self._want_no_more(self._subject("here", account))
+        self._presence.forget(account)
 
     async def settled(self) -> None:
         """Wait until NATS knows all subscriptions; return at once while it is away: then nodes look."""
@@ -140,8 +147,7 @@ class NatsBus:
 
     async def served_elsewhere(self, accounts: Collection[AccountId]) -> frozenset[AccountId]:
         """Ask on the accounts' subjects whether anybody is there."""
-        answers = await asyncio.gather(*(self._is_served(account) for account in accounts))
-        return frozenset(account for account, here in zip(accounts, answers, strict=True) if here)
+        return await self._presence.elsewhere(accounts)
 
     async def close(self) -> None:
         """Send what waits, and let go."""
@@ -174,36 +180,29 @@ class NatsBus:
             self._post(self._subject("account", account), packet)
 
     def _post(self, subject: str, packet: bytes) -> None:
-        """Put a packet into the queue; if that is full, the oldest are given up: their journals stand."""
-        self._outbox.append((subject, packet))
-        self._outbox_bytes += len(packet)
-        while self._outbox_bytes > _OUTBOX_BYTES:
-            _, lost = self._outbox.popleft()
-            self._outbox_bytes -= len(lost)
-            self.lost_total += 1
+        self._outbox.put(subject, packet)
         self._due.set()
 
     def _tell_presence(self, account: AccountId, online: bool) -> None:
         """Tell who watches; here, that somebody went is told once nobody else serves the account."""
-        self._post(self._subject("here", account), _CAME if online else _WENT)
+        self._post(self._subject("here", account), (_CAME if online else _WENT) + self.name.encode())
         if not online:
-            self._start(self._check_gone(account))
+            self._presence.went(account)
 
-    async def _check_gone(self, account: AccountId) -> None:
-        here = self._subject("account", account) in self._wanted
-        if not here and not await self._is_served(account):
-            for hear in self._hear:
-                hear(News(presence=((account, False),)))
-
-    async def _is_served(self, account: AccountId) -> bool:
+    async def _ask(self, account: AccountId) -> str:
+        """Ask on an account's subject who is there; NATS says at once that nobody is."""
         client = self._client
         if client is None or not self.is_up:
-            return False
+            return ""
         try:
-            await client.request(self._subject("account", account), b"", timeout=_ANSWER_S)
+            answer = await client.request(self._subject("account", account), b"", timeout=_ANSWER_S)
         except _GONE:
-            return False
-        return True
+            return ""
+        return answer.data.decode()
+
+    def _tell_left(self, account: AccountId) -> None:
+        for hear in self._hear:
+            hear(News(presence=((account, False),)))
 
     # --- subscriptions
 
@@ -231,9 +230,7 @@ class NatsBus:
 
     async def _send_waiting(self, client: Client) -> None:
         while self._outbox:
-            subject, packet = self._outbox.popleft()
-            self._outbox_bytes -= len(packet)
-            await self._send(client, subject, packet)
+            await self._send(client, *self._outbox.take())
 
     async def _send(self, client: Client, subject: str, packet: bytes) -> None:
         """Send one packet."""
@@ -304,7 +301,6 @@ class NatsBus:
 
     async def _on_error(self, error: Exception) -> None:
         if isinstance(error, nats.errors.SlowConsumerError):
-            self.lost_total += 1
             log.warning("this node reads NATS too slowly: it looks at the journals instead")
             self._doubt()
         elif self.is_up:
@@ -344,13 +340,13 @@ class NatsBus:
         """Take in what another node sent."""
         self.heard_total += 1
         if message.reply:  # somebody asks whether the account is served here
-            await message.respond(b"")
+            await message.respond(self.name.encode())
             return
         _, kind, *name = message.subject[len(self._options.prefix) :].split(".", 2)
         if kind == "account":
             self._take_news(AccountId(name[0]), message.data)
         elif kind == "here":
-            self._take_presence(AccountId(name[0]), message.data == _CAME)
+            self._take_presence(AccountId(name[0]), message.data[:1] == _CAME, message.data[1:].decode())
         elif kind == "all":
             self._beats.take(message.data)
         else:
@@ -375,15 +371,17 @@ class NatsBus:
         return self.is_up
 
     def _tell_gone(self, node: str) -> None:
+        self._presence.gone(node)
         for elsewhere in self._elsewhere:
             elsewhere.gone(node)
 
-    def _take_presence(self, account: AccountId, online: bool) -> None:
-        if online:
-            for elsewhere in self._elsewhere:
-                elsewhere.heard(News(presence=((account, True),)))
-        else:
-            self._start(self._check_gone(account))
+    def _take_presence(self, account: AccountId, online: bool, node: str) -> None:
+        if not online:
+            self._presence.went(account)
+            return
+        self._presence.came(account, node)
+        for elsewhere in self._elsewhere:
+            elsewhere.heard(News(presence=((account, True),)))
 
     def _start(self, work: Coroutine[object, object, None]) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)

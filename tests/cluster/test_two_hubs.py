@@ -2,6 +2,8 @@
 
 import asyncio
 
+from bridge.bus.base import Bus
+from bridge.bus.nats import NatsBus
 from bridge.wire.commands import Send, SetTie, Typing
 from bridge.wire.queries import WhoIsHere
 from bridge.wire.sign_in import RevokeDevice
@@ -97,6 +99,34 @@ async def test_a_block_at_one_hub_ends_the_presence_that_is_watched_at_the_other
     await cyd.settled()
 
     assert cyd.events("presence_changed") == []
+
+
+async def test_people_of_a_hub_that_dies_without_a_word_are_told_to_be_gone(pair: Town) -> None:
+    await pair[0].add(ANA, CYD, EVE)
+    for other in (CYD, EVE):
+        await pair[0].acquaint(ANA, other)
+    ana = await pair.join(0, ANA)
+    for number, account in ((1, EVE), (1, CYD), (0, EVE)):
+        await pair.join(number, account)
+    online = await ana.ask(WhoIsHere(accounts=(CYD, EVE)))
+
+    await die(pair.hub(1).bus)
+    seen = await ana.event("presence_changed", online=False)
+
+    assert sorted(online["online"]) == [CYD, EVE]
+    assert seen["account"] == CYD  # Eve is at the other hub, too
+    assert await ana.ask(WhoIsHere(accounts=(CYD, EVE))) == {"online": [EVE]}
+
+
+async def die(bus: Bus) -> None:
+    """End a bus as the death of its process would: its connection is closed, and it says nothing."""
+    assert isinstance(bus, NatsBus)
+    client, bus.is_up = bus._client, False
+    for task in list(bus._tasks):
+        task.cancel()
+    await asyncio.wait(bus._tasks)
+    assert client is not None
+    await client.close()
 
 
 async def test_a_device_revoked_at_one_hub_is_closed_at_the_other(pair: Town) -> None:
