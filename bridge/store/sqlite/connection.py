@@ -28,10 +28,11 @@ _WRITING: Final = (
     "PRAGMA busy_timeout = 0",
 )
 _READING: Final = (
-    "PRAGMA query_only = ON",
     "PRAGMA cache_size = -4096",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA busy_timeout = 5000",
+    "CREATE VIRTUAL TABLE temp.spoken USING fts5vocab(main, words, instance)",  # see ``sqlite.search``
+    "PRAGMA query_only = ON",
 )
 OLDEST_SQLITE: Final = (3, 37, 0)  # STRICT tables
 

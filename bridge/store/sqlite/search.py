@@ -30,7 +30,9 @@ _GROUPS: Final = """
     SELECT shelves.thread FROM shelves JOIN threads ON threads.id = shelves.thread
     WHERE shelves.account = ? AND shelves.folder <> 'none' AND threads.kind = 'group'"""
 _MERGE: Final = "INSERT INTO words (words, rank) VALUES ('merge', ?)"
+_SPOKEN: Final = "SELECT term FROM temp.spoken WHERE term >= ? LIMIT 1"
 _NEVER: Final = 2**62
+_MOST_WORDS: Final = 16
 
 
 Said = tuple[int, int, bytes | None]
@@ -131,7 +133,8 @@ def find(
     places = _places(raw, names, own, thread)
     if not terms or not places:
         return []
-    query = f"said : ({' AND '.join(map(_phrase, terms))}) AND who : ({' OR '.join(places)})"
+    said = " AND ".join(_written_out(raw, term) for term in terms)
+    query = f"said : ({said}) AND who : ({' OR '.join(places)})"
     found: list[tuple[int, Message]] = []
     shown: dict[str, bool] = {}
     for (place,) in raw.execute(_HITS, (query, _NEVER if before is None else before)):
@@ -153,6 +156,32 @@ def _places(raw: sqlite3.Connection, names: Names, own: list[int], thread: Threa
         return [] if no is None or not own else [f"t{no}"]
     groups = [f"t{row[0]}" for one in own for row in raw.execute(_GROUPS, (one,))]
     return [*(f"a{one}" for one in own), *groups]
+
+
+def _written_out(raw: sqlite3.Connection, term: Term) -> str:
+    """Write a term; where it is the beginning of few words, as all of these.
+
+    SQLite gathers all places of a beginning, everybody's, before it looks at the first: 28 ms of CPU where
+    every third of a million messages holds the word, and ten times that in ten million. Words written out
+    it steps through together with whose they are: 6 ms, and hardly more in a larger store.
+    """
+    *before, last = term.tokens
+    words = _beginning_with(raw, last) if term.begins else []
+    if not 0 < len(words) <= _MOST_WORDS:
+        return _phrase(term)
+    return f"({' OR '.join(_phrase(Term((*before, word))) for word in words)})"
+
+
+def _beginning_with(raw: sqlite3.Connection, beginning: str) -> list[str]:
+    """List both columns' words that begin so, one more than ``_MOST_WORDS`` at most."""
+    words: list[str] = []
+    row = raw.execute(_SPOKEN, (beginning,)).fetchone()
+    while row is not None and row[0].startswith(beginning):
+        words.append(row[0])
+        if len(words) > _MOST_WORDS:
+            break
+        row = raw.execute(_SPOKEN, (row[0] + "\x01",)).fetchone()  # no word has it: what follows comes after
+    return words
 
 
 def _phrase(term: Term) -> str:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bridge.domain.model import Member
 from bridge.store.sqlite import SqliteStore, upkeep
-from bridge.store.sqlite.search import _phrase
+from bridge.store.sqlite.search import _MOST_WORDS, _phrase
 from bridge.store.words import sought
 from bridge.wire.values import Folder
 from tests.builders import ANA, BEN, CYD, Talk, keep, keep_told, make_group, make_pair_thread, make_people
@@ -78,6 +78,23 @@ async def test_whatever_was_said_can_be_sought(store: SqliteStore) -> None:
         found = await store.search([ANA], text, limit=9)
 
         assert [message for _, message in found][:1] == talk.said[-1:]
+
+
+async def test_a_beginning_finds_the_words_of_it_be_they_few_or_many(store: SqliteStore) -> None:
+    talk = make_pair_thread(ANA, BEN)
+    for number in range(_MOST_WORDS):
+        talk.say(BEN, f"word{number:02}")
+    talk.say(ANA, "other worlds")
+    await keep(store, *make_people(), *talk.kept)
+    few = [message for _, message in await store.search([ANA], "word", limit=99)]
+    more = make_pair_thread(ANA, CYD)
+    more.say(CYD, "wordless")
+    await keep(store, *more.kept)
+
+    many = [message for _, message in await store.search([ANA], "word", limit=99)]
+
+    assert few == [*reversed(talk.said[:_MOST_WORDS])]
+    assert many == [*more.said, *few]
 
 
 async def test_an_imports_words_are_found_at_once_where_the_index_is_not_far_behind(
