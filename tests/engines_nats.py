@@ -14,6 +14,7 @@ from typing import Final
 import pytest
 
 from tests.cluster.servers import nats_binary
+from tests.guard import guarded, let_go
 
 PROMISE: Final = "NOT PROVEN HERE: hubs hear of each other over NATS (there is no nats-server)"
 _START_S: Final = 20.0
@@ -37,8 +38,10 @@ def the_nats() -> str:
         "-l",
         str(folder / "log"),
     ]
-    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-    atexit.register(_end, server, folder)
+    server = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    atexit.register(_end, server, folder, guarded(server.pid, folder))
     ports = folder / f"nats-server_{server.pid}.ports"
     deadline = time.monotonic() + _START_S
     while not (ports.exists() and ports.stat().st_size):
@@ -50,7 +53,8 @@ def the_nats() -> str:
     return f"nats://127.0.0.1:{port}"
 
 
-def _end(server: "subprocess.Popen[bytes]", folder: Path) -> None:
+def _end(server: "subprocess.Popen[bytes]", folder: Path, guard: "subprocess.Popen[bytes]") -> None:
+    let_go(guard)
     server.kill()  # it keeps nothing
     server.wait(_START_S)
     shutil.rmtree(folder)

@@ -22,6 +22,8 @@ from typing import Final
 
 import pytest
 
+from tests.guard import guarded, let_go
+
 PROMISE: Final = "NOT PROVEN HERE: PostgreSQL holds the truth (neither a server nor its wheel is installed)"
 _START_S: Final = 30.0
 
@@ -59,6 +61,7 @@ class PostgresServer:
         self.binaries, self._durable = binaries, durable
         self.folder = Path(tempfile.mkdtemp(prefix="isthmus-pg-"))
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
         self._user: dict[str, str] = {"user": "nobody"} if os.geteuid() == 0 else {}
         try:
             if self._user:
@@ -102,6 +105,7 @@ class PostgresServer:
                 start_new_session=True,
                 **self._user,  # type: ignore[call-overload]
             )
+        self._guard = guarded(self._process.pid, self.folder)
         deadline = time.monotonic() + _START_S
         while not self._is_ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -126,6 +130,9 @@ class PostgresServer:
 
     def _end(self, how: signal.Signals) -> None:
         assert self._process is not None, "it was started"
+        if self._guard is not None:
+            let_go(self._guard)
+            self._guard = None
         self._process.send_signal(how)
         self._wait(_START_S)
 
