@@ -8,6 +8,7 @@ import pytest
 
 from tests.cluster.rig import HUBS, Cluster
 from tests.cluster.servers import Nats
+from tests.conftest import RELEASE
 from tests.engines_postgres import PROMISE, PostgresServer, find_binaries
 from tests.faults.judge import Judge
 
@@ -33,7 +34,7 @@ async def cluster(tmp_path: Path, nats: Nats) -> AsyncIterator[Cluster]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(14_400 if RELEASE else 600)
 async def test_kills_of_hubs_and_engines_lose_double_and_reorder_nothing(
     cluster: Cluster, release: bool
 ) -> None:
