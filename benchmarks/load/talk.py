@@ -17,6 +17,7 @@ from benchmarks.load.line import Line
 
 _FIRST_SEND: Final = 1_000  # calls below are those of the set-up
 _FIRST_MARK: Final = 1_000_000_000
+_BUSY: Final = "busy"  # where more is asked than the hub can do, no promise is broken
 _PLAIN: Final = Habits()
 
 Pack = Callable[[Any], bytes]
@@ -180,7 +181,7 @@ class Side:
         if call is None:
             self._on_push(frame)
         elif call >= _FIRST_MARK:
-            if "error" in frame:
+            if "error" in frame and frame["error"]["code"] != _BUSY:
                 self._tally.fault(f"{self.account}: what it did beside was refused: {frame['error']}")
         elif call >= _FIRST_SEND:
             self._on_verdict(call - _FIRST_SEND, frame)

@@ -71,6 +71,16 @@ def test_a_latency_belongs_to_the_time_of_its_send_however_late_the_answer(
     assert (turns["alone"].max, turns["beside"].max) == (12, 19)
 
 
+@pytest.mark.parametrize(("code", "faults"), [("busy", 0), ("not_found", 1)])
+def test_a_hub_that_is_asked_too_much_breaks_no_promise(code: str, faults: int) -> None:
+    tally = Tally()
+    side = Side(tally, "a-reader", "json", window=0, marks=0, chain=False)
+
+    side.on_frame(orjson.dumps({"re": 1_000_000_001, "error": {"code": code}}))
+
+    assert len(tally.faults) == faults
+
+
 def test_an_answer_that_was_translated_is_verified_below_its_quotation() -> None:
     tally = Tally()
     side = Side(tally, "a-reader", "json", window=0, marks=0, chain=False)
