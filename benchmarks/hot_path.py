@@ -25,9 +25,10 @@ from websockets.uri import parse_uri
 
 from benchmarks.load.people import Person, make_people
 from benchmarks.load.processes import LOOP
-from bridge.app import Hub, running_hub, spare_the_collector
+from bridge.app import Hub, running_hub
 from bridge.config import Config
 from bridge.ids import AccountId, Seq, ThreadId, thread_of_pair
+from bridge.process import spare_the_collector
 from bridge.wire.calls import AnyCall
 from bridge.wire.codec import JSON
 from bridge.wire.commands import Accept, MarkDelivered, OpenThread, Send

@@ -1,7 +1,6 @@
 """Puts the parts together: the only place that names real engines."""
 
 import asyncio
-import gc
 import logging
 import os
 from collections.abc import AsyncIterator
@@ -31,6 +30,7 @@ from bridge.hub.pipeline import Pipeline
 from bridge.hub.server import Server
 from bridge.hub.services import Services, now_ms
 from bridge.hub.sessions import Sessions
+from bridge.hub.usage import Usage
 from bridge.store.base import Progress, Store
 from bridge.store.memory import MemoryStore
 from bridge.wire.values import Network
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from bridge.transfer import ImportReport
 
 log = logging.getLogger("bridge.hub")
-
-_YOUNG = 50_000  # new objects before the collector looks at them
 
 
 class Hub(Struct):
@@ -254,6 +252,7 @@ async def _assembled(config: Config, store: Store) -> AsyncIterator[Hub]:
         loop.create_task(hub.server.keep_time(), name="heartbeats"),
         loop.create_task(upkeep.run(), name="maintenance"),
         loop.create_task(cluster.run(looks=bus.connects or store.shared), name="cluster"),
+        loop.create_task(cluster.usage.run(), name="usage"),
     ]
     try:
         yield hub
@@ -285,6 +284,7 @@ def _put_together(config: Config, store: Store, bus: Bus) -> tuple[Hub, Cluster]
         pipeline=pipeline,
         sessions=sessions,
         store=store,
+        usage=services.usage,
         poll_s=config.bus.poll_s,
         look_again_s=config.hub.heartbeat_s,
     )
@@ -315,6 +315,7 @@ def _services(
     passwords: Passwords,
 ) -> Services:
     """Put together what every connection needs."""
+    usage = Usage(bus, config.limits, asyncio.get_running_loop().time)
     auth = Authority(
         pipeline=pipeline,
         store=store,
@@ -323,6 +324,7 @@ def _services(
         cursors=cursors,
         passwords=passwords,
         limits=config.limits,
+        tries=usage.tries,
         may_register=config.policy.register,
         region=config.policy.region,
         heartbeat_s=config.hub.heartbeat_s,
@@ -337,6 +339,7 @@ def _services(
         counters=counters,
         limits=config.limits,
         auth=auth,
+        usage=usage,
     )
 
 
@@ -348,17 +351,6 @@ def _stop(stopped: "asyncio.Future[None]", work: "asyncio.Task[None]") -> None:
         stopped.set_exception(cause)
     else:
         stopped.set_result(None)
-
-
-def spare_the_collector() -> None:
-    """Take what lives as long as the hub out of the collector's rounds; for a process that is only a hub.
-
-    Records make no cycles and ask for no collection; the collector's own rounds cost 7 % of the hot path
-    and most of its slowest percent.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_YOUNG, 20, 50)
 
 
 def policy_of(settings: PolicySettings) -> Policy:

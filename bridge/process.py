@@ -20,6 +20,17 @@ def collect_rarely() -> None:
     gc.set_threshold(_YOUNG, 20, 50)
 
 
+def spare_the_collector() -> None:
+    """Take what lives as long as the hub out of the collector's rounds; for a process that is only a hub.
+
+    Records make no cycles and ask for no collection; the collector's own rounds cost 7 % of the hot path
+    and most of its slowest percent.
+    """
+    gc.collect()
+    gc.freeze()
+    collect_rarely()
+
+
 def give_blocks_back() -> None:
     """Have large blocks go back to the system when they are freed, whichever thread held them.
 

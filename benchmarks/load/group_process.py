@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from benchmarks.load.people import Person, make_people
 from benchmarks.load.processes import LOOP
-from bridge.app import Hub, running_hub, spare_the_collector
+from bridge.app import Hub, running_hub
 from bridge.config import Config
 from bridge.domain.content import Content, digest_of, first_link, next_link, pack
 from bridge.domain.model import Member, Message, Thread, ThreadKind, Verdict
@@ -28,6 +28,7 @@ from bridge.domain.outcome import Outcome, Scene
 from bridge.errors import BridgeError, NotFound
 from bridge.hub.work import Ticket, Work
 from bridge.ids import AccountId, Seq, ThreadId
+from bridge.process import spare_the_collector
 from bridge.wire.replies import Reply, Sent
 from bridge.wire.values import Folder, Network
 

@@ -17,9 +17,10 @@ from msgspec import Struct
 
 from benchmarks.load.people import Person, make_people
 from benchmarks.load.processes import LOOP
-from bridge.app import running_hub, spare_the_collector
+from bridge.app import running_hub
 from bridge.config import Config
 from bridge.ids import AccountId, Position
+from bridge.process import spare_the_collector
 from bridge.store.base import Batch
 from bridge.store.sqlite import SqliteStore
 from bridge.store.sqlite.commit import Writer

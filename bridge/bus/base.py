@@ -46,6 +46,9 @@ class Elsewhere(Protocol):
     def wrote(self, node: str, letter: bytes) -> None:
         """Take in what another node wrote to this one alone."""
 
+    def announced(self, data: bytes) -> None:
+        """Take in what another node announced to all."""
+
     def gone(self, node: str) -> None:
         """Hear that a node said goodbye, or was silent for too long."""
 
@@ -73,6 +76,9 @@ class Bus(Protocol):
 
     def write(self, node: str, letter: bytes) -> None:
         """Write to one other node; it may be lost on the way, and several may come in another order."""
+
+    def announce(self, data: bytes) -> None:
+        """Tell all other nodes something; while they cannot be reached, nobody."""
 
     def subscribe(self, hear: Callable[[News], None]) -> None:
         """Name who hears the news of this node."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from bridge.bus.roster import BEAT_S, Roster
 
-_THERE, _LEAVES = b"1", b"0"
+_THERE, _LEAVES, _ANNOUNCES = b"1", b"0", b"2"
 _LATE: Final = 2 * BEAT_S
 
 
@@ -18,12 +18,27 @@ class Beats:
         nodes: The others.
     """
 
-    def __init__(self, name: str, say: Callable[[bytes], bool], gone: Callable[[str], None]) -> None:
-        """Take how to say something to all, which says whether it could, and whom to tell who is gone."""
+    def __init__(
+        self,
+        name: str,
+        say: Callable[[bytes], bool],
+        *,
+        gone: Callable[[str], None],
+        announced: Callable[[bytes], None],
+    ) -> None:
+        """Be silent yet.
+
+        Args:
+            name: This node.
+            say: Says something to all others, and whether it could.
+            gone: Hears who is gone.
+            announced: Hears what others announce.
+        """
         self.name = name
         self.nodes = Roster()
         self._say = say
         self._gone = gone
+        self._announced = announced
 
     async def run(self) -> None:
         """Say it again and again, and find out who no longer does, for ever."""
@@ -46,11 +61,17 @@ class Beats:
         """Say goodbye."""
         self._say(_LEAVES + self.name.encode())
 
+    def announce(self, data: bytes) -> None:
+        """Say something else to all."""
+        self._say(_ANNOUNCES + data)
+
     def take(self, data: bytes) -> None:
         """Take in what another node said."""
-        word, node = data[:1], data[1:].decode()
-        if word == _LEAVES:
-            if self.nodes.left(node):
-                self._gone(node)
-        elif self.nodes.heard(node, asyncio.get_running_loop().time()):
+        word, rest = data[:1], data[1:]
+        if word == _ANNOUNCES:
+            self._announced(rest)
+        elif word == _LEAVES:
+            if self.nodes.left(rest.decode()):
+                self._gone(rest.decode())
+        elif self.nodes.heard(rest.decode(), asyncio.get_running_loop().time()):
             self._say(_THERE + self.name.encode())  # it is new: let it know of this one, too

@@ -33,6 +33,9 @@ class LocalBus:
     def write(self, node: str, letter: bytes) -> None:
         """Do nothing: there is nobody to write to."""
 
+    def announce(self, data: bytes) -> None:
+        """Do nothing."""
+
     def subscribe(self, hear: Callable[[News], None]) -> None:
         """Name who hears."""
         self._hear.append(hear)

@@ -21,11 +21,11 @@ from typing import Final
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from bridge.bus.base import Elsewhere, News
 from bridge.bus.beats import Beats
+from bridge.bus.interest import Interest
 from bridge.bus.options import NatsOptions
 from bridge.bus.outbox import Outbox
 from bridge.bus.packets import Outgoing, read
@@ -39,7 +39,6 @@ _RETRY_S: Final = 0.5
 _ANSWER_S: Final = 1.0
 _SETTLED_S: Final = 2.0
 _OUTBOX_BYTES: Final = 16 * 2**20
-_PENDING_BYTES: Final = 4 * 2**20  # what may wait on one subscription before it counts as slow
 _GONE: Final = (NatsError, OSError, TimeoutError, RuntimeError)
 """What the client raises where NATS is away; uvloop says ``RuntimeError`` of a closed transport."""
 _CAME, _WENT = b"1", b"0"
@@ -64,12 +63,12 @@ class NatsBus:
         self.is_up = False
         self.sent_total = self.heard_total = 0
         self.name = token_hex(_NAME // 2)
-        self._beats = Beats(self.name, self._say, self._tell_gone)
+        self._beats = Beats(self.name, self._say, gone=self._tell_gone, announced=self._tell_announced)
         self.nodes = self._beats.nodes
         self._presence = Presence(
             ask=self._ask,
-            is_here=lambda account: self._subject("account", account) in self._wanted,
-            is_watched=lambda account: self._subject("here", account) in self._wanted,
+            is_here=lambda account: self._subject("account", account) in self._interest,
+            is_watched=lambda account: self._subject("here", account) in self._interest,
             left=self._tell_left,
             start=self._start,
         )
@@ -79,9 +78,7 @@ class NatsBus:
         self._outgoing = Outgoing(self.name)
         self._outbox = Outbox(_OUTBOX_BYTES)
         self._all = f"{options.prefix}.all"
-        self._wanted: dict[str, None] = dict.fromkeys((self._all, f"{options.prefix}.node.{self.name}"))
-        self._subscribed: dict[str, Subscription] = {}
-        self._changed: dict[str, None] = {}
+        self._interest = Interest((self._all, f"{options.prefix}.node.{self.name}"), self._came)
         self._waiting: list[asyncio.Future[None]] = []
         self._due = asyncio.Event()
         self._flushing = False
@@ -110,6 +107,10 @@ class NatsBus:
     def write(self, node: str, letter: bytes) -> None:
         """Write to a node's own subject."""
         self._post(f"{self._options.prefix}.node.{node}", self.name.encode() + letter)
+
+    def announce(self, data: bytes) -> None:
+        """Tell all other nodes something."""
+        self._beats.announce(data)
 
     def subscribe(self, hear: Callable[[News], None]) -> None:
         """Name who hears the news of this node."""
@@ -207,26 +208,12 @@ class NatsBus:
     # --- subscriptions
 
     def _want(self, subject: str) -> None:
-        self._wanted[subject] = self._changed[subject] = None
+        self._interest.want(subject)
         self._due.set()
 
     def _want_no_more(self, subject: str) -> None:
-        if self._wanted.pop(subject, _ABSENT) is not _ABSENT:
-            self._changed[subject] = None
-            self._due.set()
-
-    async def _subscribe(self, client: Client) -> None:
-        """Bring the subscriptions to what is wanted."""
-        changed, self._changed = self._changed, {}
-        for subject in changed:
-            subscription = self._subscribed.get(subject)
-            if subject in self._wanted and subscription is None:
-                self._subscribed[subject] = await client.subscribe(
-                    subject, cb=self._came, pending_bytes_limit=_PENDING_BYTES
-                )
-            elif subject not in self._wanted and subscription is not None:
-                del self._subscribed[subject]
-                await subscription.unsubscribe()
+        self._interest.drop(subject)
+        self._due.set()
 
     async def _send_waiting(self, client: Client) -> None:
         while self._outbox:
@@ -251,15 +238,14 @@ class NatsBus:
 
     async def _keep_sending(self, client: Client) -> None:
         """Work until the client has given up."""
-        self._subscribed.clear()
-        self._changed = dict(self._wanted)
-        await self._subscribe(client)
+        self._interest.begin()
+        await self._interest.follow(client)
         await self._barrier(client)
         self._up()
         while not client.is_closed:
             self._due.clear()
             waiting, self._waiting = self._waiting, []
-            await self._subscribe(client)
+            await self._interest.follow(client)
             await self._send_waiting(client)
             if waiting:
                 await self._barrier(client)
@@ -375,6 +361,10 @@ class NatsBus:
         for elsewhere in self._elsewhere:
             elsewhere.gone(node)
 
+    def _tell_announced(self, data: bytes) -> None:
+        for elsewhere in self._elsewhere:
+            elsewhere.announced(data)
+
     def _take_presence(self, account: AccountId, online: bool, node: str) -> None:
         if not online:
             self._presence.went(account)
@@ -392,6 +382,3 @@ class NatsBus:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("the bus failed", exc_info=error)
-
-
-_ABSENT: Final = object()

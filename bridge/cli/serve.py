@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from bridge.app import Hub, running_hub, spare_the_collector
+from bridge.app import Hub, running_hub
 from bridge.cli.exits import BROKEN, OK
 from bridge.cli.logs import begin_logging
 from bridge.cli.notify import notify
@@ -13,6 +13,7 @@ from bridge.cli.stopping import told_to_stop
 from bridge.cli.workers import supervise
 from bridge.config import Config
 from bridge.errors import BridgeError
+from bridge.process import spare_the_collector
 
 
 def serve(

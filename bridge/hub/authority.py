@@ -1,6 +1,5 @@
 """Signing in and out, devices and passwords: who a socket speaks for."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -54,14 +53,14 @@ class Authority:
         cursors: Cursors,
         passwords: Passwords,
         limits: Limits,
+        tries: Rate,
         may_register: bool,
         region: str,
         heartbeat_s: float,
         clock: Callable[[], int],
     ) -> None:
         """Take the parts."""
-        rate = limits.sign_ins_per_minute
-        self._tries = Rate(rate / 60, rate, asyncio.get_running_loop().time)
+        self._tries = tries
         self._pipeline = pipeline
         self._store = store
         self._bus = bus

@@ -19,6 +19,7 @@ from bridge.domain.model import Account, Device, Message, Person
 from bridge.errors import BridgeError, Fault
 from bridge.hub.pipeline import Pipeline
 from bridge.hub.sessions import Listening, Sessions
+from bridge.hub.usage import Usage
 from bridge.ids import AccountId, Position
 from bridge.store.base import Store
 
@@ -35,6 +36,7 @@ class Cluster:
 
     Attributes:
         store_is_up: Whether the store answered when it was asked last.
+        usage: What people use, over all hubs.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Cluster:
         pipeline: Pipeline,
         sessions: Sessions,
         store: Store,
+        usage: Usage,
         poll_s: float,
         look_again_s: float,
     ) -> None:
@@ -54,6 +57,7 @@ class Cluster:
             pipeline: Holds the facts.
             sessions: Who is here.
             store: The truth.
+            usage: What people use, over all hubs.
             poll_s: How often journals are looked at although nothing hints at a loss, in seconds.
             look_again_s: How often devices, accounts and persons are.
         """
@@ -62,6 +66,7 @@ class Cluster:
         self._pipeline = pipeline
         self._sessions = sessions
         self._store = store
+        self.usage = usage
         self._poll_s = poll_s
         self._look_again_s = look_again_s
         self._doubts = asyncio.Event()
@@ -84,6 +89,10 @@ class Cluster:
             self._pipeline.post.wrote(node, letter)
         except Fault as fault:
             log.warning("%s", fault.text)
+
+    def announced(self, data: bytes) -> None:
+        """Take in what was used at another hub."""
+        self.usage.heard(data)
 
     def gone(self, node: str) -> None:
         """Wait for nothing from this hub any more."""

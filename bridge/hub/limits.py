@@ -1,10 +1,15 @@
-"""How fast and how much: token buckets by account, address and deed, which outlive connections."""
+"""How fast and how much: token buckets by account, address and deed, which outlive connections.
 
-from collections.abc import Callable
+Hubs of one store tell each other what busy keys have used, so that a limit holds
+over all of them; while they cannot, each lets through its share.
+"""
+
+from collections.abc import Callable, Iterable
 
 from bridge.errors import RateLimited
 
 _MOST_BUCKETS = 100_000
+_WORTH = 0.1  # of what may pass over all hubs: less is not worth telling
 
 
 class Rate:
@@ -14,18 +19,32 @@ class Rate:
     bounded by the keys that were busy lately.
     """
 
-    def __init__(self, per_second: float, burst: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        per_second: float,
+        burst: float,
+        clock: Callable[[], float],
+        *,
+        hubs: Callable[[], int] = lambda: 1,
+        deaf: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Fill every bucket.
 
         Args:
             per_second: How many pass, sustained.
             burst: How many pass at once.
             clock: Monotonic seconds.
+            hubs: How many hubs the limit is for.
+            deaf: Whether they cannot tell each other what was used.
         """
         self._per_second = per_second
         self._burst = burst
         self._clock = clock
+        self._hubs = hubs
+        self._deaf = deaf
         self._buckets: dict[str, tuple[float, float]] = {}
+        self._used: dict[str, float] = {}  # since it was told last
+        self._told_at = clock()
 
     def take(self, key: str, amount: float = 1.0) -> None:
         """Let one pass.
@@ -34,14 +53,36 @@ class Rate:
             RateLimited: If the bucket is empty; ``retry_after_s`` says when to come again.
         """
         now = self._clock()
-        level, at = self._buckets.get(key, (self._burst, now))
-        level = min(self._burst, level + (now - at) * self._per_second)
-        if level < amount:
+        level = self._level(key, now)
+        hubs = self._hubs()
+        cost = min(amount * hubs, self._burst) if hubs > 1 and self._deaf() else amount
+        if level < cost:
             self._buckets[key] = (level, now)
-            raise RateLimited(retry_after_s=round((amount - level) / self._per_second, 3))
+            raise RateLimited(retry_after_s=round((cost - level) / self._per_second, 3))
         if len(self._buckets) >= _MOST_BUCKETS and key not in self._buckets:
             self._sweep(now)
-        self._buckets[key] = (level - amount, now)
+        self._buckets[key] = (level - cost, now)
+        if hubs > 1:
+            self._used[key] = self._used.get(key, 0.0) + amount
+
+    def told(self) -> list[tuple[str, float]]:
+        """Give what others should know: who used more than little since this was asked, and how much."""
+        before, self._told_at = self._told_at, self._clock()
+        used, self._used = self._used, {}
+        least = self._per_second * (self._told_at - before) * _WORTH / self._hubs()
+        return [(key, amount) for key, amount in used.items() if amount > least]
+
+    def heard(self, used: Iterable[tuple[str, float]]) -> None:
+        """Take in what was used at another hub; a bucket may come to owe as much as it holds."""
+        now = self._clock()
+        for key, amount in used:
+            if len(self._buckets) >= _MOST_BUCKETS and key not in self._buckets:
+                self._sweep(now)
+            self._buckets[key] = (max(-self._burst, self._level(key, now) - amount), now)
+
+    def _level(self, key: str, now: float) -> float:
+        level, at = self._buckets.get(key, (self._burst, now))
+        return min(self._burst, level + (now - at) * self._per_second)
 
     def _sweep(self, now: float) -> None:
         full = [

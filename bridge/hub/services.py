@@ -1,6 +1,5 @@
 """What every connection needs of the hub, put together once."""
 
-import asyncio
 from time import time
 
 from bridge.bus.base import Bus
@@ -8,10 +7,10 @@ from bridge.config import Limits
 from bridge.hub.authority import Authority
 from bridge.hub.counters import Counters
 from bridge.hub.journal import Cursors
-from bridge.hub.limits import Rate
 from bridge.hub.pipeline import Pipeline
 from bridge.hub.queries import Queries
 from bridge.hub.sessions import Sessions
+from bridge.hub.usage import Usage
 from bridge.store.base import Store
 
 
@@ -29,9 +28,9 @@ class Services:
         counters: Counters,
         limits: Limits,
         auth: Authority,
+        usage: Usage,
     ) -> None:
         """Take the parts."""
-        loop = asyncio.get_running_loop()
         self.pipeline = pipeline
         self.store = store
         self.bus = bus
@@ -41,8 +40,9 @@ class Services:
         self.limits = limits
         self.auth = auth
         self.queries = Queries(pipeline, store, sessions)
-        self.calls = Rate(limits.calls_per_second, limits.calls_burst, loop.time)
-        self.look_ups = Rate(limits.look_ups_per_minute / 60, limits.look_ups_per_minute, loop.time)
+        self.usage = usage
+        self.calls = usage.calls
+        self.look_ups = usage.look_ups
 
 
 def now_ms() -> int:

@@ -1,0 +1,94 @@
+"""What somebody may use, he may use once, at however many hubs."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from bridge.errors import BridgeError
+from bridge.hub import usage
+from bridge.wire.queries import FindAccount
+from bridge.wire.sign_in import SignIn
+from bridge.wire.values import Network
+from tests.cluster.servers import Nats
+from tests.cluster.test_homes import acquainted
+from tests.cluster.town import OneMemory, Town, town
+from tests.hub.house import ANA, CYD
+from tests.hub.talker import Refused, Talker
+
+GUESS = SignIn(network=Network.DIRECT, handle="ana", password="guess", device="mine")
+
+
+async def code(who: Talker, call: FindAccount | SignIn) -> str:
+    """Call, and say what came of it."""
+    try:
+        await who.ask(call)
+    except Refused as refused:
+        return refused.code
+    return "ok"
+
+
+async def guess(made: Town, number: int) -> str:
+    """Try a password at a hub."""
+    talker = await made[number].connect()
+    found = await code(talker, GUESS)
+    with suppress(BridgeError, OSError):
+        await talker.close()
+    return found
+
+
+async def test_a_guesser_of_passwords_has_no_more_tries_at_two_hubs(
+    password_hash: str, tmp_path: Path, nats: Nats
+) -> None:
+    limits = {"sign_ins_per_minute": 6}
+    async with town(password_hash, OneMemory(), tmp_path, nats.url, limits=limits) as made:
+        await acquainted(made)
+        await made[0].add(ANA)
+        first = [await guess(made, 0) for _ in range(6)]
+        limited = await guess(made, 0)
+
+        second = [await guess(made, 1) for _ in range(20)]
+
+        assert set(first) == {"sign_in_failed"}
+        assert limited == "rate_limited"
+        assert second[-1] == "rate_limited"  # guesses take longer than it takes to be told
+        assert second.count("sign_in_failed") <= 6
+
+
+async def test_look_ups_at_one_hub_count_at_the_other(
+    password_hash: str, tmp_path: Path, nats: Nats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usage, "TELL_S", 0.05)
+    limits = {"look_ups_per_minute": 30}
+    async with town(password_hash, OneMemory(), tmp_path, nats.url, limits=limits) as made:
+        await acquainted(made)
+        await made[0].add(ANA, CYD)
+        here, there = await made.join(0, ANA), await made.join(1, ANA)
+        call = FindAccount(network=Network.DIRECT, handle="cyd")
+        for _ in range(30):
+            assert await code(here, call) == "ok"
+
+        found = ""
+        for _ in range(30):
+            found = await code(there, call)
+            if found != "ok":
+                break
+            made.hub(0).server._services.usage.tell()
+
+        assert found == "rate_limited"
+
+
+async def test_a_hub_without_nats_lets_its_share_through(
+    password_hash: str, tmp_path: Path, nats: Nats
+) -> None:
+    limits = {"look_ups_per_minute": 30}
+    async with town(password_hash, OneMemory(), tmp_path, nats.url, limits=limits) as made:
+        await acquainted(made)
+        await made[0].add(ANA, CYD)
+        ana = await made.join(0, ANA)
+        made.hub(0).bus.is_up = False
+        call = FindAccount(network=Network.DIRECT, handle="cyd")
+
+        found = [await code(ana, call) for _ in range(20)]
+
+        assert found.count("ok") == 15
