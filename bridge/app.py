@@ -275,7 +275,8 @@ def _put_together(config: Config, store: Store, bus: Bus) -> tuple[Hub, Cluster]
     keys, counters = read_keys(config), Counters()
     pipeline = new_pipeline(config, store, bus, counters, keys)
     cursors = Cursors(keys.cursors, store.epoch)
-    sessions = Sessions(pipeline.facts, counters, bus)
+    most, clock = config.limits.connections_per_person, asyncio.get_running_loop().time
+    sessions = Sessions(pipeline.facts, counters, bus, most=most, clock=clock)
     bus.subscribe(sessions.hear)
     passwords = Passwords(config.limits.passwords_waiting)
     services = _services(config, store, pipeline, bus, sessions, cursors, counters, passwords)

@@ -12,6 +12,22 @@ from bridge.ids import AccountId, Position
 from bridge.wire.events import Typed
 
 
+class Count(Struct, array_like=True, frozen=True):
+    """How many sessions of devices of an account are at a node.
+
+    Attributes:
+        via: The account whose nodes hear it: this one, or one of the same person.
+        account: The account.
+        sessions: How many.
+        asks: Whether other nodes should tell theirs.
+    """
+
+    via: AccountId
+    account: AccountId
+    sessions: int
+    asks: bool = False
+
+
 class News(Struct):
     """What one commit brought, in order.
 
@@ -24,6 +40,7 @@ class News(Struct):
         records: What was committed with it, where a node shares its store: other nodes may take it over in
             their memories. It may come late or not at all; the commit checks what was read anyway.
         node: Which other node tells it; empty: this one.
+        counts: Sessions of the node that tells it.
     """
 
     told: Sequence[tuple[Told, Sequence[tuple[AccountId, Position]]]] = ()
@@ -32,6 +49,7 @@ class News(Struct):
     presence: Sequence[tuple[AccountId, bool]] = ()
     records: Sequence[StoredRecord] = ()
     node: str = ""
+    counts: Sequence[Count] = ()
 
 
 class Elsewhere(Protocol):

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct, field
 
-from bridge.bus.base import News
+from bridge.bus.base import Count, News
 from bridge.domain.model import (
     Account,
     Controls,
@@ -48,6 +48,7 @@ class Packet(Struct, array_like=True):
         moved: Whether its sessions must look again at what they may use.
         records: Records to take over: the number of the kind, and the record.
         node: Who tells it.
+        counts: Sessions there.
     """
 
     head: int = 0
@@ -56,6 +57,7 @@ class Packet(Struct, array_like=True):
     moved: bool = False
     records: list[tuple[int, msgspec.Raw]] = field(default_factory=list)
     node: str = ""
+    counts: list[Count] = field(default_factory=list)
 
 
 class Outgoing:
@@ -79,6 +81,8 @@ class Outgoing:
                 self._packet(account).passing.append(event)
         for account in news.moved:
             self._packet(account).moved = True
+        for count in news.counts:
+            self._packet(count.via).counts.append(count)
         self._hint(news.records)
 
     def packets(self) -> Iterator[tuple[AccountId, bytes]]:
@@ -165,5 +169,6 @@ def read(account: AccountId, data: bytes) -> tuple[News, Position]:
         moved=frozenset((account,)) if packet.moved else frozenset(),
         records=records,
         node=packet.node,
+        counts=packet.counts,
     )
     return news, Position(packet.head)

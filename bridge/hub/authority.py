@@ -103,7 +103,7 @@ class Authority:
     ) -> SignedIn:
         person, own = await self._pipeline.consult(device.account, _own_accounts)
         accounts = [view.id for view, _ in own]
-        if self._sessions.count(accounts) >= self._limits.connections_per_person:
+        if self._sessions.is_full(accounts):
             raise QuotaExceeded("This person has too many connections.")
         client.account, client.device = device.account, device.id
         self._sessions.add(client)

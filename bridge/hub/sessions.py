@@ -7,18 +7,20 @@ is still catching up or because news was lost, it reads from the journal.
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from msgspec import Struct
 
-from bridge.bus.base import Bus, News
+from bridge.bus.base import Bus, Count, News
 from bridge.domain.facts import Facts, Missing
 from bridge.domain.model import Message
 from bridge.domain.outcome import Told
 from bridge.domain.translate import shows_as_said
 from bridge.domain.views import message_view
+from bridge.errors import CloseCode
 from bridge.hub.counters import Counters
+from bridge.hub.crowd import Crowd
 from bridge.ids import AccountId, DeviceId, Position
 from bridge.wire.codec import Codec, Envelope
 from bridge.wire.events import AnyEvent, JournalEvent, MessageSent, PresenceChanged
@@ -27,6 +29,7 @@ log = logging.getLogger("bridge.hub")
 
 
 NOWHERE: Final = -1
+_FRESH_S: Final = 2.0  # how long after it came a session may turn out to have been one too many
 
 
 class Leg(Struct):
@@ -61,6 +64,9 @@ class Listening(Protocol):
 
     def look_again(self) -> None:
         """Find out anew which accounts the session may use."""
+
+    def close(self, code: int, reason: str) -> None:
+        """End the session."""
 
 
 class Bodies:
@@ -101,14 +107,19 @@ class Bodies:
 class Sessions:
     """All signed-in sessions of this node."""
 
-    def __init__(self, facts: Facts, counters: Counters, bus: Bus) -> None:
-        """Begin with nobody here."""
+    def __init__(
+        self, facts: Facts, counters: Counters, bus: Bus, *, most: int, clock: Callable[[], float]
+    ) -> None:
+        """Begin with nobody here; a person may have so many at most; the clock gives monotonic seconds."""
+        self._most = most
+        self._clock = clock
+        self._crowd = Crowd(bus, self._count_here)
         self._bus = bus
         self.heads: dict[AccountId, int] = {}
         self._facts = facts
         self._counters = counters
         self._by_leg: dict[AccountId, dict[Listening, None]] = {}
-        self._by_device: dict[AccountId, dict[Listening, None]] = {}
+        self._by_device: dict[AccountId, dict[Listening, float]] = {}  # with the time when it came
         self._watchers: dict[AccountId, dict[Listening, None]] = {}
         self._unshown: dict[AccountId, bool] = {}
         self._to_show = asyncio.Event()
@@ -117,8 +128,9 @@ class Sessions:
 
     def add(self, session: Listening) -> None:
         """Note a session that signed in."""
-        self._by_device.setdefault(session.account, {})[session] = None
+        self._by_device.setdefault(session.account, {})[session] = self._clock()
         self._counters.sessions += 1
+        self._crowd.tell(session.account, (session.account,), asks=True)
 
     def remove(self, session: Listening) -> None:
         """Forget a session that ended."""
@@ -127,6 +139,7 @@ class Sessions:
         if not self._by_device[session.account]:
             del self._by_device[session.account]
         self._counters.sessions -= 1
+        self._crowd.tell(session.account, (session.account,))
         for account in list(session.legs):
             self.leave(session, account)
         for account, watchers in list(self._watchers.items()):
@@ -156,6 +169,7 @@ class Sessions:
         if not listeners:
             del self._by_leg[account]
             self.heads.pop(account, None)
+            self._crowd.forget(account)
             self._bus.leave(account)
             self.came(account, online=False)
 
@@ -167,9 +181,31 @@ class Sessions:
         """Give all sessions."""
         return [session for sessions in self._by_device.values() for session in sessions]
 
-    def count(self, accounts: Iterable[AccountId]) -> int:
-        """Count the sessions of devices that signed in to any of these accounts."""
-        return sum(len(self._by_device.get(account, ())) for account in accounts)
+    def is_full(self, accounts: Iterable[AccountId]) -> bool:
+        """Say whether a person with these accounts has as many sessions as may be, here and elsewhere."""
+        return self._count(accounts) >= max(1, self._most // self._crowd.hubs)
+
+    def _count(self, accounts: Iterable[AccountId]) -> int:
+        return sum(self._count_here(account) + self._crowd.elsewhere(account) for account in accounts)
+
+    def _count_here(self, account: AccountId) -> int:
+        return len(self._by_device.get(account, ()))
+
+    def _hear_count(self, node: str, count: Count) -> None:
+        """Learn how many sessions are elsewhere; those that just came here may have been too many."""
+        if count.via not in self._by_leg or count.account not in self._by_leg:
+            return
+        self._crowd.heard(node, count)
+        sessions = tuple(self._by_leg[count.via])
+        if count.asks:  # whoever came last is looked at by the hub where he came
+            self._crowd.tell(count.via, {session.account for session in sessions})
+            return
+        for session in reversed(sessions):
+            fresh = self._clock() - self._by_device[session.account][session] <= _FRESH_S
+            if not fresh or self._count(session.legs) <= self._most:
+                break
+            self.remove(session)
+            session.close(CloseCode.TOO_MANY, "too many connections of this person")
 
     def note_head(self, account: AccountId, head: Position) -> int:
         """Take in where a journal stands on disk; give where it stands by all that is known here."""
@@ -245,6 +281,8 @@ class Sessions:
                     self.unwatch(own)
                 for session in self.of_device(account):
                     session.look_again()
+            for count in news.counts:
+                self._hear_count(news.node, count)
             for account, online in news.presence:
                 self._note_presence(account, online=online)
 

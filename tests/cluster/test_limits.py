@@ -1,19 +1,20 @@
 """What somebody may use, he may use once, at however many hubs."""
 
+import asyncio
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, CloseCode
 from bridge.hub import usage
 from bridge.wire.queries import FindAccount
-from bridge.wire.sign_in import SignIn
+from bridge.wire.sign_in import ListDevices, SignIn
 from bridge.wire.values import Network
 from tests.cluster.servers import Nats
 from tests.cluster.test_homes import acquainted
-from tests.cluster.town import OneMemory, Town, town
-from tests.hub.house import ANA, CYD
+from tests.cluster.town import OneMemory, Shared, Town, town
+from tests.hub.house import ANA, BEN, CYD
 from tests.hub.talker import Refused, Talker
 
 GUESS = SignIn(network=Network.DIRECT, handle="ana", password="guess", device="mine")
@@ -92,3 +93,62 @@ async def test_a_hub_without_nats_lets_its_share_through(
         found = [await code(ana, call) for _ in range(20)]
 
         assert found.count("ok") == 15
+
+
+async def test_a_person_has_no_more_connections_at_two_hubs(
+    password_hash: str, tmp_path: Path, shared: Shared, nats: Nats
+) -> None:
+    limits = {"connections_per_person": 4}
+    async with town(password_hash, shared, tmp_path, nats.url, limits=limits) as made:
+        await acquainted(made)
+        await made[0].add(ANA, BEN)
+        await made[0].link(ANA, BEN)
+        first = [await made.join(0, ANA), await made.join(0, BEN), await made.join(0, ANA)]
+        fourth = await made.join(1, BEN)
+        fifth = await made[1].connect()
+
+        await fifth.begin(SignIn(token=made[1].tokens[ANA]))  # refused, or sent away a moment later
+        closed = await fifth.closed()
+        await first[0].close()
+        async with asyncio.timeout(10):
+            while made.hub(1).sessions.is_full([ANA, BEN]):  # noqa: ASYNC110 -- the bus tells its hub
+                await asyncio.sleep(0)
+        again = await made.join(1, ANA)
+        await again.ask(ListDevices())
+
+        assert closed == CloseCode.TOO_MANY
+        assert [who.socket.close_code for who in (*first[1:], fourth, again)] == [None] * 4
+
+
+async def test_the_first_at_a_hub_is_sent_away_if_the_others_are_full(
+    password_hash: str, tmp_path: Path, shared: Shared, nats: Nats
+) -> None:
+    limits = {"connections_per_person": 2}
+    async with town(password_hash, shared, tmp_path, nats.url, limits=limits) as made:
+        await acquainted(made)
+        await made[0].add(ANA, BEN)
+        await made[0].link(ANA, BEN)
+        first = [await made.join(0, ANA), await made.join(0, BEN)]
+
+        third = await made[1].connect()
+        await third.begin(SignIn(token=made[1].tokens[BEN]))
+
+        assert await third.closed() == CloseCode.TOO_MANY
+        assert [who.socket.close_code for who in first] == [None] * 2
+
+
+async def test_without_nats_a_person_has_a_share_of_connections_at_each_hub(
+    password_hash: str, tmp_path: Path, nats: Nats
+) -> None:
+    limits = {"connections_per_person": 4}
+    async with town(password_hash, OneMemory(), tmp_path, nats.url, limits=limits) as made:
+        await acquainted(made)
+        await made[0].add(ANA)
+        made.hub(0).bus.is_up = False
+        for _ in range(2):
+            await made.join(0, ANA)
+
+        with pytest.raises(Refused) as refused:
+            await made.join(0, ANA)
+
+        assert refused.value.code == "quota_exceeded"
