@@ -34,12 +34,13 @@ def picture(report: Report, path: Path) -> None:
 def _costs(axes: Any, costs: list[tuple[str, float]]) -> None:
     colours = ["tab:blue" if "hub" in name else "tab:gray" for name, _ in costs]
     bars = axes.barh([name for name, _ in costs], [value for _, value in costs], color=colours)
-    axes.bar_label(bars, fmt="%.3g", fontsize=7, padding=2)
+    shown = [f"{value:,.0f}" if value >= 100 else f"{value:.3g}" for _, value in costs]
+    axes.bar_label(bars, labels=shown, fontsize=7, padding=2)
     axes.set_xscale("log")
     axes.tick_params(labelsize=7)
     axes.set_xlabel("CPU for a message, µs (median of the runs)")
     axes.set_title("Cost of a message", fontsize=10)
-    axes.margins(x=0.12, y=0.01)
+    axes.margins(x=0.16, y=0.01)
     axes.invert_yaxis()
 
 
