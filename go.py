@@ -33,7 +33,7 @@ usage: python3 go.py COMMAND [arguments]
   test [--release] [pytest options]   run the tests; --release takes the long counts
   check [--fix]                       format, lint, types, floors
   cover [pytest options]              run the tests with branch coverage and its limits
-  bench [options]                     run the benchmarks
+  bench [options]                     run the benchmarks; --cluster: several hubs
   chat [options]                      join a hub from this terminal
   run COMMAND ...                     any other command of isthmus: run serve, run account ...
   lock                                compile requirements/*.txt anew from pyproject.toml
@@ -173,8 +173,8 @@ def cover(arguments: list[str]) -> int:
 
 
 def bench(arguments: list[str]) -> int:
-    """Run the benchmarks."""
-    venv = prepare(ROOT, ("bench",))
+    """Run the benchmarks; several hubs need the servers that the tests start."""
+    venv = prepare(ROOT, ("bench", "test") if "--cluster" in arguments else ("bench",))
     os.chdir(ROOT)
     return become(venv, ["-m", "benchmarks", *arguments])
 

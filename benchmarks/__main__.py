@@ -1,6 +1,7 @@
 """The benchmark: ``isthmus bench``, ``python3 go.py bench``.
 
     python -m benchmarks [--short] [--full] [--runs N] [--json FILE] [--picture FILE] [--only NAME …]
+    python -m benchmarks --cluster [--json FILE]
 
 Every workload of pairs runs beside the naive relay and raw sockets in the same
 run, so that a noisy machine is noisy for both: what counts is the hub's CPU for
@@ -150,6 +151,10 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--full", action="store_true", help="stores of 10,000,000 messages too: half an hour more"
     )
+    parser.add_argument(
+        "--cluster", action="store_true",
+        help="only one, two and three hubs on PostgreSQL and NATS, beside a single node with the same load",
+    )  # fmt: skip
     parser.add_argument("--keep", type=Path, help="a folder where grown stores are kept, and taken from")
     parser.add_argument("--runs", type=int, default=3, help="runs of each workload (3)")
     parser.add_argument("--seconds", type=float, default=5.0, help="how long to measure each run (5)")
@@ -174,6 +179,9 @@ def measure(options: argparse.Namespace, tell: Tell) -> Report:
         hub_core=mine[0], load_core=mine[-1],
     )  # fmt: skip
     report = Report(machine=machine(options.folder), disk=[fsync_times(options.folder)], pairs=[], crowd=[])
+    if options.cluster:
+        _cluster(base, report, tell)
+        return report
     for workload in SHORT if options.short else WORKLOADS:
         if not options.only or any(word in workload.name for word in options.only):
             report.pairs += measure_pairs(workload, base, 1 if options.short else options.runs, tell)
@@ -185,6 +193,14 @@ def measure(options: argparse.Namespace, tell: Tell) -> Report:
     report.disk.append(fsync_times(options.folder))
     report.left_out = list(LEFT_OUT)
     return report
+
+
+def _cluster(base: Wanted, report: Report, tell: Tell) -> None:
+    from benchmarks.cluster import PAIRS, WINDOW, measure_cluster  # servers are the tests' to start
+
+    single = Pairs(name=f"{PAIRS} pairs x {WINDOW}", pairs=PAIRS, window=WINDOW, relay=False)
+    report.pairs += measure_pairs(single, base, 1, tell)
+    report.cluster = measure_cluster(tell, base.seconds)
 
 
 def _groups(options: argparse.Namespace, report: Report, tell: Tell) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from benchmarks.clustered import Costs
+from benchmarks.clustered import rows as cluster_rows
 from benchmarks.crowd import rows as crowd_rows
 from benchmarks.groups import rows as group_rows
 from benchmarks.growth import Grown
@@ -80,6 +82,7 @@ class Report(Struct, kw_only=True):
         growth: Stores of several sizes.
         importing: The import of an archive beside a plain importer.
         pressure: Healthy clients beside each kind of trouble.
+        cluster: Several hubs on one PostgreSQL and one NATS.
         left_out: What is not measured, and why.
     """
 
@@ -92,6 +95,7 @@ class Report(Struct, kw_only=True):
     growth: list[Grown] = []
     importing: dict[str, Any] = {}
     pressure: list[Pressed] = []
+    cluster: list[Costs] = []
     left_out: list[str] = []
 
     @property
@@ -100,6 +104,7 @@ class Report(Struct, kw_only=True):
         found = [fault for line in self.pairs for run in line.runs for fault in run.faults]
         found += [fault for crowd in self.crowd for fault in crowd.faults]
         found += [fault for heard in self.groups for fault in heard.faults]
+        found += [fault for one in self.cluster for fault in one.faults]
         return found + [fault for one in self.pressure for fault in one.healthy.faults]
 
 
@@ -132,6 +137,7 @@ def table(report: Report) -> Iterator[str]:
         yield import_table(report.importing)
     if report.pressure:
         yield from pressure_rows(report.pressure)
+    yield from cluster_rows(report.cluster)
     yield from (f"not measured: {reason}" for reason in report.left_out)
     yield from (f"FAULT: {fault}" for fault in report.faults)
 
