@@ -9,7 +9,7 @@ and written, in a thread of its own, the next is put together.
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import islice
@@ -168,20 +168,21 @@ class ArchiveWriter:
         """
         folder = f"{self._root}/messages/{self._checked(thread)}"
         head = head_form(thread)
-        chunks = _chunked(iter(messages))
-        first = next(chunks, [])
-        second = next(chunks, None)
-        if second is None:
-            self._write(f"{folder}/message_1.json", _thread_file(head, first, thread.is_group))
-            return len(first)
+        rest = iter(messages)
+        chunk = list(islice(rest, PER_FILE))
+        if len(chunk) < PER_FILE:
+            self._write(f"{folder}/message_1.json", _thread_file(head, chunk, thread.is_group))
+            return len(chunk)
         with ExitStack() as stack:
             count = 0
             waiting: list[IO[bytes]] = []
-            for chunk in _and_then(first, second, chunks):
+            while chunk:
                 file: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())
                 file.write(_thread_file(head, chunk, thread.is_group))
                 waiting.append(file)
                 count += len(chunk)
+                chunk.clear()  # before the next are read: one file's messages are in memory at a time
+                chunk = list(islice(rest, PER_FILE))
             stack.callback(self._settle)  # before the files below it are closed
             for number, ready in enumerate(reversed(waiting), start=1):
                 ready.seek(0)
@@ -261,19 +262,6 @@ class ArchiveWriter:
         finally:
             if self._is_zip and not is_whole:
                 self._path.unlink(missing_ok=True)
-
-
-def _chunked(messages: Iterator[MessageRecord]) -> Iterator[list[MessageRecord]]:
-    while chunk := list(islice(messages, PER_FILE)):
-        yield chunk
-
-
-def _and_then(
-    first: list[MessageRecord], second: list[MessageRecord], rest: Iterator[list[MessageRecord]]
-) -> Iterator[list[MessageRecord]]:
-    yield first
-    yield second
-    yield from rest
 
 
 def _thread_file(head: dict[str, Any], messages: list[MessageRecord], is_group: bool) -> bytes:

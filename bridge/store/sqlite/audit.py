@@ -6,6 +6,7 @@ busy hub; what it holds in memory does not grow with the store.
 
 import asyncio
 import sqlite3
+from array import array
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
@@ -161,9 +162,9 @@ class Inspector:
 
     def _chain(
         self, raw: sqlite3.Connection, names: Names, no: int, name: ThreadId
-    ) -> tuple[list[int], bytes]:
+    ) -> "tuple[array[int], bytes]":
         """Follow a thread's chain; return who said each message, and the last link."""
-        senders: list[int] = []
+        senders = array("q")  # a long thread's would be megabytes as objects
         link, expected = first_link(name), 0
         cursor = raw.execute(_MESSAGES, (no,))
         while rows := cursor.fetchmany(_AT_ONCE):
@@ -171,7 +172,7 @@ class Inspector:
                 link, expected = self._step_by_step(rows, names, name, link, expected)
             else:
                 link, expected = rows[-1][_LINK], rows[-1][_SEQ]
-            senders += [row[_SENDER] for row in rows]
+            senders.extend([row[_SENDER] for row in rows])
         self._messages += len(senders)
         return senders, link
 
