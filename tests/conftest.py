@@ -40,6 +40,22 @@ def a_home_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
         os.environ[f"XDG_{kind}"] = str(home)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest, so that no worker is left alone with one of them at the end."""
+    items.sort(key=lambda item: _length(item), reverse=True)
+
+
+def _length(item: pytest.Item) -> float:
+    """Say how long a test may take: the timeouts of the longest say so, the others are slow or are not."""
+    timeout = item.get_closest_marker("timeout")
+    return (
+        float(timeout.args[0])
+        if timeout and timeout.args
+        else float(item.get_closest_marker("slow") is not None)
+    )
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say of each skipped test which promise this machine did not prove."""
     reasons = {
