@@ -109,12 +109,21 @@ def cluster_demo(arguments: list[str]) -> int:
 
 
 def test_command(arguments: list[str], cpus: int) -> tuple[list[str], dict[str, str]]:
-    """Return pytest's arguments and what to add to its environment."""
-    rest = [argument for argument in arguments if argument != "--release"]
-    release = len(rest) < len(arguments)
+    """Return pytest's arguments and what to add to its environment.
+
+    Without arguments the long tests are left out, ``--long`` runs these alone, ``--release`` all of them
+    with the long counts.
+    """
+    rest = [argument for argument in arguments if argument not in ("--release", "--long")]
+    release = "--release" in arguments
     options = ["-m", "pytest", "--durations=10", *(["-o", "timeout=14400"] if release else [])]
     if not rest:  # somebody who chooses tests wants them here and now, not in two workers
         options += ["-n", str(max(2, min(4, cpus))), "--dist", "loadgroup"]
+    if "--long" in arguments:
+        options += ["-m", "long"]
+    elif not rest and not release:
+        say("Left out: the long tests on several hubs. They are: python3 go.py test --long")
+        options += ["-m", "not long"]
     return options + rest, {"ISTHMUS_RELEASE": "1"} if release else {}
 
 

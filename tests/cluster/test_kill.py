@@ -34,6 +34,7 @@ async def cluster(tmp_path: Path, nats: Nats) -> AsyncIterator[Cluster]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(14_400 if RELEASE else 600)
 async def test_kills_of_hubs_and_engines_lose_double_and_reorder_nothing(
     cluster: Cluster, release: bool
@@ -68,6 +69,7 @@ async def test_kills_of_hubs_and_engines_lose_double_and_reorder_nothing(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 async def test_a_rolling_restart_loses_nothing(cluster: Cluster) -> None:
     cast = cluster.cast(SEED)
     await cast.arrive()

@@ -68,6 +68,7 @@ def test_every_seeded_bug_has_its_name_in_the_list() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("flaw", sorted(CAUGHT_AS))
 async def test_hubs_with_a_seeded_bug_are_caught(tmp_path: Path, nats: Nats, flaw: str) -> None:
     verdict = await a_short_life(tmp_path, nats, flaw)
@@ -75,6 +76,7 @@ async def test_hubs_with_a_seeded_bug_are_caught(tmp_path: Path, nats: Nats, fla
 
 
 @pytest.mark.slow
+@pytest.mark.long
 async def test_hubs_without_one_are_not_accused(tmp_path: Path, nats: Nats) -> None:
     verdict = await a_short_life(tmp_path, nats, "")
     assert verdict.findings == []

@@ -243,9 +243,20 @@ def test_all_tests_run_in_workers_and_chosen_ones_do_not() -> None:
     everything, _ = go.test_command([], cpus=2)
     chosen, _ = go.test_command(["tests/wire", "-x"], cpus=2)
 
-    assert everything[-4:] == ["-n", "2", "--dist", "loadgroup"]
+    assert everything[-6:] == ["-n", "2", "--dist", "loadgroup", "-m", "not long"]
     assert chosen[-2:] == ["tests/wire", "-x"]
     assert "-n" not in chosen
+
+
+def test_what_a_plain_run_leaves_out_is_said_and_can_be_run(capsys: pytest.CaptureFixture[str]) -> None:
+    go.test_command([], cpus=2)
+    said = capsys.readouterr()
+    long, _ = go.test_command(["--long"], cpus=2)
+    release, _ = go.test_command(["--release"], cpus=2)
+
+    assert "python3 go.py test --long" in said.out + said.err
+    assert long[-2:] == ["-m", "long"]
+    assert "-m" not in release[2:]
 
 
 def test_a_release_run_tells_the_tests_to_count_long() -> None:

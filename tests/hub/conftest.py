@@ -15,7 +15,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Have each test that stands on a ground run on all of them."""
     if "ground" in metafunc.fixturenames:
         alone = metafunc.definition.get_closest_marker("one_hub") is not None
-        many = pytest.param(GROUNDS[-1], marks=pytest.mark.slow)  # covers no line that the others don't
+        marks = (pytest.mark.slow, pytest.mark.long)  # three hubs cover no line that one does not
+        many = pytest.param(GROUNDS[-1], marks=marks)
         metafunc.parametrize("ground", GROUNDS[:1] if alone else (*GROUNDS[:-1], many), indirect=True)
 
 

@@ -285,6 +285,7 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(14_400 if RELEASE else 600)
 def test_sqlite_and_postgresql_give_the_same_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runner: asyncio.Runner
