@@ -36,9 +36,17 @@ def test_large_blocks_leave_no_holes_in_the_heap() -> None:
 
 
 def test_where_there_is_no_glibc_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    looked_in: list[object] = []
+
+    def library_without_it(name: object) -> object:
+        looked_in.append(name)
+        return object()
+
+    monkeypatch.setattr(ctypes, "CDLL", library_without_it)
 
     process.give_blocks_back()
+
+    assert looked_in == [None]
 
 
 def test_the_collector_rests(monkeypatch: pytest.MonkeyPatch) -> None:
