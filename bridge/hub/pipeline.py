@@ -310,6 +310,7 @@ class Pipeline:
         scene = self._scene
         scene.account = work.account
         scene.proven = work.proven
+        scene.doubtful = work.doubtful
         command = work.command
         if work.device and self._store.shared and self.facts.is_revoked(work.device):
             raise NotSignedIn  # another node said so; its news are on their way

@@ -3,7 +3,7 @@
 Order holds: while commands of a lane are out at a home, its others go there too or wait;
 a home takes a stream's letters in their order or not at all; and whatever comes back
 undecided is decided here, in its order. Should the home decide it as well, later, it
-finds its token used: a repeat of a send is the same message.
+finds its token used: a repeat of a send is the same message, or the same refusal.
 """
 
 import asyncio
@@ -193,6 +193,7 @@ class Post:
         """Have what is left of a lane decided here."""
         del self._away[away.lane], self._streams[away.stream]
         for work, _ in away.out.values():
+            work.doubtful = True
             self.homes.settle(ThreadId(work.command.thread))  # type: ignore[union-attr]
         self._take_back(_rest(away))
 

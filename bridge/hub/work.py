@@ -35,6 +35,7 @@ class Work(Struct, eq=False):
         proven: Accounts whose password was proven for this.
         device: Which device asks, if one does: where other nodes may revoke it, that is looked at again.
         counts: Whether the scene must say how much is in flight behind this; commands say so by their kind.
+        doubtful: Whether another hub was given this and may decide it yet.
     """
 
     lane: Lane
@@ -45,6 +46,7 @@ class Work(Struct, eq=False):
     proven: frozenset[AccountId] = frozenset()
     device: DeviceId = DeviceId("")
     counts: bool = False
+    doubtful: bool = False
 
 
 class Decided(Struct):

@@ -8,7 +8,8 @@ import pytest
 from bridge.domain.model import Thread
 from bridge.hub import post
 from bridge.hub.homes import home_among
-from bridge.ids import ThreadId
+from bridge.hub.post import Post
+from bridge.ids import Seq, ThreadId
 from bridge.wire.commands import Send, SetTie
 from bridge.wire.values import TieKind
 from tests.cluster.servers import Nats
@@ -122,6 +123,33 @@ async def test_a_home_that_does_not_answer_costs_a_pause(
 
         assert [answer["seq"] for answer in seqs] == list(range(3, 23))
         assert carried(made) == 0
+
+
+async def test_a_home_that_decides_too_late_finds_even_the_refusal_that_nobody_else_would_keep(
+    password_hash: str, tmp_path: Path, nats: Nats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(post, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(post, "_LOOK_S", 0.05)
+    async with town(password_hash, OneMemory(), tmp_path, nats.url) as made:
+        await acquainted(made)
+        await made[0].add(ANA, CYD)
+        thread = await made[0].acquaint(ANA, CYD)
+        home, away = contend(made, thread)
+        slow = made.hub(home).pipeline.post
+        on_their_way: list[tuple[str, bytes]] = []
+        monkeypatch.setattr(slow, "wrote", lambda hub, data: on_their_way.append((hub, data)))
+        ana, cyd = await made.join(away, ANA), await made.join(home, CYD)
+        too_soon = Send(thread=thread, text="as you say", token="early", reply_to=Seq(2))
+
+        refused = await outcome(ana, too_soon)
+        await made[home].upgrade_alone(ANA)
+        for hub, data in on_their_way:
+            Post.wrote(slow, hub, data)
+        last = await cyd.ask(Send(thread=thread, text="anything?", token="next"))
+
+        assert on_their_way
+        assert (refused, await outcome(ana, too_soon)) == ("not_supported", "not_supported")
+        assert last["seq"] == 3
 
 
 async def test_a_hub_that_stops_answers_what_it_carried(

@@ -22,7 +22,7 @@ from bridge.wire.codec import JSON, Codec
 from bridge.wire.commands import Accept, Command, Link, OpenThread, Send, SetTie, Upgrade
 from bridge.wire.replies import Reply
 from bridge.wire.sign_in import SignIn
-from bridge.wire.values import Network, TieKind
+from bridge.wire.values import Hybrid, Network, TieKind
 from tests.hub.line import Line
 from tests.hub.talker import Frame, Talker
 
@@ -150,7 +150,7 @@ class House:
     async def upgrade_alone(self, account: AccountId) -> None:
         """Let a Direct account take part in hybrid messaging."""
         record = await self.hub.pipeline.consult(account, lambda scene: scene.facts.account(account))
-        await self.put(replace(record, hybrid="on"))
+        await self.put(replace(record, hybrid=Hybrid.ON))
 
     async def put(self, *records: Any) -> None:
         """Keep records as they are, past all rules."""

@@ -34,7 +34,11 @@ from bridge.wire.values import Consent, Folder, OutcomeOf
 _SALT_LENGTH = 16
 _LIMITED = Decision(outcome=OutcomeOf.NONE, rule="stranger_limit")
 _REFUSALS: dict[str, type[BridgeError]] = {
-    kind.code: kind for kind in (NotAccepting, RequestPending, CannotMessageSelf)
+    kind.code: kind
+    for kind in (
+        *(NotAccepting, RequestPending, CannotMessageSelf),
+        *(NotAllowed, TooLong, NotSupported, Invalid),  # kept only of sends that were carried in vain
+    )
 }
 
 
@@ -47,9 +51,19 @@ def send(scene: Scene, command: Send) -> Outcome:
         return Outcome(reply=_again(before, body))
     try:
         _check_content(scene, thread, scene.facts.account(side.account), command)
-    except Refusal:  # unlike a verdict, this meets no commit that would notice an old token
+    except Refusal as refusal:  # unlike a verdict, this meets no commit that would notice an old token
         scene.facts.recall(side.account, command.token)
-        raise
+        if not scene.doubtful:
+            raise
+        verdict = Verdict(
+            account=side.account,
+            token=command.token,
+            body=body,
+            code=refusal.code,
+            thread=thread.id,
+            at=scene.now,
+        )
+        return Outcome(reply=refusal, records=[verdict])
     other = scene.facts.find_member(thread.id, other_of(thread, side.account))
     assert other is not None, "a pair thread has both sides"
     way = route(scene.facts, scene.policy, side.account, other.account, other)
