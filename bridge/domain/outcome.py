@@ -58,7 +58,7 @@ class Scene(Struct):
         proven: Accounts whose password the session has proven with this call.
         phone_key: The key under which phone numbers are hashed; never stored in the database.
         in_flight: How many other commands of the person wait behind this one.
-        doubtful: Whether another hub may yet decide this command too: then its verdict is kept, whatever it is.
+        doubtful: Whether another hub may yet decide this too: its verdict is kept then, whatever it is.
     """
 
     facts: Facts
