@@ -32,17 +32,20 @@ async def cut_wire(url: str, cuts: Iterable[tuple[int, int]]) -> AsyncIterator[s
         assert task is not None
         talks.add(task)
         up, down = scissors.next()
-        to, away = await asyncio.open_connection("127.0.0.1", port)
-        ways = [asyncio.create_task(relay(reader, away, up)), asyncio.create_task(relay(to, writer, down))]
+        ends, ways = [writer], set[asyncio.Task[None]]()
         try:
+            to, away = await asyncio.open_connection("127.0.0.1", port)
+            ends.append(away)
+            ways.add(asyncio.create_task(relay(reader, away, up)))
+            ways.add(asyncio.create_task(relay(to, writer, down)))
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
+        finally:  # whoever ends this a second time, while it waits, finds both ends cut
+            for end in ends:
+                end.transport.abort()
             for way in ways:
                 way.cancel()
-            await asyncio.wait(ways)
-            for end in (writer, away):
-                end.transport.abort()
             talks.discard(task)
+            await asyncio.gather(*ways, return_exceptions=True)
 
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     try:
