@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from bridge.bus.base import Bus, Count, News
 from bridge.domain.facts import Facts, Missing
-from bridge.domain.model import Message
+from bridge.domain.model import Account, Message
 from bridge.domain.outcome import Told
 from bridge.domain.translate import shows_as_said
 from bridge.domain.views import message_view
@@ -24,6 +24,7 @@ from bridge.hub.crowd import Crowd
 from bridge.ids import AccountId, DeviceId, Position
 from bridge.wire.codec import Codec, Envelope
 from bridge.wire.events import AnyEvent, JournalEvent, MessageSent, PresenceChanged
+from bridge.wire.values import Hybrid, Network
 
 log = logging.getLogger("bridge.hub")
 
@@ -70,7 +71,7 @@ class Listening(Protocol):
 
 
 class Bodies:
-    """The encodings of one event: one per codec, and one for each reader who is shown a translation."""
+    """The encodings of one event: one per codec, and one for each kind of reader who is shown a translation."""
 
     def __init__(self, facts: Facts, told: Told) -> None:
         """Encode nothing yet."""
@@ -78,6 +79,7 @@ class Bodies:
         self._told = told
         self._event: JournalEvent | None = None if isinstance(told, Message) else told
         self._made: dict[Codec, bytes] = {}
+        self._shown: list[tuple[Codec, Network, Hybrid, bytes]] = []
 
     def body(self, codec: Codec, viewer: AccountId) -> bytes:
         """Encode the event as the account sees it.
@@ -85,23 +87,39 @@ class Bodies:
         Raises:
             Missing: If memory lacks the message that a translation would quote.
         """
-        event = self._event
-        if event is None:
-            event = self._event = self._as_said()
         told = self._told
-        if type(event) is MessageSent and isinstance(told, Message) and viewer != told.sender:
-            said, reader = event.message, self._facts.account(viewer)
-            if not shows_as_said(said.text, said.reply_to is not None, reader.network, reader.hybrid):
-                return codec.body(MessageSent(message=message_view(self._facts, told, reader)))
-        made = self._made.get(codec)
-        if made is None:
-            made = self._made[codec] = codec.body(event)
+        if not isinstance(told, Message) or viewer == told.sender:
+            return self._as_said(codec)
+        reader = self._facts.account(viewer)
+        network, hybrid = reader.network, reader.hybrid
+        for known, its, taken_as, made in self._shown:  # a group has hundreds of readers, of few kinds
+            if known is codec and its is network and taken_as is hybrid:
+                return made
+        made = self._as_shown(codec, told, reader)
+        self._shown.append((codec, network, hybrid, made))
         return made
 
-    def _as_said(self) -> MessageSent:
-        told = self._told
-        assert isinstance(told, Message), "other events are kept as they are told"
-        return MessageSent(message=message_view(self._facts, told, self._facts.account(told.sender)))
+    def _as_said(self, codec: Codec) -> bytes:
+        made = self._made.get(codec)
+        if made is None:
+            made = self._made[codec] = codec.body(self._said())
+        return made
+
+    def _as_shown(self, codec: Codec, told: Message, reader: Account) -> bytes:
+        event = self._said()
+        assert type(event) is MessageSent, "of a message"
+        said = event.message
+        if shows_as_said(said.text, said.reply_to is not None, reader.network, reader.hybrid):
+            return self._as_said(codec)
+        return codec.body(MessageSent(message=message_view(self._facts, told, reader)))
+
+    def _said(self) -> JournalEvent:
+        if self._event is None:
+            told = self._told
+            assert isinstance(told, Message), "other events are kept as they are told"
+            view = message_view(self._facts, told, self._facts.account(told.sender))
+            self._event = MessageSent(message=view)
+        return self._event
 
 
 class Sessions:
@@ -118,7 +136,7 @@ class Sessions:
         self.heads: dict[AccountId, int] = {}
         self._facts = facts
         self._counters = counters
-        self._by_leg: dict[AccountId, dict[Listening, None]] = {}
+        self._by_leg: dict[AccountId, dict[Listening, Leg]] = {}
         self._by_device: dict[AccountId, dict[Listening, float]] = {}  # with the time when it came
         self._watchers: dict[AccountId, dict[Listening, None]] = {}
         self._unshown: dict[AccountId, bool] = {}
@@ -147,12 +165,12 @@ class Sessions:
                 self.unwatch(account)
 
     def join(self, session: Listening, account: AccountId) -> bool:
-        """Let a session hear an account's journal; say whether the account came online here with it.
+        """Let a session hear a journal in which it has a leg; say whether the account came online here with it.
 
         Other nodes' news of it come once ``Bus.settled`` returned: look at the journal's head after that.
         """
         listeners = self._by_leg.setdefault(account, {})
-        listeners[session] = None
+        listeners[session] = session.legs[account]
         self.heads.setdefault(account, 0)
         if len(listeners) == 1:
             self._bus.serve(account)
@@ -295,16 +313,16 @@ class Sessions:
                 if listeners is not None:
                     if position > heads[account]:  # nodes overtake each other
                         heads[account] = position
-                    bodies = bodies or Bodies(self._facts, told)
+                    if bodies is None:
+                        bodies = Bodies(self._facts, told)
                     self._tell(bodies, account, position, listeners)
 
     def woken(self, account: AccountId, head: Position) -> None:
         """Let the sessions that are behind this head read the journal."""
         if head > self.heads.get(account, head):
             self.heads[account] = head
-            for session in tuple(self._by_leg[account]):
-                leg = session.legs.get(account)
-                if leg is not None and leg.live and leg.sent < head:
+            for session, leg in tuple(self._by_leg[account].items()):
+                if leg.live and leg.sent < head:
                     session.fell_behind(account)
 
     def _of_same_person(self, account: AccountId) -> tuple[AccountId, ...]:
@@ -315,13 +333,12 @@ class Sessions:
             return (account,)
 
     def _tell(
-        self, bodies: Bodies, account: AccountId, position: Position, listeners: dict[Listening, None]
+        self, bodies: Bodies, account: AccountId, position: Position, listeners: dict[Listening, Leg]
     ) -> None:
         codec: Codec | None = None
         frame = b""
-        for session in tuple(listeners):
-            leg = session.legs.get(account)
-            if leg is None or not leg.live or position <= leg.sent:
+        for session, leg in tuple(listeners.items()):
+            if not leg.live or position <= leg.sent:
                 continue
             if position > leg.sent + 1:
                 session.fell_behind(account)
@@ -341,9 +358,8 @@ class Sessions:
     def _pass(self, event: AnyEvent, accounts: Iterable[AccountId]) -> None:
         frames: dict[Codec, bytes] = {}
         for account in accounts:
-            for session in self._by_leg.get(account, ()):
-                leg = session.legs.get(account)
-                if leg is None or not leg.live:
+            for session, leg in self._by_leg.get(account, _NOBODY).items():
+                if not leg.live:
                     continue
                 codec = session.codec
                 frame = frames.get(codec) or frames.setdefault(codec, codec.passing(codec.body(event)))
@@ -351,3 +367,4 @@ class Sessions:
 
 
 _ABSENT = object()
+_NOBODY: Final[dict[Listening, Leg]] = {}

@@ -105,6 +105,8 @@ class Socket(asyncio.Protocol):
         self._is_dirty = False
         self._paused = False
         self._closing = False
+        self._is_open = False  # the protocol's state, and nobody closes: asked for each frame
+        self._owes = False  # whether the protocol may have something to send
         self._drained: asyncio.Future[None] | None = None
 
     # --- what the transport calls
@@ -143,6 +145,7 @@ class Socket(asyncio.Protocol):
         """Feed the protocol and handle what came of it."""
         protocol = self._protocol
         protocol.receive_data(data)
+        self._look()
         self._out += protocol.data_to_send()  # pongs, in their place among the answers
         for event in protocol.events_received():
             if isinstance(event, Frame):
@@ -160,6 +163,7 @@ class Socket(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The peer will send no more."""
         self._protocol.receive_eof()
+        self._look()
         self._flush_soon()
         return False
 
@@ -176,6 +180,7 @@ class Socket(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """Tell whoever listens that it is over."""
         self._closing = True
+        self._is_open = False
         self._transport = None
         self._let_go()
         self._hub.counters.connections -= 1
@@ -189,25 +194,27 @@ class Socket(asyncio.Protocol):
 
         A peer that lets more than the limit pile up is told to come back.
         """
-        if self._closing or self._protocol.state is not State.OPEN:
+        if not self._is_open:
             return
         self._out.append(framed(frame, binary=self._binary))
         self._queued += len(frame)
         if self._queued > self._most_queued:
             self._crowd()
         if not self._is_dirty:
-            self._flush_soon()
+            self._is_dirty = True
+            self._hub.flush_soon(self)
 
     def close(self, code: int, reason: str = "") -> None:
         """Say why, then end the connection; one that does not answer is cut."""
         if self._closing or self._transport is None:
             return
-        self._closing = True
+        self._closing, self._is_open = True, False
         self._hub.counters.closed_total[str(code)] += 1
         if self._protocol.state is not State.OPEN:
             self.abort()
             return
         self._protocol.send_close(code, reason)
+        self._owes = True
         self._loop.call_later(_CLOSE_S, self.abort)
         if not self._paused:
             self.flush()
@@ -224,7 +231,7 @@ class Socket(asyncio.Protocol):
 
     def ping(self) -> None:
         """Ask whether the peer is still there."""
-        if not self._closing and self._protocol.state is State.OPEN:
+        if self._is_open:
             self._protocol.send_ping(b"")
             self._flush_soon()
 
@@ -250,7 +257,9 @@ class Socket(asyncio.Protocol):
         if transport is None or (self._paused and not self._closing):
             return
         pieces, self._out = self._out, []
-        pieces += self._protocol.data_to_send()
+        if self._owes:
+            self._owes = False
+            pieces += self._protocol.data_to_send()
         if not pieces:
             return
         counters = self._hub.counters
@@ -272,7 +281,12 @@ class Socket(asyncio.Protocol):
             self._drained.set_result(None)
         self._drained = None
 
+    def _look(self) -> None:
+        """See what state the protocol is in now."""
+        self._is_open = not self._closing and self._protocol.state is State.OPEN
+
     def _flush_soon(self) -> None:
+        self._owes = True
         if not self._is_dirty:
             self._is_dirty = True
             self._hub.flush_soon(self)
@@ -300,7 +314,8 @@ class Socket(asyncio.Protocol):
         response = self._protocol.accept(request)
         self._protocol.send_response(response)
         self._out += self._protocol.data_to_send()  # before anything that is said
-        if self._protocol.state is State.OPEN:
+        self._look()
+        if self._is_open:
             self._hub.taken(self)
             self.codec = CODECS.get(self._protocol.subprotocol or "", JSON)
             self._binary = self.codec.binary

@@ -1,7 +1,9 @@
 """What follows a commit: whoever asked is answered, and whoever is concerned is told."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
+from itertools import chain
 from typing import Final
 
 from bridge.bus.base import Bus, News
@@ -26,11 +28,10 @@ class Telling:
 
     def tell(self, decided: Decided, heads: Mapping[AccountId, Position]) -> None:
         """Answer and publish what is on disk, with the heads that it made."""
-        entries: dict[AccountId, int] = {}
-        for _, accounts in decided.batch.told:
-            for account in accounts:
-                entries[account] = entries.get(account, 0) + 1
-        following = {account: head - entries[account] for account, head in heads.items()}
+        entries = Counter(chain.from_iterable(accounts for _, accounts in decided.batch.told))
+        following: dict[AccountId, int] = {
+            account: head - entries[account] for account, head in heads.items()
+        }
         told: list[tuple[Told, list[tuple[AccountId, Position]]]] = []
         records: dict[Key, StoredRecord] = {}
         counters = self._counters
@@ -43,10 +44,11 @@ class Telling:
                 counters.refusals_total[result.reply.code] += 1
             work.lane.answered(work.call, result.reply)
             for event, accounts in result.told:
-                places = []
+                places: list[tuple[AccountId, Position]] = []
                 for account in accounts:
-                    position = following[account] = following[account] + 1
-                    places.append((account, Position(position)))
+                    position: Position = following[account] + 1  # type: ignore[assignment]  # a call costs more
+                    following[account] = position
+                    places.append((account, position))
                 told.append((event, places))
             if self._bus.connects:  # of what moved several times the last is enough
                 records |= {key_of(record): record for record in result.records}

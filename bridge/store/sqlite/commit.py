@@ -19,10 +19,10 @@ from bridge.ids import AccountId, Position, Seq, ThreadId
 from bridge.store.base import Batch, Told
 from bridge.store.rows import AUDIT, MESSAGES, TABLES, Row, event_row, seal
 from bridge.store.sqlite.connection import primary
-from bridge.store.sqlite.journal import NEWEST, stamp
+from bridge.store.sqlite.journal import NEWEST, lines_of
 from bridge.store.sqlite.names import Names
 from bridge.store.sqlite.search import Index
-from bridge.store.sqlite.statements import GET, INSERT, UPSERT, selected
+from bridge.store.sqlite.statements import GET, INSERT, UPSERT, Rows, put_rows, selected
 
 MOST_HEADS: Final = 50_000  # heads of journals in memory at once, some 5 MiB
 
@@ -30,7 +30,7 @@ INSERT_MESSAGE: Final = (
     f"INSERT INTO messages (id, {selected(MESSAGES)}) VALUES (?{', ?' * (len(MESSAGES.columns) + 1)})"
 )
 _INSERT_EVENT: Final = "INSERT INTO events (id, body, crc, uses) VALUES (?, ?, ?, ?)"
-_INSERT_LINE: Final = "INSERT INTO journal (account, position, stamp) VALUES (?, ?, ?)"
+_LINES: Final = Rows("INSERT INTO journal (account, position, stamp)", 3)
 _PUT_MOMENT: Final = "INSERT OR REPLACE INTO moments (at, message, event) VALUES (?, ?, ?)"
 _FIND_MESSAGE: Final = "SELECT id FROM messages WHERE thread = ? AND seq = ?"
 _FREE_HANDLE: Final = "UPDATE accounts SET handle_key = NULL WHERE id = ?"
@@ -44,6 +44,17 @@ _ORDER: Final = {
     for kind, table in TABLES.items()
     if table.key
 }
+
+
+class _Heads(dict[int, Position]):
+    """The newest position in journals, by the account's number."""
+
+    def __init__(self, raw: sqlite3.Connection) -> None:
+        super().__init__()
+        self._raw = raw
+
+    def __missing__(self, account: int) -> Position:
+        return Position(self._raw.execute(NEWEST, (account,)).fetchone()[0] or 0)
 
 
 class Writer:
@@ -63,7 +74,7 @@ class Writer:
         self._broken = False
         self.newest_message = self._newest_event = self._moment = 0
         self._version: int = raw.execute("PRAGMA data_version").fetchone()[0]
-        self._heads: dict[int, int] = {}
+        self._heads = _Heads(raw)
         self.names = Names(raw)
         self.index = Index(raw, self.names)
         self.erased: dict[int, tuple[int, int]] = {}
@@ -173,18 +184,17 @@ class Writer:
         lines: list[tuple[int, int, int]] = []
         heads: dict[AccountId, Position] = {}
         for told, accounts in batch.told:
-            ref = self._ref(told, places, events, len(accounts))
+            following: list[tuple[int, Position]] = []
             for account in accounts:
                 no = numbers[account]
-                head = known.get(no)
-                position = (self._newest_position(no) if head is None else head) + 1
-                known[no] = position
-                heads[account] = Position(position)
-                lines.append((no, position, stamp(no, position, ref)))
+                position: Position = known[no] + 1  # type: ignore[assignment]  # a NewType's call is a tenth of this
+                known[no] = heads[account] = position
+                following.append((no, position))
+            lines += lines_of(self._ref(told, places, events, len(accounts)), following)
         lines.sort()
         if events:
             self.raw.executemany(_INSERT_EVENT, events)
-        self.raw.executemany(_INSERT_LINE, lines)
+        put_rows(self.raw, _LINES, lines)
         self._moment = max(self._moment, self._clock())  # a clock set back must not reorder what it dates
         self.raw.execute(_PUT_MOMENT, (self._moment, self.newest_message, self._newest_event))
         return heads
@@ -200,9 +210,6 @@ class Writer:
         body = event_row(told)
         events.append((self._newest_event, body, seal((self._newest_event, body)), uses))
         return -self._newest_event
-
-    def _newest_position(self, account: int) -> int:
-        return int(self.raw.execute(NEWEST, (account,)).fetchone()[0] or 0)
 
     def _raise_stale(self, batch: Batch, error: sqlite3.IntegrityError) -> None:
         """Name the tokens, seqs and handles that are taken already."""
