@@ -71,7 +71,7 @@ class Listening(Protocol):
 
 
 class Bodies:
-    """The encodings of one event: one per codec, and one for each kind of reader who is shown a translation."""
+    """The encodings of one event: one per codec, and one for each kind of reader of a translation."""
 
     def __init__(self, facts: Facts, told: Told) -> None:
         """Encode nothing yet."""
@@ -165,7 +165,7 @@ class Sessions:
                 self.unwatch(account)
 
     def join(self, session: Listening, account: AccountId) -> bool:
-        """Let a session hear a journal in which it has a leg; say whether the account came online here with it.
+        """Let a session hear a journal in which it has a leg; say whether the account came online with it.
 
         Other nodes' news of it come once ``Bus.settled`` returned: look at the journal's head after that.
         """

@@ -31,7 +31,7 @@ def stamp(account: int, position: int, ref: int) -> int:
 
 
 def lines_of(ref: int, places: Iterable[tuple[int, Position]]) -> list[tuple[int, int, int]]:
-    """Write the lines of one reference: account, position and what ``stamp`` gives, without a call for each."""
+    """Write the lines of one reference: account, position and stamp, without a call for each."""
     stamped, part = ref << 8, ref * 97
     return [
         (account, position, stamped + (account * 7 + position * 31 + part) % 251)
