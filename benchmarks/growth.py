@@ -4,6 +4,7 @@
     python -m benchmarks.growth --full          10,000,000 too: 5 GB, and half an hour to make it
     python -m benchmarks.growth --keep FOLDER   keep the stores there, and take those that lie there already
     python -m benchmarks.growth --long          long texts: a gigabyte at 1,000,000
+    python -m benchmarks.growth --system warm   the system has all files in memory at first; or cold: nothing
 
 Commits go to the stores by turns, so that a noisy machine is noisy for each: what
 counts is the CPU of a commit for each message (batches of 64) beside that on the
@@ -13,6 +14,7 @@ takes to serve on it.
 
 import argparse
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
@@ -20,6 +22,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 from time import perf_counter, process_time
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -89,12 +92,30 @@ async def _spread(act: Callable[[], Awaitable[object]], times: int) -> Spread:
     return Spread(*(round(spans[int((times - 1) * part)], 3) for part in (0.5, 0.99, 1.0)))
 
 
+def _read_whole(file: int) -> None:
+    while os.read(file, 2**20):
+        pass
+
+
+def _forget(file: int) -> None:
+    os.fdatasync(file)  # what is not on disk yet is not forgotten
+    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+SYSTEM: Final[dict[str, Callable[[int], None]]] = {
+    "as it is": lambda file: None,
+    "warm": _read_whole,
+    "cold": _forget,
+}
+"""What the system keeps in memory of a store's file before it is measured, and how it comes to that."""
+
+
 class Store:
     """A store of one size while it is measured."""
 
-    def __init__(self, size: int, place: Path, words: int) -> None:
+    def __init__(self, size: int, place: Path, words: int, system: str) -> None:
         """``open`` it first."""
-        self.size, self.place = size, place
+        self.size, self.place, self._system = size, place, system
         self.pairs = Pairs(THREADS, words=words)
         self.hot: list[float] = []
         self.spread: list[float] = []
@@ -105,6 +126,14 @@ class Store:
         begun = perf_counter()
         self.engine = await SqliteStore.open(self.place)
         return round(perf_counter() - begun, 3)
+
+    def put_system(self) -> None:
+        """Have the system keep in memory what it is to keep of the file."""
+        file = os.open(self.place, os.O_RDONLY)
+        try:
+            SYSTEM[self._system](file)
+        finally:
+            os.close(file)
 
     async def commit(self, threads: int, spans: list[float]) -> None:
         """Commit some batches within so many threads; add the CPU microseconds for a message of each."""
@@ -145,6 +174,7 @@ async def measure(stores: list[Store], tell: Callable[[str], None]) -> list[Grow
     for store in stores:
         await store.open()
         await store.pairs.go_on(store.engine)
+        store.put_system()
     for turn in range(_ROUNDS):
         for store in stores:
             await store.commit(_HOT, store.hot)
@@ -159,6 +189,7 @@ async def _read(store: Store, tell: Callable[[str], None]) -> Grown:
     tell(f"pages of {store.size:,} messages")
     chance = Random(1)
     await store.search(chance, "x")  # the index catches up
+    store.put_system()
     history = await _spread(lambda: store.history(chance), _PAGES)
     search = await _spread(lambda: store.search(chance, WORDS[0]), _PAGES)
     rare = await _spread(lambda: store.search(chance, "zyzzyva"), _PAGES)
@@ -175,7 +206,12 @@ async def _read(store: Store, tell: Callable[[str], None]) -> Grown:
 
 
 def measure_growth(
-    sizes: Sequence[int], folder: Path, keep: Path | None, words: int, tell: Callable[[str], None]
+    sizes: Sequence[int],
+    folder: Path,
+    keep: Path | None,
+    words: int,
+    tell: Callable[[str], None],
+    system: str = "as it is",
 ) -> list[Grown]:
     """Make the stores that are not kept, and measure all."""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
@@ -186,7 +222,7 @@ def measure_growth(
             place = place_of(grown, size)
             if keep and place.stat().st_size < _COPIED_MIB * 2**20:
                 place = Path(shutil.copy(place, Path(scratch) / f"copy-{size}.db"))
-            stores.append(Store(size, place, words))
+            stores.append(Store(size, place, words, system))
         return asyncio.run(measure(stores, tell))
 
 
@@ -226,6 +262,12 @@ def main(arguments: list[str]) -> int:
         "--folder", type=Path, default=Path(tempfile.gettempdir()), help="where the database lies"
     )
     parser.add_argument("--keep", type=Path, help="a folder where stores are kept, and taken from")
+    parser.add_argument(
+        "--system",
+        choices=SYSTEM,
+        default="as it is",
+        help="what it keeps of the files in memory before commits and before pages are read",
+    )
     parser.add_argument("--json", action="store_true", help="print data")
     options = parser.parse_args(arguments)
     sizes = (*options.sizes, FULL) if options.full else tuple(options.sizes)
@@ -233,7 +275,9 @@ def main(arguments: list[str]) -> int:
     def tell(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
-    found = measure_growth(sizes, options.folder, options.keep, 150 if options.long else 16, tell)
+    found = measure_growth(
+        sizes, options.folder, options.keep, 150 if options.long else 16, tell, options.system
+    )
     print(msgspec.json.encode(found).decode() if options.json else "\n".join(rows(found)))
     return 0
 
