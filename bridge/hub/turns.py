@@ -9,8 +9,17 @@ from bridge.hub.work import Lane, Work
 TURN: Final = 8
 """How many works a lane's turn takes: single ones cost a busy hub a tenth more.
 
-A batch takes one turn of each lane. So it is over soon, however much one lane has waiting, and who has
-a single work waits for eight of each who flood: twenty of them are half of what a batch may hold.
+A batch takes one turn of each lane. So it is over soon, however much one lane has waiting.
+"""
+
+
+FLOOD: Final = 64
+"""Whose lane has more than this waiting floods; while anybody waits who does not, his turn may be shorter."""
+
+LONG_S: Final = 0.001
+"""How long deciding a batch may take before floods' turns are halved; they grow again below half of that.
+
+Deciding is a third of a batch's work, and the part that no slow disk makes longer.
 """
 
 
@@ -21,6 +30,7 @@ class Turns:
         """Wait for nothing yet."""
         self._lanes: OrderedDict[Lane, deque[Work]] = OrderedDict()
         self._count = 0
+        self._flood = TURN
 
     def __len__(self) -> int:
         return self._count
@@ -52,15 +62,24 @@ class Turns:
             return self.clear()
         taken: list[Work] = []
         turn = TURN if len(lanes) > 1 else most
+        flood = self._flood if any(len(works) <= FLOOD for works in lanes.values()) else turn
         for _ in range(len(lanes)):
             if len(taken) == most:
                 break
             lane, works = lanes.popitem(last=False)
-            taken += [works.popleft() for _ in range(min(turn, len(works), most - len(taken)))]
+            own = turn if len(works) <= FLOOD else flood
+            taken += [works.popleft() for _ in range(min(own, len(works), most - len(taken)))]
             if works:
                 lanes[lane] = works
         self._count -= len(taken)
         return taken
+
+    def took(self, seconds: float) -> None:
+        """Hear how long it took to decide what was taken, and find how long the turns of floods may be."""
+        if seconds > LONG_S:
+            self._flood = max(1, self._flood // 2)
+        elif seconds < LONG_S / 2:
+            self._flood = min(TURN, self._flood * 2)
 
     def clear(self) -> list[Work]:
         """Take all that wait."""

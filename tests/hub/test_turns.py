@@ -1,9 +1,11 @@
 """What waits keeps its order within a lane, and lanes take turns."""
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.hub.turns import TURN, Turns
+from bridge.hub.turns import FLOOD, LONG_S, TURN, Turns
 from bridge.hub.work import Lane, Unheard, Work
 from bridge.ids import AccountId
 
@@ -30,6 +32,28 @@ def test_one_who_floods_waits_behind_himself_and_not_before_the_others() -> None
     assert {work.lane for work in taken} == {flood, *others}
     assert len(taken) == TURN + 3, "however much more a batch would hold: the others wait for all of it"
     assert len(turns) == 1_003 - len(taken)
+
+
+def test_floods_get_shorter_turns_while_batches_take_long_and_nobody_else_does() -> None:
+    floods, talker, other = [Unheard() for _ in range(10)], Unheard(), Unheard()
+
+    def taken_after(*seconds: float, talks: bool = True) -> list[int]:
+        turns = turns_of(*(work for flood in floods for work in works_of(flood, 4 * FLOOD)))
+        for work in (*works_of(talker, FLOOD), *works_of(other, 1)) if talks else ():
+            turns.append(work)
+        for one in seconds:
+            turns.took(one)
+        taken = Counter(work.lane for work in turns.take(500))
+        return [taken[floods[0]], taken[floods[9]], taken[talker], taken[other]]
+
+    long, short = 2 * LONG_S, LONG_S / 4
+
+    assert taken_after() == [TURN, TURN, TURN, 1]
+    assert taken_after(long) == [TURN // 2, TURN // 2, TURN, 1]
+    assert taken_after(*[long] * 9) == [1, 1, TURN, 1]
+    assert taken_after(*[long] * 9, LONG_S * 3 / 4) == [1, 1, TURN, 1], "it stays where it is right"
+    assert taken_after(*[long] * 9, *[short] * 9) == [TURN, TURN, TURN, 1]
+    assert taken_after(*[long] * 9, talks=False) == [TURN, TURN, 0, 0], "nobody waits who would gain"
 
 
 def test_one_who_is_alone_gets_as_much_as_a_batch_holds() -> None:
