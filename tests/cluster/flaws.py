@@ -13,6 +13,7 @@ from bridge.bus.nats import NatsBus
 from bridge.domain.facts import Tightened
 from bridge.domain.model import Controls, StoredRecord, Tie
 from bridge.hub.cluster import Cluster
+from bridge.hub.homes import Homes
 from bridge.hub.pipeline import Pipeline
 from bridge.hub.sessions import Sessions
 from bridge.hub.work import Work
@@ -26,7 +27,10 @@ _GOVERNING: Final = (Controls, Tie, Tightened)
 
 
 def honour_stale_controls() -> None:
-    """Leave controls and blocks out of the versions that a commit checks, and out of the others' news."""
+    """Leave controls and blocks out of the versions that a commit checks, and out of the others' news.
+
+    No thread has a home: it may be the hub where a control was set, which knows it.
+    """
     commit, refresh = PostgresStore.commit, Pipeline.refresh
 
     async def lenient(self: PostgresStore, batch: Batch) -> Any:
@@ -38,6 +42,7 @@ def honour_stale_controls() -> None:
 
     PostgresStore.commit = lenient  # type: ignore[method-assign]
     Pipeline.refresh = deaf  # type: ignore[method-assign, assignment]
+    Homes.home = lambda self, thread: None  # type: ignore[method-assign]
 
 
 def remember_tokens_of_this_hub_alone() -> None:
