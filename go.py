@@ -122,7 +122,7 @@ def test_command(arguments: list[str], cpus: int) -> tuple[list[str], dict[str, 
     if "--long" in arguments:
         options += ["-m", "long"]
     elif not rest and not release:
-        say("Left out: the long tests on several hubs. They are: python3 go.py test --long")
+        say("Left out: what takes minutes (kills by the dozen, several hubs): python3 go.py test --long")
         options += ["-m", "not long"]
     return options + rest, {"ISTHMUS_RELEASE": "1"} if release else {}
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -308,7 +309,7 @@ def _next_decision(world: World, sender: AccountId, receiver: AccountId) -> Deci
     return decision
 
 
-TestPeople = People.TestCase
+TestPeople = pytest.mark.slow(People.TestCase)
 TestPeople.settings = settings(
     max_examples=10_000 if RELEASE else 1_000,
     stateful_step_count=30,

@@ -14,6 +14,7 @@ from tests.faults.tracing import injecting, needs_strace, recording
 
 
 @pytest.mark.slow
+@pytest.mark.long
 async def test_a_kill_at_any_write_or_sync_of_a_commit_is_survived(tmp_path: Path, release: bool) -> None:
     needs_strace("a kill in the middle of a commit is survived")
     async with Rig(tmp_path, names=("ana", "ben")) as rig:

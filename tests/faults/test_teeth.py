@@ -50,6 +50,7 @@ def test_every_seeded_bug_has_its_name_in_the_list() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("flaw", sorted(CAUGHT_AS))
 async def test_a_hub_with_a_seeded_bug_is_caught(tmp_path: Path, flaw: str) -> None:
     found = await found_in_lives(partial(a_short_life, tmp_path, flaw), CAUGHT_AS[flaw])
@@ -57,6 +58,7 @@ async def test_a_hub_with_a_seeded_bug_is_caught(tmp_path: Path, flaw: str) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.long
 async def test_a_hub_without_one_is_not_accused(tmp_path: Path) -> None:
     verdict = await a_short_life(tmp_path, "", 0)
     assert verdict.findings == []
