@@ -21,6 +21,7 @@ from bridge.hub.authority import Authority
 from bridge.hub.cluster import Cluster
 from bridge.hub.counters import Counters
 from bridge.hub.desk import Desk
+from bridge.hub.entrance import Entrance
 from bridge.hub.journal import Cursors
 from bridge.hub.keys import Keys, read_keys
 from bridge.hub.maintenance import Maintenance
@@ -317,6 +318,7 @@ def _services(
 ) -> Services:
     """Put together what every connection needs."""
     usage = Usage(bus, config.limits, asyncio.get_running_loop().time)
+    entrance = Entrance()
     auth = Authority(
         pipeline=pipeline,
         store=store,
@@ -326,6 +328,7 @@ def _services(
         passwords=passwords,
         limits=config.limits,
         tries=usage.tries,
+        entrance=entrance,
         may_register=config.policy.register,
         region=config.policy.region,
         heartbeat_s=config.hub.heartbeat_s,
@@ -340,6 +343,7 @@ def _services(
         counters=counters,
         limits=config.limits,
         auth=auth,
+        entrance=entrance,
         usage=usage,
     )
 

@@ -8,6 +8,11 @@ BULKY: Final = frozenset({"import", "export", "audit"})
 """Commands that handle one large block after the other."""
 
 _YOUNG: Final = 50_000  # new objects before the collector looks at them
+_OF_A_HUB: Final = (
+    10_000,
+    4,
+    200,
+)  # it looks at few at a time, since everybody waits, and hardly ever at all
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # glibc's names for them, in <malloc.h>
 _LARGE: Final = 2**20  # bytes
 
@@ -24,11 +29,12 @@ def spare_the_collector() -> None:
     """Take what lives as long as the hub out of the collector's rounds; for a process that is only a hub.
 
     Records make no cycles and ask for no collection; the collector's own rounds cost 7 % of the hot path
-    and most of its slowest percent.
+    and most of its slowest percent. What a crowd that signs in leaves to look at grows to a million objects
+    otherwise: half a second in which the hub does nothing else.
     """
     gc.collect()
     gc.freeze()
-    collect_rarely()
+    gc.set_threshold(*_OF_A_HUB)
 
 
 def give_blocks_back() -> None:

@@ -2,7 +2,7 @@
 
 Everyone signs in with a token, stays, goes at once, and, when a line comes on the
 standard input, comes back at once with cursors, while what was said to some of
-them in between waits in their journals.
+them in between waits in their journals. They stay until the standard input ends.
 """
 
 import asyncio
@@ -162,7 +162,6 @@ async def run(load: CrowdLoad) -> Crowded:
         f"{visitor.person.account} got a snapshot" for visitor in visitors if visitor.state == "snapshot"
     ]
     replayed = sum(visitor.heard for visitor in visitors) - heard
-    await each(visitors, Visitor.go, len(visitors))
     count = len(visitors)
     return Crowded(
         sessions=count,
@@ -184,14 +183,15 @@ async def _write(visitor: Visitor, load: CrowdLoad) -> None:
     await visitor.ask("send", thread=thread, text="Call me when you are back.", token="one")
 
 
-async def main(load: CrowdLoad) -> Crowded:
-    """Do what the order says, or fail in time."""
+async def main(load: CrowdLoad) -> None:
+    """Do what the order says, or fail in time; print what was found."""
     async with asyncio.timeout(_PATIENCE_S):
-        return await run(load)
+        print(msgspec.json.encode(await run(load)).decode(), flush=True)
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
 if __name__ == "__main__":
     assert os.name == "posix", "the crowd reads /proc"
     with asyncio.Runner(loop_factory=LOOP) as runner:
         wanted = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=CrowdLoad)
-        print(msgspec.json.encode(runner.run(main(wanted))).decode())
+        runner.run(main(wanted))

@@ -13,6 +13,7 @@ from bridge.domain.outcome import Scene
 from bridge.domain.views import own_account_view
 from bridge.errors import Invalid, NotFound, ProofFailed, QuotaExceeded, RegistrationClosed, SignInFailed
 from bridge.hub.auth import Passwords, new_device, token_hash
+from bridge.hub.entrance import Entrance
 from bridge.hub.journal import Cursors, Place
 from bridge.hub.limits import Rate
 from bridge.hub.pipeline import Pipeline
@@ -54,6 +55,7 @@ class Authority:
         passwords: Passwords,
         limits: Limits,
         tries: Rate,
+        entrance: Entrance,
         may_register: bool,
         region: str,
         heartbeat_s: float,
@@ -68,6 +70,7 @@ class Authority:
         self._cursors = cursors
         self._passwords = passwords
         self._limits = limits
+        self._sign_ins = entrance.sign_ins
         self._may_register = may_register
         self._region = region
         self._heartbeat_s = heartbeat_s
@@ -96,7 +99,8 @@ class Authority:
         else:
             raise Invalid("Give a token, or network, handle and password.", path="$.token")
         cursors = call.cursors if isinstance(call, SignIn) else ()
-        return await self._open(client, device, token, cursors)
+        async with self._sign_ins:
+            return await self._open(client, device, token, cursors)
 
     async def _open(
         self, client: Client, device: Device, token: str | None, cursors: tuple[str, ...]
@@ -171,8 +175,10 @@ class Authority:
         return await self._new_device(account.id, call.device)
 
     async def _device(self, client: Client, token: str) -> Device:
-        device = await self._store.device_by_token(token_hash(token))
-        if device is None or device.revoked or not await self._may_enter(device.account):
+        async with self._sign_ins:
+            device = await self._store.device_by_token(token_hash(token))
+            accepted = device is not None and not device.revoked and await self._may_enter(device.account)
+        if device is None or not accepted:
             self._tries.take(f"address {client.address}")
             raise SignInFailed
         if (now := self._clock()) >= device.seen_at + _SEEN_MS:

@@ -207,6 +207,7 @@ class Connection:
         if self._deadline is not None:
             self._deadline.cancel()
         self.answered(call, signed_in)
+        self._socket.settle()
         self._is_open = True
         log.info("session of device %s opened", self.device)
         for account in list(self.legs):

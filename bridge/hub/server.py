@@ -18,7 +18,6 @@ from bridge.hub.sockets import Socket
 log = logging.getLogger("bridge.hub")
 
 _SILENCE = 3  # heartbeats without a sign of life after which a peer counts as gone
-_BACKLOG = 4096
 
 
 class Server:
@@ -28,6 +27,7 @@ class Server:
         """Listen to nothing yet."""
         self._cluster = cluster
         self.counters: Counters = services.counters
+        self.in_turn = services.entrance.in_turn
         self.origins = config.listen.origins
         self.behind_proxy = config.listen.behind_proxy
         self.frame_bytes = config.limits.frame_bytes
@@ -36,7 +36,6 @@ class Server:
         self._config = config
         self._services = services
         self._loop = asyncio.get_running_loop()
-        self._server: asyncio.Server | None = None
         self._sockets: dict[Socket, Connection] = {}
         self._by_address: Counter[str] = Counter()
         self._taken: dict[Socket, str] = {}
@@ -53,20 +52,14 @@ class Server:
         listen = self._config.listen
         context = tls_context(listen)
         try:
-            self._server = await self._loop.create_server(
-                self._accept,
-                listen.host,
-                listen.port,
-                ssl=context,
-                backlog=_BACKLOG,
-                reuse_port=listen.share_port or None,
+            port = await self._services.entrance.open(
+                listen.host, listen.port, share_port=listen.share_port, tls=context, meet=self._accept
             )
         except OSError as wrong:
             raise ConfigInvalid(
                 f"Can't listen on {listen.host} port {listen.port}: {wrong.strerror}. Choose another: --port."
             ) from wrong
         self.ready = True
-        port: int = self._server.sockets[0].getsockname()[1]
         return port
 
     async def keep_time(self) -> None:
@@ -90,8 +83,7 @@ class Server:
         """Take no new connections, send everyone elsewhere, and wait for them to go."""
         self.ready = False
         self._draining = True
-        if self._server is not None:
-            self._server.close()
+        self._services.entrance.close()
         for connection in list(self._sockets.values()):
             connection.close(CloseCode.DRAINING, "the hub is being replaced: come back")
         if self._sockets:
@@ -100,6 +92,7 @@ class Server:
         for socket in list(self._sockets):
             socket.abort()
         await asyncio.sleep(0)
+        self._services.entrance.finish()
 
     def _accept(self) -> Socket:
         def listener(socket: Socket) -> Connection:

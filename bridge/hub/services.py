@@ -6,6 +6,7 @@ from bridge.bus.base import Bus
 from bridge.config import Limits
 from bridge.hub.authority import Authority
 from bridge.hub.counters import Counters
+from bridge.hub.entrance import Entrance
 from bridge.hub.journal import Cursors
 from bridge.hub.pipeline import Pipeline
 from bridge.hub.queries import Queries
@@ -28,6 +29,7 @@ class Services:
         counters: Counters,
         limits: Limits,
         auth: Authority,
+        entrance: Entrance,
         usage: Usage,
     ) -> None:
         """Take the parts."""
@@ -39,6 +41,7 @@ class Services:
         self.counters = counters
         self.limits = limits
         self.auth = auth
+        self.entrance = entrance
         self.queries = Queries(pipeline, store, sessions)
         self.usage = usage
         self.calls = usage.calls

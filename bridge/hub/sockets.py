@@ -9,19 +9,18 @@ instead of growing the hub.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
-from websockets.exceptions import NegotiationError
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
-from websockets.server import ServerProtocol
-from websockets.typing import Origin, Subprotocol
+from websockets.typing import Origin
 
 from bridge.errors import CloseCode
 from bridge.hub.counters import Counters
+from bridge.hub.handshake import Handshaking, bearer, forwarded_for
 from bridge.hub.plain import framed, read_plain
 from bridge.wire.codec import CODECS, JSON, Codec
 
@@ -29,7 +28,6 @@ log = logging.getLogger("bridge.wire")
 
 _CLOSE_S = 5.0  # how long a peer has to answer a close before the socket is cut
 _BAD_TEXT = 1007
-_LONGEST_TOKEN = 200
 _HIGH_WATER = 64 * 1024  # asyncio's own; a small send queue must notice a slow peer before it is full
 
 
@@ -49,6 +47,25 @@ class Listener(Protocol):
         """The socket is gone."""
 
 
+class Nobody:
+    """Whom a socket that is gone reports to."""
+
+    def on_connected(self) -> None:
+        """Let it be."""
+
+    def on_open(self, codec: Codec, bearer: str | None) -> None:
+        """Let it be."""
+
+    def on_frame(self, data: bytes | str) -> None:
+        """Let it be."""
+
+    def on_closed(self) -> None:
+        """Let it be."""
+
+
+NOBODY: Final = Nobody()
+
+
 class SocketSettings(Protocol):
     """What a socket must know of the hub."""
 
@@ -60,6 +77,9 @@ class SocketSettings(Protocol):
 
     def accepts(self, address: str) -> bool:
         """Say whether one more connection of this address is taken."""
+
+    def in_turn(self, step: Callable[[], None]) -> None:
+        """Take a step when it is its turn."""
 
     def taken(self, socket: "Socket") -> None:
         """Count a socket whose handshake was accepted."""
@@ -84,17 +104,17 @@ class Socket(asyncio.Protocol):
         self.address = ""
         self.heard_at = 0.0
         self._hub = hub
-        self._listener = listen(self)
-        self._protocol = ServerProtocol(
+        self._listener: Listener = listen(self)
+        self._protocol = Handshaking(
             origins=[None, *(Origin(origin) for origin in hub.origins)],
-            subprotocols=None,
-            select_subprotocol=_choose,
             max_size=hub.frame_bytes,
         )
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._fragments = bytearray()
         self._fragments_are_text = False
+        self._is_settled = False
+        self._early: list[bytes] = []  # what came before the sign-in, and was not read yet
         self._plain = False  # whether plain frames are read here: the library's parser is between frames
         self._parted = False
         self._owed = 0  # bytes of a frame that the library has begun to read
@@ -123,8 +143,26 @@ class Socket(asyncio.Protocol):
         self._listener.on_connected()
 
     def data_received(self, data: bytes) -> None:
-        """Read plain frames, and feed the library with everything else."""
+        """Read what came; before the sign-in, when it is its turn."""
         self.heard_at = self._loop.time()
+        if self._is_settled and not self._early:
+            self._read(data)
+            return
+        self._early.append(data)
+        if len(self._early) > 1:
+            self.pause_reading()
+        else:
+            self._hub.in_turn(self._read_early)
+
+    def _read_early(self) -> None:
+        early, self._early = self._early, []
+        if len(early) > 1:
+            self.resume_reading()
+        if early and self._transport is not None:
+            self._read(b"".join(early))
+
+    def _read(self, data: bytes) -> None:
+        """Read plain frames, and feed the library with everything else."""
         if self._head:
             data, self._head = self._head + data, b""
         at, size = 0, len(data)
@@ -162,6 +200,7 @@ class Socket(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The peer will send no more."""
+        self._read_early()
         self._protocol.receive_eof()
         self._look()
         self._flush_soon()
@@ -185,7 +224,11 @@ class Socket(asyncio.Protocol):
         self._let_go()
         self._hub.counters.connections -= 1
         self._hub.gone(self)
-        self._listener.on_closed()
+        listener, self._listener = self._listener, NOBODY
+        self._hub.in_turn(listener.on_closed)
+        protocol = self._protocol  # what is in no circle is freed now, and not when the collector comes
+        protocol.parser.close()
+        protocol.parser_exc = None
 
     # --- what the session calls
 
@@ -239,6 +282,10 @@ class Socket(asyncio.Protocol):
         """Cut the connection."""
         if self._transport is not None:
             self._transport.abort()
+
+    def settle(self) -> None:
+        """Read what comes at once from now on."""
+        self._is_settled = True
 
     def pause_reading(self) -> None:
         """Take no more calls until some are answered."""
@@ -303,7 +350,7 @@ class Socket(asyncio.Protocol):
             self._protocol.send_response(self._protocol.reject(page[0], page[1]))
             return
         if self._hub.behind_proxy:  # the last one is what the proxy itself saw
-            self.address = _forwarded_for(request) or self.address
+            self.address = forwarded_for(request) or self.address
         if not self._hub.accepts(self.address):
             self._protocol.send_response(
                 self._protocol.reject(
@@ -319,7 +366,7 @@ class Socket(asyncio.Protocol):
             self._hub.taken(self)
             self.codec = CODECS.get(self._protocol.subprotocol or "", JSON)
             self._binary = self.codec.binary
-            self._listener.on_open(self.codec, _bearer(request))
+            self._listener.on_open(self.codec, bearer(request))
 
     def _on_ws_frame(self, frame: Frame) -> None:
         """Take a data frame that the library read, and put fragments together."""
@@ -348,24 +395,3 @@ class Socket(asyncio.Protocol):
             self.close(_BAD_TEXT, "text must be UTF-8")
             return
         self._listener.on_frame(text)
-
-
-def _choose(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    """Take the first offered subprotocol that we speak; none offered means JSON; none known is refused."""
-    if not offered:
-        return None
-    for name in offered:
-        if name in CODECS:
-            return name
-    raise NegotiationError(f"this hub speaks {', '.join(CODECS)}")
-
-
-def _bearer(request: Request) -> str | None:
-    header = request.headers.get("Authorization", "")
-    kind, _, token = header.partition(" ")
-    return token.strip() if kind.lower() == "bearer" and 0 < len(token.strip()) <= _LONGEST_TOKEN else None
-
-
-def _forwarded_for(request: Request) -> str:
-    headers = request.headers.get_all("X-Forwarded-For")
-    return headers[-1].rpartition(",")[2].strip()[:64] if headers else ""

@@ -76,6 +76,7 @@ def socket_of(heard: Heard) -> tuple[Socket, Transport]:
         page=lambda path: None,
         accepts=lambda address: True,
         taken=lambda socket: None,
+        in_turn=lambda step: step(),
         flush_soon=lambda socket: None,
     )
     socket, transport = Socket(cast(Any, hub), lambda socket: heard), Transport()

@@ -99,7 +99,9 @@ async def test_reading_pauses_while_too_many_calls_wait(
         monkeypatch.setattr(store, "tally", gated)
         for n in range(200):
             ben.say({"id": n + 10, "op": "count_unread"})
-            ben.say({"id": n + 1_000, "op": "get_thread", "thread": thread, "limit": "x" * 400})
+            ben.say(
+                {"id": n + 1_000, "op": "get_thread", "thread": thread, "limit": "x" * 8_000}
+            )  # many reads
         ana = await hub.join(ANA)
         async with asyncio.timeout(10):
             while connection._reading:  # type: ignore[attr-defined]

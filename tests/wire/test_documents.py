@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +39,7 @@ MESSAGES: Final = [
 ]
 
 
+@cache
 def validator(name: str) -> Draft202012Validator:
     """Judge frames by one definition of the JSON Schema."""
     return Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": SCHEMA["$defs"]})

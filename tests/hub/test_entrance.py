@@ -1,0 +1,134 @@
+"""A crowd that comes at once is let in a few at a time, in its order, and others are served meanwhile."""
+
+import asyncio
+import errno
+import gc
+import socket
+import weakref
+from typing import Any
+
+import pytest
+
+from bridge.hub import entrance
+from bridge.hub.entrance import Entrance
+from bridge.wire.commands import Send
+from bridge.wire.sign_in import SignIn
+from tests.hub.house import ANA, BEN, CYD, NETWORKS, House, config, house
+
+
+async def test_newcomers_are_accepted_few_in_a_turn(password_hash: str) -> None:
+    async with house(password_hash) as hub:
+        clients = [socket.create_connection(("127.0.0.1", hub.hub.port)) for _ in range(50)]
+        counters, most, before = hub.hub.counters, 0, 0
+        async with asyncio.timeout(10):
+            while counters.connections < len(clients):
+                await asyncio.sleep(0)
+                most, before = max(most, counters.connections - before), counters.connections
+        for client in clients:
+            client.close()
+
+    assert 1 <= most <= entrance.A_TURN
+
+
+async def test_when_the_system_has_no_room_it_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(entrance, "_NO_ROOM_S", 0.01)
+    met, accept, lacks = asyncio.get_running_loop().create_future(), socket.socket.accept, [errno.EMFILE]
+
+    class Met(asyncio.Protocol):
+        def connection_made(self, transport: Any) -> None:
+            transport.abort()
+            met.set_result(None)
+
+    def without_room(listening: socket.socket) -> Any:
+        if lacks:
+            raise OSError(lacks.pop(), "Too many open files")
+        return accept(listening)
+
+    monkeypatch.setattr(socket.socket, "accept", without_room)
+    door = Entrance()
+    port = await door.open("127.0.0.1", 0, share_port=False, tls=None, meet=Met)
+    with socket.create_connection(("127.0.0.1", port)):
+        await met
+    door.close()
+
+    assert not lacks
+    assert "no connection is accepted for" in caplog.text
+
+
+async def crowd(hub: House, people: int) -> list[asyncio.Future[Any]]:
+    """Have a person come so many times at once; give the answers to come."""
+    talkers = [await hub.connect() for _ in range(people)]
+    return [await talker.begin(SignIn(token=hub.tokens[CYD])) for talker in talkers]
+
+
+async def test_sign_ins_are_looked_at_a_few_at_a_time_and_others_are_served_meanwhile(
+    password_hash: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entrance, "SIGN_INS_AT_ONCE", 3)
+    async with house(password_hash, config(limits={"connections_per_person": 50})) as hub:
+        await hub.add(ANA, BEN, CYD)
+        thread = await hub.acquaint(BEN, ANA)
+        ana = await hub.join(ANA)
+        store, gate, looking = hub.hub.store, asyncio.Event(), []
+        device_by_token = store.device_by_token
+
+        async def gated(token: bytes) -> Any:
+            looking.append(token)
+            await gate.wait()
+            return await device_by_token(token)
+
+        monkeypatch.setattr(store, "device_by_token", gated)
+        answers = await crowd(hub, 20)
+        served = await ana.ask(Send(thread=thread, text="Quite a crowd.", token="meanwhile"))
+        at_once = len(looking)
+        gate.set()
+        signed_in = [await answer for answer in answers]
+
+        assert "seq" in served
+        assert at_once <= 3
+        assert len(looking) == 20
+        assert all("ok" in answer for answer in signed_in)
+
+
+async def test_a_password_that_takes_long_holds_up_no_token(password_hash: str) -> None:
+    async with house(password_hash) as hub:
+        await hub.add(ANA, BEN)
+        passwords, gate = hub.hub.server._services.auth._passwords, asyncio.Event()
+        verify = passwords.verify
+
+        async def slow(stored: str, password: str) -> bool:
+            await gate.wait()
+            return await verify(stored, password)
+
+        passwords.verify = slow  # type: ignore[method-assign]
+        talkers = [await hub.connect() for _ in range(2 * entrance.SIGN_INS_AT_ONCE)]
+        guesses = [
+            await talker.begin(SignIn(network=NETWORKS[ANA], handle="ana", password="no", device="x"))
+            for talker in talkers
+        ]
+        _, signed_in = await hub.sign_in(BEN)  # while all those wait
+        gate.set()
+        refused = [await guess for guess in guesses]
+
+        assert signed_in["device"]
+        assert all("error" in answer for answer in refused)
+
+
+async def test_what_a_connection_held_is_free_when_it_is_gone_and_not_when_the_collector_comes(
+    password_hash: str,
+) -> None:
+    async with house(password_hash) as hub:
+        line = await hub.line()
+        (held,) = hub.hub.server._sockets.items()
+        kept = [weakref.ref(one) for one in (*held, held[0]._protocol)]
+        del held
+        gc.disable()
+        try:
+            line.end()
+            async with asyncio.timeout(5):
+                while any(one() is not None for one in kept):  # noqa: ASYNC110 -- nobody tells of memory
+                    await asyncio.sleep(0)
+        finally:
+            gc.enable()
