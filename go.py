@@ -30,9 +30,9 @@ usage: python3 go.py COMMAND [arguments]
 
   demo [--once] [--archive DIR] ...   run the main job before your eyes
   cluster-demo                        the same over three hubs, PostgreSQL and NATS, some of which die
-  test [--release] [pytest options]   run the tests; --release takes the long counts
+  test [pytest options]               run the tests; --long: those that take minutes;
+                                      --release: all, with the long counts; --cover: with branch coverage
   check [--fix]                       format, lint, types, floors
-  cover [pytest options]              run the tests with branch coverage and its limits
   bench [options]                     run the benchmarks; --cluster: several hubs
   chat [options]                      join a hub from this terminal
   run COMMAND ...                     any other command of isthmus: run serve, run account ...
@@ -112,13 +112,15 @@ def test_command(arguments: list[str], cpus: int) -> tuple[list[str], dict[str, 
     """Return pytest's arguments and what to add to its environment.
 
     Without arguments the long tests are left out, ``--long`` runs these alone, ``--release`` all of them
-    with the long counts.
+    with the long counts. ``--cover`` counts what lines and branches the tests reach.
     """
-    rest = [argument for argument in arguments if argument not in ("--release", "--long")]
+    rest = [argument for argument in arguments if argument not in ("--release", "--long", "--cover")]
     release = "--release" in arguments
     options = ["-m", "pytest", "--durations=10", *(["-o", "timeout=14400"] if release else [])]
     if not rest:  # somebody who chooses tests wants them here and now, not in two workers
         options += ["-n", str(max(2, min(4, cpus))), "--dist", "loadgroup"]
+    if "--cover" in arguments:
+        options += ["--cov", "--cov-branch", "--cov-report="]
     if "--long" in arguments:
         options += ["-m", "long"]
     elif not rest and not release:
@@ -131,8 +133,19 @@ def test(arguments: list[str]) -> int:
     """Run the tests."""
     venv = prepare(ROOT, ("test",))
     options, more = test_command(arguments, os.cpu_count() or 2)
+    if "--cover" in arguments:
+        return steps(venv, [("tests", options), *limits()])
     os.chdir(ROOT)
     return become(venv, options, **more)
+
+
+def limits() -> list[tuple[str, list[str]]]:
+    """Give the commands that hold coverage to its limits: all of wire and rules, nine tenths of the rest."""
+    pure, report = "bridge/wire/*,bridge/domain/*", ["-m", "coverage", "report"]
+    return [
+        ("wire and rules: 100 %", [*report, f"--include={pure}", "--fail-under=100"]),
+        ("the rest: 90 %", [*report, f"--omit={pure}", "--fail-under=90"]),
+    ]
 
 
 def steps(venv: Path, commands: list[tuple[str, list[str]]], stop_early: bool = False) -> int:
@@ -166,21 +179,6 @@ def check(arguments: list[str]) -> int:
     )
 
 
-def cover(arguments: list[str]) -> int:
-    """Run the tests under branch coverage: all of the wire and the rules, nine tenths of the rest."""
-    venv = prepare(ROOT, ("test",))
-    pure = "bridge/wire/*,bridge/domain/*"
-    options = ["-n", "2", "--dist", "loadgroup", "-m", "not slow", "--cov", "--cov-branch", "--cov-report="]
-    return steps(
-        venv,
-        [
-            ("tests", ["-m", "pytest", "-q", *options, *arguments]),
-            ("wire and rules: 100 %", ["-m", "coverage", "report", f"--include={pure}", "--fail-under=100"]),
-            ("the rest: 90 %", ["-m", "coverage", "report", f"--omit={pure}", "--fail-under=90"]),
-        ],
-    )
-
-
 def bench(arguments: list[str]) -> int:
     """Run the benchmarks; several hubs need the servers that the tests start."""
     venv = prepare(ROOT, ("bench", "test") if "--cluster" in arguments else ("bench",))
@@ -207,7 +205,6 @@ COMMANDS = {
     "cluster-demo": cluster_demo,
     "test": test,
     "check": check,
-    "cover": cover,
     "bench": bench,
     "chat": bridge("chat"),
     "run": bridge(),

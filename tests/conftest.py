@@ -40,10 +40,23 @@ def a_home_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
         os.environ[f"XDG_{kind}"] = str(home)
 
 
+@pytest.fixture(autouse=True)
+def a_slow_test_starts_its_processes_untraced(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Have coverage leave alone what a test that does not count runs: it takes long enough."""
+    if request.node.get_closest_marker("slow") is not None:
+        for name in [name for name in os.environ if name.startswith("COVERAGE_PROCESS_")]:
+            monkeypatch.delenv(name)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest, so that no worker is left alone with one of them at the end."""
+    """Begin with the longest, lest a worker is left alone with one at the end; count no slow ones."""
     items.sort(key=lambda item: _length(item), reverse=True)
+    for item in items:
+        if item.get_closest_marker("slow") is not None:
+            item.add_marker("no_cover")
 
 
 def _length(item: pytest.Item) -> float:

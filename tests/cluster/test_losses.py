@@ -75,6 +75,8 @@ async def test_hubs_begin_without_nats_and_say_so(
         assert order_of(ana) == order_of(cyd) == list(range(3, 3 + 2 * MANY))
 
 
+@pytest.mark.slow
+@pytest.mark.long
 async def test_nats_dies_and_comes_back_under_load(
     password_hash: str, tmp_path: Path, shared: Shared, nats: Nats
 ) -> None:

@@ -66,6 +66,7 @@ def test_a_held_port_is_free_for_those_who_share_it_and_for_no_others() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 async def test_workers_share_a_port_and_are_replaced_while_people_talk(tmp_path: Path, nats: Nats) -> None:
     options = ["--db", Postgres().dsn(tmp_path), "--port", "0", "--register", "--workers", "2", "--json"]
     for setting in (f"store.keys={tmp_path / 'keys'}", f"bus.url={nats.url}", "policy.link_from=either"):

@@ -74,6 +74,7 @@ def test_a_sync_counts_once_it_came_back_and_only_if_all_went_well(tmp_path: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.long
 async def test_power_cuts_take_nothing_that_was_acknowledged(tmp_path: Path, release: bool) -> None:
     needs_strace(PROMISE)
     verdict = await cut_the_power(tmp_path, 500 if release else 10)
@@ -83,6 +84,7 @@ async def test_power_cuts_take_nothing_that_was_acknowledged(tmp_path: Path, rel
 
 
 @pytest.mark.slow
+@pytest.mark.long
 async def test_a_hub_that_does_not_sync_each_commit_is_caught_by_a_power_cut(tmp_path: Path) -> None:
     needs_strace(PROMISE)
     verdict = await cut_the_power(tmp_path, 2, flaw="sync_later")

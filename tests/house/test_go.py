@@ -259,6 +259,27 @@ def test_what_a_plain_run_leaves_out_is_said_and_can_be_run(capsys: pytest.Captu
     assert "-m" not in release[2:]
 
 
+def test_coverage_is_counted_by_the_way_and_held_to_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[tuple[str, list[str]]] = []
+
+    def steps(venv: Path, commands: list[tuple[str, list[str]]]) -> int:
+        ran.extend(commands)
+        return 0
+
+    monkeypatch.setattr(go, "prepare", lambda root, locks: root)
+    monkeypatch.setattr(go, "steps", steps)
+
+    go.test(["--cover"])
+
+    plain, _ = go.test_command([], os.cpu_count() or 2)
+    assert [word for word in ran[0][1] if not word.startswith("--cov")] == plain
+    assert "--cov-branch" in ran[0][1]
+    assert [[word for word in command if "under" in word] for _, command in ran[1:]] == [
+        ["--fail-under=100"],
+        ["--fail-under=90"],
+    ]
+
+
 def test_a_release_run_tells_the_tests_to_count_long() -> None:
     options, environ = go.test_command(["--release"], cpus=2)
 

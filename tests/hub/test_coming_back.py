@@ -363,6 +363,8 @@ async def _live_through(hub: House, steps: Sequence[tuple[str, Any, Any]]) -> No
         assert all(first[at] == second[at] for at in first.keys() & second.keys() if first[at] and second[at])
 
 
+@pytest.mark.slow
+@pytest.mark.long
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, name=st.sampled_from(GROUNDS))
 def test_any_interleaving_of_cuts_sends_and_returns_loses_and_doubles_nothing(

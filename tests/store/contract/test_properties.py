@@ -53,10 +53,9 @@ READ: Final[dict[type, Callable[..., object]]] = {
 
 Folders = pytest.TempPathFactory
 
-pytestmark = pytest.mark.slow
-POSTGRES: Final = pytest.param("postgres", marks=pytest.mark.long)
-each_engine = pytest.mark.parametrize("name", ["memory", "sqlite", POSTGRES])
-beside_memory = pytest.mark.parametrize("name", ["sqlite", POSTGRES])
+pytestmark = [pytest.mark.slow, pytest.mark.long]
+each_engine = pytest.mark.parametrize("name", sorted(ENGINES))
+beside_memory = pytest.mark.parametrize("name", sorted(set(ENGINES) - {"memory"}))
 cuts = st.lists(st.integers(0, 99), max_size=6)
 rounds_of_work = st.lists(
     st.tuples(moves(8), st.sampled_from(["", "", "trim", "erase", "import"])), min_size=1, max_size=5
