@@ -1,6 +1,7 @@
 """The house rules of every test: no home but its own, no skip without its promise said aloud."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,13 +42,14 @@ def a_home_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(autouse=True)
-def a_slow_test_starts_its_processes_untraced(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def a_slow_test_starts_its_processes_untraced(request: pytest.FixtureRequest) -> Iterator[None]:
     """Have coverage leave alone what a test that does not count runs: it takes long enough."""
-    if request.node.get_closest_marker("slow") is not None:
-        for name in [name for name in os.environ if name.startswith("COVERAGE_PROCESS_")]:
-            monkeypatch.delenv(name)
+    # A patch of its own: ``monkeypatch``, asked for here, would be undone after the fixtures of each test.
+    with pytest.MonkeyPatch.context() as patch:
+        if request.node.get_closest_marker("slow") is not None:
+            for name in [name for name in os.environ if name.startswith("COVERAGE_PROCESS_")]:
+                patch.delenv(name)
+        yield
 
 
 @pytest.hookimpl(trylast=True)
