@@ -109,6 +109,7 @@ def test_a_link_that_does_not_follow_is_a_fault_where_chains_are_proven() -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_benchmark_runs_and_finds_no_fault(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     short = [
         "--pairs",

@@ -1,6 +1,7 @@
 """Values of the wire's types, made from the types themselves, as plain values that both codecs can say."""
 
 from enum import StrEnum
+from functools import cache
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
@@ -40,6 +41,7 @@ ANYTHING: Final[st.SearchStrategy[Any]] = st.recursive(
 """Whatever JSON and MessagePack can both say."""
 
 
+@cache
 def plain(kind: type[msgspec.Struct]) -> st.SearchStrategy[dict[str, Any]]:
     """Give the fields of a struct by their names on the wire, each within its bounds."""
     info = inspect.type_info(kind)

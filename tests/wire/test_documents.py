@@ -32,6 +32,7 @@ PAGE: Final = (DOCS / "protocol.md").read_text(encoding="utf-8")
 WORDS: Final = set(re.findall(r"`[^`\n]+`", PAGE))
 SCHEMA: Final = json_schema()
 DOCUMENT: Final = asyncapi()
+EXAMPLES: Final = examples()
 MESSAGES: Final = [
     "refusal",
     *(f"{side}_{op}" for op in OPERATIONS for side in ("call", "reply")),
@@ -229,7 +230,7 @@ def test_the_json_schema_is_one() -> None:
 
 @pytest.mark.parametrize("name", MESSAGES)
 def test_every_example_is_valid_and_no_other_kind_of_frame(name: str) -> None:
-    frame = examples()[name]
+    frame = EXAMPLES[name]
     kind = {"call": "Call", "repl": "Reply", "push": "Push", "refu": "Reply"}[name[:4]]
 
     validator(name).validate(frame)
@@ -238,7 +239,7 @@ def test_every_example_is_valid_and_no_other_kind_of_frame(name: str) -> None:
 
 @pytest.mark.parametrize("op", OPERATIONS)
 def test_every_example_of_a_call_is_read_by_both_codecs(op: str) -> None:
-    frame = examples()[f"call_{op}"]
+    frame = EXAMPLES[f"call_{op}"]
 
     heard = [JSON.read_call(JSON.pack(frame).decode()), MSGPACK.read_call(MSGPACK.pack(frame))]
 
@@ -265,7 +266,7 @@ def test_the_schema_takes_what_the_codec_takes(op: str, data: st.DataObject) -> 
 
 @pytest.mark.parametrize("op", OPERATIONS)
 def test_the_schema_refuses_what_the_codec_refuses(op: str) -> None:
-    frame = examples()[f"call_{op}"]
+    frame = EXAMPLES[f"call_{op}"]
 
     for broken in ({**frame, "nonsense": 1}, {**frame, "id": 0}, {**frame, "op": "nonsense"}):
         with pytest.raises(ValidationError):
