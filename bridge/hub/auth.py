@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -9,6 +10,7 @@ from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 
 from bridge.domain.model import Device
 from bridge.errors import Busy
@@ -33,7 +35,7 @@ class Passwords:
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="passwords")
         self._most = most_waiting
         self._waiting = 0
-        self._nobody = self._hasher.hash(secrets.token_hex())
+        self._nobody = _hash_of_nothing(self._hasher)
 
     async def hash(self, password: str) -> str:
         """Hash a new password.
@@ -69,6 +71,16 @@ class Passwords:
     def close(self) -> None:
         """End the worker."""
         self._worker.shutdown(wait=True, cancel_futures=True)
+
+
+def _hash_of_nothing(hasher: PasswordHasher) -> str:
+    """Make up a hash that takes as long to check as any other, and that no password has."""
+    salt, digest = (
+        b64encode(secrets.token_bytes(size)).decode().rstrip("=")
+        for size in (hasher.salt_len, hasher.hash_len)
+    )
+    costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    return f"$argon2id$v={ARGON2_VERSION}${costs}${salt}${digest}"
 
 
 def token_hash(token: str) -> bytes:

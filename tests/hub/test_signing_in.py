@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
+from argon2 import extract_parameters
+from argon2.exceptions import VerifyMismatchError
 
 from bridge.domain.deeds import ChangeAccount
 from bridge.errors import CloseCode
+from bridge.hub.auth import Passwords
 from bridge.ids import AccountId
 from bridge.wire.codec import Codec
 from bridge.wire.commands import DeleteAccount, RestoreAccount
@@ -341,3 +344,13 @@ async def test_look_ups_have_a_tighter_limit_that_outlives_the_socket(password_h
         assert ["ok" in answer for answer in answers] == [True, True, False]
         assert await refusal(again, look_up) == "rate_limited"
         assert await again.ask(CountUnread()) == {}
+
+
+def test_the_hash_of_nobodys_password_is_worked_on_like_a_real_one() -> None:
+    passwords = Passwords(1)
+    try:
+        assert extract_parameters(passwords._nobody) == extract_parameters(passwords._hasher.hash("any"))
+        with pytest.raises(VerifyMismatchError):  # not: a hash that cannot be read, found out at once
+            passwords._hasher.verify(passwords._nobody, "any")
+    finally:
+        passwords.close()
