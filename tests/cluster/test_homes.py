@@ -37,6 +37,14 @@ def contend(made: Town, thread: ThreadId) -> tuple[int, int]:
     return home, 1 - home
 
 
+async def contended(made: Town) -> tuple[ThreadId, int, int]:
+    """Have two hubs seem to contend for a thread of Ana and Cyd; give it, its home and the other hub."""
+    await acquainted(made)
+    await made[0].add(ANA, CYD)
+    thread = await made[0].acquaint(ANA, CYD)
+    return thread, *contend(made, thread)
+
+
 def carried(made: Town) -> int:
     """Count what hubs decided for each other."""
     return sum(house.hub.counters.carried_total for house in made.houses)
@@ -109,10 +117,7 @@ async def test_a_home_that_does_not_answer_costs_a_pause(
     monkeypatch.setattr(post, "PATIENCE_S", 0.1)
     monkeypatch.setattr(post, "_LOOK_S", 0.05)
     async with town(password_hash, OneMemory(), tmp_path, nats.url) as made:
-        await acquainted(made)
-        await made[0].add(ANA, CYD)
-        thread = await made[0].acquaint(ANA, CYD)
-        home, away = contend(made, thread)
+        thread, home, away = await contended(made)
         deaf = made.hub(home).pipeline.post
         monkeypatch.setattr(deaf, "wrote", lambda hub, data: None)
         ana = await made.join(away, ANA)
@@ -131,10 +136,7 @@ async def test_a_home_that_decides_too_late_finds_even_the_refusal_that_nobody_e
     monkeypatch.setattr(post, "PATIENCE_S", 0.1)
     monkeypatch.setattr(post, "_LOOK_S", 0.05)
     async with town(password_hash, OneMemory(), tmp_path, nats.url) as made:
-        await acquainted(made)
-        await made[0].add(ANA, CYD)
-        thread = await made[0].acquaint(ANA, CYD)
-        home, away = contend(made, thread)
+        thread, home, away = await contended(made)
         slow = made.hub(home).pipeline.post
         on_their_way: list[tuple[str, bytes]] = []
         monkeypatch.setattr(slow, "wrote", lambda hub, data: on_their_way.append((hub, data)))
@@ -156,10 +158,7 @@ async def test_a_hub_that_stops_answers_what_it_carried(
     password_hash: str, tmp_path: Path, nats: Nats
 ) -> None:
     async with town(password_hash, OneMemory(), tmp_path, nats.url) as made:
-        await acquainted(made)
-        await made[0].add(ANA, CYD)
-        thread = await made[0].acquaint(ANA, CYD)
-        _, away = contend(made, thread)
+        thread, _, away = await contended(made)
         ana = await made.join(away, ANA)
 
         asked = [

@@ -132,3 +132,5 @@ async def test_what_a_connection_held_is_free_when_it_is_gone_and_not_when_the_c
                     await asyncio.sleep(0)
         finally:
             gc.enable()
+
+        assert [one() for one in kept] == [None, None, None]
