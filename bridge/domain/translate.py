@@ -16,10 +16,13 @@ from bridge.wire.values import Hybrid, Network, Translation
 QUOTE_LENGTH: Final = 80  #: user-perceived characters of the quoted message that a reply shows
 
 _GRAPHEME: Final = regex.compile(r"\X")  # extended grapheme clusters, Unicode Standard Annex #29
-_CUTS: Final = (
-    regex.compile(r"\n{2,}"),  # between paragraphs
-    regex.compile(r"(?<=[.!?…。！？])\s+|\n"),  # between sentences, CJK stops too
-    regex.compile(r"\s+"),  # between words
+_CUTS: Final = tuple(
+    regex.compile(place, regex.REVERSE)  # the last one is wanted, so it is sought from the end
+    for place in (
+        r"\n{2,}",  # between paragraphs
+        r"(?<=[.!?…。！？])\s+(?!\s)|\n",  # between sentences, CJK stops too; white space whole
+        r"\s+",  # between words
+    )
 )
 
 
@@ -102,13 +105,11 @@ def cut(text: str, limit: int) -> Iterator[str]:
 def _best_cut(text: str, head: str) -> tuple[int, int]:
     """Find where the first part ends and the next begins."""
     for pattern in _CUTS:
-        last = None
         for found in pattern.finditer(text, endpos=min(len(text), len(head) + 2)):
+            if found.start() * 2 < len(head):
+                break  # a cut in the first half would leave a stub of a part; a finer cut is better then
             if 0 < found.start() <= len(head) and found.end() < len(text):
-                last = found
-        # a cut in the first half would leave a stub of a part; a finer cut is better then
-        if last is not None and last.start() * 2 >= len(head):
-            return last.start(), last.end()
+                return found.start(), found.end()
     return len(head), len(head)
 
 
