@@ -8,11 +8,7 @@ BULKY: Final = frozenset({"import", "export", "audit"})
 """Commands that handle one large block after the other."""
 
 _YOUNG: Final = 50_000  # new objects before the collector looks at them
-_OF_A_HUB: Final = (
-    10_000,
-    4,
-    200,
-)  # it looks at few at a time, since everybody waits, and hardly ever at all
+_OF_A_HUB: Final = (5_000, 1, 1_000)  # few at a time, as everybody waits meanwhile, and hardly ever all
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # glibc's names for them, in <malloc.h>
 _LARGE: Final = 2**20  # bytes
 

@@ -17,7 +17,7 @@ Greet = Callable[[socket.socket], Coroutine[Any, Any, None]]
 A_TURN: Final = 8
 """How many connections are accepted in a turn of the loop, and how many steps taken; others wait."""
 
-SIGN_INS_AT_ONCE: Final = 24
+SIGN_INS_AT_ONCE: Final = 8
 """How many sign-ins are under way: the store answers so many at once, and no batch is full of them."""
 
 _BACKLOG: Final = 4096
