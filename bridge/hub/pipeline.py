@@ -255,9 +255,7 @@ class Pipeline:
         """Decide, commit, answer and tell; give back what must be loaded first for whom."""
         begun = perf_counter()
         decided, missing, parked = self._decide(works)
-        took = perf_counter() - begun
-        self._counters.decide_seconds_total += took
-        self._waiting.took(took)
+        self._counters.decide_seconds_total += perf_counter() - begun
         heads: Mapping[AccountId, Position] = {}
         if decided.batch.changes or decided.batch.versions:  # answers too rest on what another node may move
             try:

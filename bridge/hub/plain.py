@@ -33,20 +33,27 @@ def framed(payload: bytes, *, binary: bool) -> bytes:
     return b"%c\x7f%b%b" % (first, size.to_bytes(8), payload)
 
 
-def read_plain(data: bytes, at: int, most: int, hear: Callable[[bytes, bool], None]) -> tuple[int, int]:
+def read_plain(
+    data: bytes, at: int, most: int, frames: int, hear: Callable[[bytes, bool], None]
+) -> tuple[int, int]:
     """Hand on plain frames from ``at`` on, and stop at anything else.
 
     Args:
         data: What came; a frame begins at ``at``.
         at: Where to begin.
         most: Bytes of the longest payload that is taken here.
+        frames: How many frames to read at most.
         hear: Takes a payload, and whether it is text.
 
     Returns:
-        Where it stopped, and where the frame there ends, be it beyond the data; 0: its head is not whole.
+        Where it stopped, and where the frame there ends, be it beyond the data; 0: its head is not whole;
+        the same place twice: so many were read.
     """
     size = len(data)
     while size - at >= 2:
+        if not frames:
+            return at, at
+        frames -= 1
         first, second = data[at], data[at + 1]
         start, length = at + 2, second & 127
         if length > 125:

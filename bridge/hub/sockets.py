@@ -21,6 +21,7 @@ from websockets.typing import Origin
 from bridge.errors import CloseCode
 from bridge.hub.counters import Counters
 from bridge.hub.handshake import Handshaking, bearer, forwarded_for
+from bridge.hub.intake import Intake
 from bridge.hub.plain import framed, read_plain
 from bridge.wire.codec import CODECS, JSON, Codec
 
@@ -28,6 +29,10 @@ log = logging.getLogger("bridge.wire")
 
 _CLOSE_S = 5.0  # how long a peer has to answer a close before the socket is cut
 _BAD_TEXT = 1007
+
+A_READ: Final = 20
+"""How many frames of one socket are read in a turn: whoever floods is read by turns with the others."""
+
 _HIGH_WATER = 64 * 1024  # asyncio's own; a small send queue must notice a slow peer before it is full
 
 
@@ -113,8 +118,7 @@ class Socket(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._fragments = bytearray()
         self._fragments_are_text = False
-        self._is_settled = False
-        self._early: list[bytes] = []  # what came before the sign-in, and was not read yet
+        self._intake = Intake(self._read, hub.in_turn)
         self._plain = False  # whether plain frames are read here: the library's parser is between frames
         self._parted = False
         self._owed = 0  # bytes of a frame that the library has begun to read
@@ -137,6 +141,7 @@ class Socket(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=min(_HIGH_WATER, self._hub.send_queue_bytes // 4))
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if isinstance(peer, tuple) else "local"
+        self._intake.begin(self._transport)
         self.heard_at = self._loop.time()
         self._hub.counters.connections += 1
         self._hub.counters.connections_total += 1
@@ -145,39 +150,29 @@ class Socket(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read what came; before the sign-in, when it is its turn."""
         self.heard_at = self._loop.time()
-        if self._is_settled and not self._early:
-            self._read(data)
-            return
-        self._early.append(data)
-        if len(self._early) > 1:
-            self.pause_reading()
-        else:
-            self._hub.in_turn(self._read_early)
+        self._intake.take(data)
 
-    def _read_early(self) -> None:
-        early, self._early = self._early, []
-        if len(early) > 1:
-            self.resume_reading()
-        if early and self._transport is not None:
-            self._read(b"".join(early))
-
-    def _read(self, data: bytes) -> None:
-        """Read plain frames, and feed the library with everything else."""
+    def _read(self, data: bytes, at: int) -> int:
+        """Read plain frames from ``at`` on, a turn's at most, and feed the library with everything else."""
+        whole = len(data)
         if self._head:
             data, self._head = self._head + data, b""
-        at, size = 0, len(data)
+        size = len(data)
         while at < size:
             if self._plain and not self._owed and not self._parted:
-                at, end = read_plain(data, at, self._hub.frame_bytes, self._on_message)
+                at, end = read_plain(data, at, self._hub.frame_bytes, A_READ, self._on_message)
                 if not end:
                     self._head = data[at:]
-                    return
+                    break
+                if end == at:  # that many for now
+                    return whole - (size - at)
                 self._owed = end - at
             else:
                 end = min(size, at + self._owed) if self._owed else size
                 self._owed = max(0, self._owed - (end - at))
                 self._feed(data[at:end])
                 at = end
+        return whole
 
     def _feed(self, data: bytes) -> None:
         """Feed the protocol and handle what came of it."""
@@ -200,7 +195,7 @@ class Socket(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The peer will send no more."""
-        self._read_early()
+        self._intake.finish()
         self._protocol.receive_eof()
         self._look()
         self._flush_soon()
@@ -221,6 +216,7 @@ class Socket(asyncio.Protocol):
         self._closing = True
         self._is_open = False
         self._transport = None
+        self._intake.end()
         self._let_go()
         self._hub.counters.connections -= 1
         self._hub.gone(self)
@@ -285,17 +281,15 @@ class Socket(asyncio.Protocol):
 
     def settle(self) -> None:
         """Read what comes at once from now on."""
-        self._is_settled = True
+        self._intake.settle()
 
     def pause_reading(self) -> None:
         """Take no more calls until some are answered."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
+        self._intake.stop()
 
     def resume_reading(self) -> None:
         """Take calls again."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
+        self._intake.go_on()
 
     def flush(self) -> None:
         """Write everything that is ready, in one piece."""

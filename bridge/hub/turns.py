@@ -14,13 +14,13 @@ A batch takes one turn of each lane. So it is over soon, however much one lane h
 
 
 FLOOD: Final = 64
-"""Whose lane has more than this waiting floods; while anybody waits who does not, his turn may be shorter."""
+"""Whose lane has more than this waiting floods, and gives way to those who do not."""
 
-LONG_S: Final = 0.001
-"""How long deciding a batch may take before floods' turns are halved; they grow again below half of that.
+PASSED: Final = 3
+"""In how many batches, one after the other, floods are passed over while anybody else waits."""
 
-Deciding is a third of a batch's work, and the part that no slow disk makes longer.
-"""
+ABOUT: Final = 32
+"""How many batches long floods stay modest after somebody else waited: who comes next finds a short one."""
 
 
 class Turns:
@@ -30,7 +30,8 @@ class Turns:
         """Wait for nothing yet."""
         self._lanes: OrderedDict[Lane, deque[Work]] = OrderedDict()
         self._count = 0
-        self._flood = TURN
+        self._passed = 0
+        self._since = ABOUT  # batches since somebody waited who does not flood
 
     def __len__(self) -> int:
         return self._count
@@ -56,13 +57,14 @@ class Turns:
             self._lanes.move_to_end(work.lane, last=False)
 
     def take(self, most: int) -> list[Work]:
-        """Take all that wait, or, where a lane has many beside others, one turn of each; so many at most."""
+        """Take all that wait, or, where a lane has many, one turn of each; so many at most."""
         lanes = self._lanes
-        if self._count <= most and (len(lanes) == 1 or all(len(works) <= TURN for works in lanes.values())):
+        if self._count <= most and all(len(works) <= TURN for works in lanes.values()):
+            self._since = 0
             return self.clear()
         taken: list[Work] = []
         turn = TURN if len(lanes) > 1 else most
-        flood = self._flood if any(len(works) <= FLOOD for works in lanes.values()) else turn
+        flood = self._flood_turn(turn)
         for _ in range(len(lanes)):
             if len(taken) == most:
                 break
@@ -74,12 +76,15 @@ class Turns:
         self._count -= len(taken)
         return taken
 
-    def took(self, seconds: float) -> None:
-        """Hear how long it took to decide what was taken, and find how long the turns of floods may be."""
-        if seconds > LONG_S:
-            self._flood = max(1, self._flood // 2)
-        elif seconds < LONG_S / 2:
-            self._flood = min(TURN, self._flood * 2)
+    def _flood_turn(self, turn: int) -> int:
+        """Say how many works of whoever floods this batch takes; somebody's it takes always."""
+        others = any(len(works) <= FLOOD for works in self._lanes.values())
+        self._since = 0 if others else self._since + 1
+        if others and self._passed < PASSED:
+            self._passed += 1
+            return 0
+        self._passed = 0
+        return 1 if self._since < ABOUT else turn
 
     def clear(self) -> list[Work]:
         """Take all that wait."""

@@ -1,9 +1,12 @@
 """Plain frames read in place are those that the library would have read, however the bytes come."""
 
 import asyncio
+from collections import deque
+from collections.abc import Callable
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -13,7 +16,7 @@ from websockets.server import ServerProtocol
 
 from bridge.hub.counters import Counters
 from bridge.hub.plain import framed, read_plain
-from bridge.hub.sockets import Socket
+from bridge.hub.sockets import A_READ, Socket
 
 REQUEST = (
     b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -29,6 +32,13 @@ class Transport(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.written = b""
+        self.takes = True
+
+    def pause_reading(self) -> None:
+        self.takes = False
+
+    def resume_reading(self) -> None:
+        self.takes = True
 
     def write(self, data: Any) -> None:
         self.written += data
@@ -65,7 +75,12 @@ class Heard(list[bytes | str]):
         pass
 
 
-def socket_of(heard: Heard) -> tuple[Socket, Transport]:
+Step = Callable[[], None]
+
+
+def socket_of(
+    heard: Heard, in_turn: Callable[[Step], None] = lambda step: step()
+) -> tuple[Socket, Transport]:
     """Make a socket with its handshake to come."""
     hub = SimpleNamespace(
         counters=Counters(),
@@ -76,7 +91,7 @@ def socket_of(heard: Heard) -> tuple[Socket, Transport]:
         page=lambda path: None,
         accepts=lambda address: True,
         taken=lambda socket: None,
-        in_turn=lambda step: step(),
+        in_turn=in_turn,
         flush_soon=lambda socket: None,
     )
     socket, transport = Socket(cast(Any, hub), lambda socket: heard), Transport()
@@ -119,13 +134,17 @@ def by_the_library(data: bytes) -> tuple[list[bytes], int | None]:
     sent=st.lists(frames(), max_size=8),
     cuts=st.lists(st.integers(0, 2_000), max_size=6),
     joined=st.booleans(),
+    settled=st.booleans(),
+    a_turn=st.sampled_from((1, 2, A_READ)),
 )
 def test_messages_and_errors_are_the_librarys_however_the_bytes_are_cut(
-    sent: list[bytes], cuts: list[int], joined: bool
+    sent: list[bytes], cuts: list[int], joined: bool, settled: bool, a_turn: int
 ) -> None:
     async def run() -> tuple[Heard, int | None]:
         heard = Heard()
         socket, _ = socket_of(heard)
+        if settled:
+            socket.settle()
         places = sorted({0, *(cut % (len(data) + 1) for cut in cuts), len(data)})
         pieces = [data[one:other] for one, other in pairwise(places)]
         if joined and pieces:  # what comes in one read with the request
@@ -139,7 +158,8 @@ def test_messages_and_errors_are_the_librarys_however_the_bytes_are_cut(
 
     data = b"".join(sent)
 
-    heard, code = asyncio.run(run())
+    with patch("bridge.hub.sockets.A_READ", a_turn):
+        heard, code = asyncio.run(run())
 
     expected, closed = by_the_library(data)
     assert [one.encode() if isinstance(one, str) else one for one in heard] == expected
@@ -160,11 +180,67 @@ def test_frames_are_written_as_the_library_writes_them(size: int, binary: bool) 
 def test_whatever_comes_reading_stops_between_frames(data: bytes) -> None:
     heard: list[bytes] = []
 
-    at, end = read_plain(data, 0, MOST, lambda payload, is_text: heard.append(payload))
+    at, end = read_plain(data, 0, MOST, 99, lambda payload, is_text: heard.append(payload))
 
     assert 0 <= at <= len(data)
     assert end == 0 or end > at
     assert sum(map(len, heard)) + 6 * len(heard) <= at
+
+
+def settled_socket(heard: Heard) -> tuple[Socket, Transport, deque[Step]]:
+    """Make a socket that is signed in; its turns come when they are taken from the queue."""
+    turns: deque[Step] = deque()
+    socket, transport = socket_of(heard, turns.append)
+    socket.data_received(REQUEST)
+    turns.popleft()()
+    socket.settle()
+    return socket, transport, turns
+
+
+def many(count: int) -> bytes:
+    """Write so many frames, numbered."""
+    return b"".join(Frame(Opcode.TEXT, b"%d" % number).serialize(mask=True) for number in range(count))
+
+
+async def test_much_at_once_is_read_by_turns_and_no_more_is_taken_meanwhile() -> None:
+    heard = Heard()
+    socket, transport, turns = settled_socket(heard)
+
+    socket.data_received(many(3 * A_READ))
+    seen = [(len(heard), transport.takes)]
+    while turns:
+        turns.popleft()()
+        seen.append((len(heard), transport.takes))
+
+    assert seen == [(A_READ, False), (2 * A_READ, False), (3 * A_READ, True)]
+    assert heard == [str(number) for number in range(3 * A_READ)]
+
+
+async def test_nothing_is_read_while_too_many_calls_wait() -> None:
+    heard = Heard()
+    socket, transport, turns = settled_socket(heard)
+    socket.data_received(many(2 * A_READ + 1))
+    socket.pause_reading()
+
+    while turns:
+        turns.popleft()()
+    waiting = len(heard), transport.takes
+    socket.resume_reading()
+    while turns:
+        turns.popleft()()
+
+    assert waiting == (A_READ, False)
+    assert (len(heard), transport.takes) == (2 * A_READ + 1, True)
+
+
+async def test_what_came_before_the_peers_end_is_read() -> None:
+    heard = Heard()
+    socket, _, _ = settled_socket(heard)
+    socket.data_received(many(3 * A_READ))
+
+    socket.eof_received()
+
+    assert len(heard) == 3 * A_READ
 
 
 async def test_what_is_said_keeps_its_place_among_pongs_and_before_a_close() -> None:

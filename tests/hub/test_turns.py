@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.hub.turns import FLOOD, LONG_S, TURN, Turns
+from bridge.hub.turns import ABOUT, PASSED, TURN, Turns
 from bridge.hub.work import Lane, Unheard, Work
 from bridge.ids import AccountId
 
@@ -23,37 +23,45 @@ def turns_of(*works: Work) -> Turns:
     return turns
 
 
+def taken_of(turns: Turns, *lanes: Lane) -> list[int]:
+    """Take a batch; count what it took of each lane."""
+    taken = Counter(work.lane for work in turns.take(500))
+    return [taken[lane] for lane in lanes]
+
+
 def test_one_who_floods_waits_behind_himself_and_not_before_the_others() -> None:
-    flood, others = Unheard(), [Unheard() for _ in range(3)]
-    turns = turns_of(*works_of(flood, 1_000), *(work for one in others for work in works_of(one, 1)))
+    flood, talker, other = Unheard(), Unheard(), Unheard()
+    turns = turns_of(*works_of(flood, 1_000), *works_of(talker, 8 * TURN), *works_of(other, 1))
 
-    taken = turns.take(500)
+    batches = [taken_of(turns, flood, talker, other) for _ in range(2 * PASSED + 2)]
 
-    assert {work.lane for work in taken} == {flood, *others}
-    assert len(taken) == TURN + 3, "however much more a batch would hold: the others wait for all of it"
-    assert len(turns) == 1_003 - len(taken)
+    assert batches[0] == [0, TURN, 1]
+    assert [flood for flood, _, _ in batches] == [*[0] * PASSED, 1] * 2, (
+        "it is passed over, and never forgotten"
+    )
+    assert all(said == TURN for _, said, _ in batches)
 
 
-def test_floods_get_shorter_turns_while_batches_take_long_and_nobody_else_does() -> None:
-    floods, talker, other = [Unheard() for _ in range(10)], Unheard(), Unheard()
+def test_floods_stay_modest_a_while_after_somebody_else_waited() -> None:
+    floods, talker = [Unheard() for _ in range(3)], Unheard()
+    turns = turns_of(*works_of(talker, 1), *(work for one in floods for work in works_of(one, 2_000)))
+    taken_of(turns, talker)
 
-    def taken_after(*seconds: float, talks: bool = True) -> list[int]:
-        turns = turns_of(*(work for flood in floods for work in works_of(flood, 4 * FLOOD)))
-        for work in (*works_of(talker, FLOOD), *works_of(other, 1)) if talks else ():
-            turns.append(work)
-        for one in seconds:
-            turns.took(one)
-        taken = Counter(work.lane for work in turns.take(500))
-        return [taken[floods[0]], taken[floods[9]], taken[talker], taken[other]]
+    modest = [taken_of(turns, *floods) for _ in range(ABOUT - 1)]
+    alone = taken_of(turns, *floods)
 
-    long, short = 2 * LONG_S, LONG_S / 4
+    assert modest == [[1, 1, 1]] * (ABOUT - 1)
+    assert alone == [TURN] * 3, "whom nobody waits beside"
 
-    assert taken_after() == [TURN, TURN, TURN, 1]
-    assert taken_after(long) == [TURN // 2, TURN // 2, TURN, 1]
-    assert taken_after(*[long] * 9) == [1, 1, TURN, 1]
-    assert taken_after(*[long] * 9, LONG_S * 3 / 4) == [1, 1, TURN, 1], "it stays where it is right"
-    assert taken_after(*[long] * 9, *[short] * 9) == [TURN, TURN, TURN, 1]
-    assert taken_after(*[long] * 9, talks=False) == [TURN, TURN, 0, 0], "nobody waits who would gain"
+
+def test_one_who_floods_alone_is_modest_too_while_others_are_about() -> None:
+    flood, talker = Unheard(), Unheard()
+    turns = turns_of(*works_of(talker, 1))
+    turns.take(500)
+    for work in works_of(flood, 200):
+        turns.append(work)
+
+    assert taken_of(turns, flood) == [1]
 
 
 def test_one_who_is_alone_gets_as_much_as_a_batch_holds() -> None:
