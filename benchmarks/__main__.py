@@ -170,8 +170,8 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def measure(options: argparse.Namespace, tell: Tell) -> Report:
-    """Run everything that was asked for."""
+def measure(options: argparse.Namespace, tell: Tell, keep: Callable[[Report], None]) -> Report:
+    """Run everything that was asked for; what was found is kept as it comes, since all of it takes long."""
     mine = cores()
     base = Wanted(
         pairs=50, window=16, seconds=1.5 if options.short else options.seconds, rate=0.0, marks=16,
@@ -186,10 +186,12 @@ def measure(options: argparse.Namespace, tell: Tell) -> Report:
         if not options.only or any(word in workload.name for word in options.only):
             report.pairs += measure_pairs(workload, base, 1 if options.short else options.runs, tell)
             report.disk.append(fsync_times(options.folder))
+            keep(report)
     for part, begin in PARTS.items():
         if part in options.only if options.only else part in IN_SHORT or not options.short:
             tell(part)
             begin(options, report, tell)
+            keep(report)
     report.disk.append(fsync_times(options.folder))
     report.left_out = list(LEFT_OUT)
     return report
@@ -214,8 +216,9 @@ def _groups(options: argparse.Namespace, report: Report, tell: Tell) -> None:
 
 def _crowd(options: argparse.Namespace, report: Report, tell: Tell) -> None:
     people, live_s = (300, 1.0) if options.short else (options.people, options.seconds)
-    tell(f"{people:,} people come, stay, go and come back")
-    report.crowd.append(measure_crowd(people, options.folder, live_s))
+    for _ in range(1 if options.short else options.runs):
+        tell(f"{people:,} people come, stay, go and come back")
+        report.crowd.append(measure_crowd(people, options.folder, live_s))
 
 
 def _growth(options: argparse.Namespace, report: Report, tell: Tell) -> None:
@@ -254,14 +257,17 @@ def main(arguments: list[str]) -> int:
     def tell(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
-    report = measure(options, tell)
-    data: dict[str, Any] = msgspec.to_builtins(report)
+    def keep(report: Report) -> None:
+        if options.json and options.json != "-":
+            data: dict[str, Any] = msgspec.to_builtins(report)
+            Path(options.json).write_bytes(orjson.dumps(data, option=orjson.OPT_INDENT_2))
+
+    report = measure(options, tell, keep)
     if options.json == "-":
-        print(orjson.dumps(data).decode())
+        print(orjson.dumps(msgspec.to_builtins(report)).decode())
     else:
         print("\n".join(table(report)))
-        if options.json:
-            Path(options.json).write_bytes(orjson.dumps(data, option=orjson.OPT_INDENT_2))
+        keep(report)
     if options.picture:
         picture(report, options.picture)
     return 1 if report.faults else 0

@@ -3,7 +3,7 @@
     python -m benchmarks.pressure [--turns N] [--turn-seconds S] [--json]
 
 The healthy ones send at a fixed rate all the time. By turns they are alone, and
-beside readers who stall while they are told a lot, senders who flood without
+beside readers who are told a lot and read it, or stall, senders who flood without
 waiting, or someone who resumes a long journal again and again: so that a noisy
 machine is noisy for both. A latency belongs to the turn in which its message was
 due. The disk that takes 20 or 200 ms more for each commit, or hangs once, is
@@ -61,6 +61,7 @@ class Case(Struct, frozen=True, kw_only=True):
 
 
 CASES = (
+    Case(name="8 readers, told as much, who read", kind="told", pairs=8),
     Case(name="1 stalled reader", kind="stalled", pairs=1),
     Case(name="8 stalled readers, 256 KiB queues", kind="stalled", pairs=8, queue_bytes=256 * 1024),
     Case(name="100 stalled readers", kind="stalled", pairs=100),

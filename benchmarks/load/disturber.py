@@ -34,7 +34,7 @@ _NICE: Final = 19
 
 
 class Disturbance(Struct, kw_only=True):
-    """What to do: ``stalled``, ``flood`` or ``resume``, and with which people."""
+    """What to do: ``told``, ``stalled``, ``flood`` or ``resume``, and with which people."""
 
     kind: str
     target: Running
@@ -165,15 +165,11 @@ class Trouble(ABC):
         await asyncio.gather(*(writer.answered() for writer in self.writers if writer.is_here))
 
 
-class Stalled(Trouble):
-    """Readers who stop reading, and are told a lot."""
+class Told(Trouble):
+    """Readers who are told a lot, and read it."""
 
     async def disturb(self) -> None:
-        """Stall the readers, those first who were sent away and came back."""
-        for reader in self.readers:
-            if not reader.is_here:
-                await reader.come()
-            reader.stall()
+        """Tell them."""
         begun, sent = perf_counter(), 0
         while True:
             while sent < (perf_counter() - begun) * _TOLD_PER_S:
@@ -181,6 +177,18 @@ class Stalled(Trouble):
                 self.writers[turn].shout(self.threads[turn], _LONG)
                 sent += 1
             await asyncio.sleep(0.005)
+
+
+class Stalled(Told):
+    """Readers who are told as much and stop reading."""
+
+    async def disturb(self) -> None:
+        """Stall the readers, those first who were sent away and came back."""
+        for reader in self.readers:
+            if not reader.is_here:
+                await reader.come()
+            reader.stall()
+        await super().disturb()
 
     async def calm(self) -> None:
         """Let the readers read, or find that they were sent away."""
@@ -233,7 +241,7 @@ class Resume(Trouble):
             await self._reader.go()
 
 
-_KINDS: Final[dict[str, type[Trouble]]] = {"stalled": Stalled, "flood": Flood, "resume": Resume}
+_KINDS: Final[dict[str, type[Trouble]]] = {"told": Told, "stalled": Stalled, "flood": Flood, "resume": Resume}
 
 
 async def main(order: Disturbance) -> None:
