@@ -216,6 +216,7 @@ def measure_growth(
     """Make the stores that are not kept, and measure all."""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         grown = keep or Path(scratch)
+        grown.mkdir(parents=True, exist_ok=True)
         asyncio.run(grow(grown, sizes, words, tell))
         stores = []
         for size in sorted(sizes):

@@ -6,6 +6,8 @@ from typing import Any
 from benchmarks.report import Line, Report, costs_of
 
 _SHARES = ("p50", "p95", "p99", "max")
+_COLOURS = {"hub": "tab:blue", "naive relay": "tab:gray", "raw sockets": "lightgray"}  # peers are green
+_LINES = {"hub": "o-", "naive relay": "s--", "raw sockets": "^:"}
 
 
 def picture(report: Report, path: Path) -> None:
@@ -22,17 +24,19 @@ def picture(report: Report, path: Path) -> None:
     from matplotlib import pyplot
 
     pyplot.rcParams["svg.hashsalt"] = "isthmus"
-    figure, ((cost, wait), (load, size)) = pyplot.subplots(2, 2, figsize=(13, 13), height_ratios=(3, 2))
-    _costs(cost, costs_of(report))
-    _waits(wait, report.pairs)
-    _loads(load, report.pairs)
-    _sizes(size, report)
-    figure.tight_layout()
+    places = [["cost", "wait"], ["cost", "load"], ["cost", "size"]]
+    figure, axes = pyplot.subplot_mosaic(places, figsize=(14, 15), layout="constrained")
+    _costs(axes["cost"], costs_of(report))
+    _waits(axes["wait"], report.pairs)
+    _loads(axes["load"], report.pairs)
+    _sizes(axes["size"], report)
     figure.savefig(path, metadata={"Date": None})
 
 
 def _costs(axes: Any, costs: list[tuple[str, float]]) -> None:
-    colours = ["tab:blue" if "hub" in name else "tab:gray" for name, _ in costs]
+    colours = [
+        next((hue for part, hue in _COLOURS.items() if part in name), "tab:green") for name, _ in costs
+    ]
     bars = axes.barh([name for name, _ in costs], [value for _, value in costs], color=colours)
     shown = [f"{value:,.0f}" if value >= 100 else f"{value:.3g}" for _, value in costs]
     axes.bar_label(bars, labels=shown, fontsize=7, padding=2)
@@ -46,19 +50,20 @@ def _costs(axes: Any, costs: list[tuple[str, float]]) -> None:
 
 def _waits(axes: Any, lines: list[Line]) -> None:
     """Draw each hub's latencies where sends are due at fixed times, and the relay's beside them."""
+    rates = dict.fromkeys(line.workload for line in lines if "a second" in line.workload)
     for line in lines:
-        if "a second" in line.workload:
-            ack = line.middle.acknowledged
-            dashes = "-" if line.is_hub else ":"
-            name = f"{line.server}, {line.workload}"
+        if line.workload in rates:
+            ack, hue = line.middle.acknowledged, f"C{list(rates).index(line.workload)}"
+            style = next(style for part, style in _LINES.items() if part in line.server)
+            waits = [max(0.01, getattr(ack, one)) for one in _SHARES]
             axes.plot(
-                _SHARES, [max(0.01, getattr(ack, one)) for one in _SHARES], dashes, marker="o", label=name
+                _SHARES, waits, style, color=hue, markersize=4, label=f"{line.workload} · {line.server}"
             )
     axes.set_yscale("log")
     axes.set_ylabel("time to acknowledgement, ms")
     axes.set_title("Latency at fixed rates (median run)", fontsize=10)
     if axes.lines:
-        axes.legend(fontsize=7)
+        axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def _loads(axes: Any, lines: list[Line]) -> None:
@@ -66,7 +71,7 @@ def _loads(axes: Any, lines: list[Line]) -> None:
     points = sorted(
         (line.in_flight, line.middle.rate, line.middle.acknowledged.p99)
         for line in lines
-        if line.server == "hub, json" and line.in_flight
+        if line.server == "hub, json" and line.in_flight and "pairs x" in line.workload  # short texts only
     )
     axes.plot([point[0] for point in points], [point[1] for point in points], "o-", color="tab:blue")
     axes.set_xscale("log")

@@ -168,5 +168,5 @@ def _ratios_to_peers(report: Report) -> Iterator[str]:
 
 def costs_of(report: Report) -> list[tuple[str, float]]:
     """Name each server that was measured and its CPU for a message, in microseconds."""
-    costs = [(f"{line.workload}\n{line.server}", line.cpu_us) for line in report.pairs]
+    costs = [(f"{line.workload} · {line.server}", line.cpu_us) for line in report.pairs]
     return costs + [(peer.name, peer.cpu_us) for peer in report.peers if peer.runs]

@@ -85,8 +85,8 @@ def test_the_data_name_the_ratio_to_the_naive_relay(report: Report) -> None:
 
 def test_the_picture_shows_every_server_that_was_measured(report: Report) -> None:
     assert costs_of(report) == [
-        ("50 pairs x 16\nhub, json", 50),
-        ("50 pairs x 16\nnaive relay", 40),
+        ("50 pairs x 16 · hub, json", 50),
+        ("50 pairs x 16 · naive relay", 40),
         ("A peer", 900),
     ]
 
