@@ -20,7 +20,7 @@ PASSED: Final = 3
 """In how many batches, one after the other, floods are passed over while anybody else waits."""
 
 ABOUT: Final = 32
-"""How many batches long floods stay modest after somebody else waited: who comes next finds a short one."""
+"""How many batches long floods stay modest after somebody waited beside them: the next finds a short one."""
 
 
 class Turns:
@@ -31,7 +31,7 @@ class Turns:
         self._lanes: OrderedDict[Lane, deque[Work]] = OrderedDict()
         self._count = 0
         self._passed = 0
-        self._since = ABOUT  # batches since somebody waited who does not flood
+        self._since = ABOUT  # batches since somebody waited beside a flood
 
     def __len__(self) -> int:
         return self._count
@@ -60,7 +60,6 @@ class Turns:
         """Take all that wait, or, where a lane has many, one turn of each; so many at most."""
         lanes = self._lanes
         if self._count <= most and all(len(works) <= TURN for works in lanes.values()):
-            self._since = 0
             return self.clear()
         taken: list[Work] = []
         turn = TURN if len(lanes) > 1 else most
@@ -78,7 +77,10 @@ class Turns:
 
     def _flood_turn(self, turn: int) -> int:
         """Say how many works of whoever floods this batch takes; somebody's it takes always."""
-        others = any(len(works) <= FLOOD for works in self._lanes.values())
+        floods = sum(len(works) > FLOOD for works in self._lanes.values())
+        if not floods:
+            return turn
+        others = floods < len(self._lanes)
         self._since = 0 if others else self._since + 1
         if others and self._passed < PASSED:
             self._passed += 1

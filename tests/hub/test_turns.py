@@ -56,12 +56,20 @@ def test_floods_stay_modest_a_while_after_somebody_else_waited() -> None:
 
 def test_one_who_floods_alone_is_modest_too_while_others_are_about() -> None:
     flood, talker = Unheard(), Unheard()
-    turns = turns_of(*works_of(talker, 1))
-    turns.take(500)
-    for work in works_of(flood, 200):
-        turns.append(work)
+    turns = turns_of(*works_of(talker, 1), *works_of(flood, 200))
+    taken_of(turns, talker)
 
     assert taken_of(turns, flood) == [1]
+
+
+def test_a_burst_of_one_who_is_alone_is_taken_whole_however_it_begins() -> None:
+    burst = Unheard()
+    turns = turns_of(*works_of(burst, 5))
+
+    assert taken_of(turns, burst) == [5]
+    for work in works_of(burst, 300, 5):
+        turns.append(work)
+    assert taken_of(turns, burst) == [300]
 
 
 def test_one_who_is_alone_gets_as_much_as_a_batch_holds() -> None:
