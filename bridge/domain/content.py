@@ -8,9 +8,8 @@ The message id is ``<thread>/<seq>``. Erasing a message deletes content and salt
 and keeps the link. SHA-256 because every client has it at hand (WebCrypto too).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from hashlib import sha256
-from hmac import digest as hmac_digest
 from itertools import count
 from typing import Final, NamedTuple
 
@@ -41,11 +40,9 @@ class Content(NamedTuple):
 SALT: Final = 16
 """Bytes of a salt."""
 
-# HMAC's two pads (RFC 2104), for ``digests_of``.
-_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
+_BLOCK: Final = 64  # bytes of SHA-256's
+_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))  # HMAC's two pads (RFC 2104)
 _OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
-_INNER_REST: Final = b"\x36" * (64 - SALT)
-_OUTER_REST: Final = b"\x5c" * (64 - SALT)
 
 _encode = Encoder().encode
 _decode = Decoder(Content).decode
@@ -62,8 +59,12 @@ def unpack(packed: bytes) -> Content:
 
 
 def digest_of(salt: bytes, packed: bytes) -> bytes:
-    """Digest a packed content so that nobody without the salt can guess it."""
-    return hmac_digest(salt, packed, "sha256")
+    """Digest a packed content so that nobody without the salt can guess it.
+
+    It is HMAC for salts of up to a block, written out: ``hmac.digest`` takes three times as long for short texts.
+    """
+    block = salt.ljust(_BLOCK, b"\0")
+    return sha256(block.translate(_OUTER) + sha256(block.translate(_INNER) + packed).digest()).digest()
 
 
 def first_link(thread: ThreadId) -> bytes:
@@ -76,24 +77,6 @@ def next_link(link: bytes, thread: ThreadId, seq: int, sender: AccountId, digest
     return sha256(
         b"%b%b%b/%d%b%b" % (link, seq.to_bytes(8), thread.encode(), seq, sender.encode(), digest)
     ).digest()
-
-
-def digests_of(salts: bytes, contents: Sequence[bytes]) -> list[bytes]:
-    """Digest many packed contents as ``digest_of`` does, in half the time.
-
-    Args:
-        salts: Theirs, ``SALT`` bytes each, one behind the other: all pads are made at once.
-        contents: As packed.
-    """
-    inner, outer = salts.translate(_INNER), salts.translate(_OUTER)
-    fresh = sha256().copy  # OpenSSL looks its algorithm up for each new hash, not for a copy
-    digests: list[bytes] = []
-    for at, content in zip(range(0, len(salts), SALT), contents, strict=True):
-        inside, outside = fresh(), fresh()
-        inside.update(inner[at : at + SALT] + _INNER_REST + content)
-        outside.update(outer[at : at + SALT] + _OUTER_REST + inside.digest())
-        digests.append(outside.digest())
-    return digests
 
 
 def links_of(

@@ -36,6 +36,7 @@ from bridge.hub.telling import Telling
 from bridge.hub.turns import Turns
 from bridge.hub.work import Decided, Lane, Ticket, Work, refuse
 from bridge.ids import AccountId, Position
+from bridge.process import let_the_collector_look
 from bridge.store.base import Batch, Store
 from bridge.wire.commands import Command, LeaveHybrid, Send, SetControls, Unlink
 from bridge.wire.replies import Reply
@@ -178,6 +179,7 @@ class Pipeline:
         try:
             while await self._has_work():
                 await self._next_batch()
+                let_the_collector_look()
         except BaseException as cause:
             self.failed = cause
             self._refuse_all()

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from bridge.archive.model import ArchiveOwner, MessageKind, MessageRecord, Section, ThreadRecord
 from bridge.archive.reader import Archive
-from bridge.domain.content import SALT, digests_of, first_link, links_of
+from bridge.domain.content import SALT, digest_of, first_link, links_of
 from bridge.domain.model import Member, Message, StoredRecord, Thread, ThreadKind
 from bridge.ids import AccountId, Seq, ThreadId, thread_of_pair
 from bridge.store.base import Imported
@@ -160,8 +160,9 @@ class Talk:
         """Add rows to the thread and its chain. The hot loop of an import."""
         thread, after = self.thread.id, self.thread.tip
         senders, packed_senders, contents = self._packed(rows)
-        salts = os.urandom(SALT * len(rows))
-        digests = digests_of(salts, contents)
+        chance = os.urandom(SALT * len(rows))
+        salts = [chance[at : at + SALT] for at in range(0, len(chance), SALT)]
+        digests = list(map(digest_of, salts, contents))
         links = links_of(self.thread.link, thread, after, packed_senders, digests)
         for sender, said in Counter(senders).items():
             self._sent[sender] += said
@@ -176,11 +177,11 @@ class Talk:
         return [
             Message(
                 thread=thread, seq=Seq(seq), sender=sender, at=row.at_ms, content=content,
-                salt=salts[at : at + SALT], digest=digest, link=link,
+                salt=salt, digest=digest, link=link,
             )
-            for seq, at, row, sender, content, digest, link in zip(
-                range(after + 1, after + 1 + len(rows)), range(0, len(salts), SALT), rows, senders, contents,
-                digests, links, strict=True,
+            for seq, row, sender, content, salt, digest, link in zip(
+                range(after + 1, after + 1 + len(rows)), rows, senders, contents, salts, digests, links,
+                strict=True,
             )
         ]  # fmt: skip
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final, Protocol
 from zlib import crc32
 
-from bridge.domain.content import SALT, digest_of, digests_of, first_link, links_of, next_link
+from bridge.domain.content import digest_of, first_link, links_of, next_link
 from bridge.domain.model import Account
 from bridge.errors import CorruptStore, Fault
 from bridge.ids import AccountId, ThreadId
@@ -297,11 +297,8 @@ def _is_sound(rows: list[tuple[Any, ...]], names: Names, name: ThreadId, link: b
     _, seqs, senders, _, contents, salts, digests, links, _, _ = zip(*rows, strict=True)
     if seqs != tuple(range(after + 1, after + 1 + len(rows))):
         return False
-    kept = [place for place, content in enumerate(contents) if content is not None]
-    if any(salts[place] is None or len(salts[place]) != SALT for place in kept):
-        return False
-    found = digests_of(b"".join([salts[place] for place in kept]), [contents[place] for place in kept])
-    if found != [digests[place] for place in kept]:
+    said = zip(salts, contents, digests, strict=True)
+    if any(content is not None and digest_of(salt or b"", content) != digest for salt, content, digest in said):
         return False
     spoke = {no: names.ids[no].encode() for no in set(senders)}
     return links_of(link, name, after, [spoke[no] for no in senders], digests) == list(links)
