@@ -37,8 +37,8 @@ def spare_the_collector() -> None:
 def let_the_collector_look() -> None:
     """Use a moment when little is under way, such as between two batches.
 
-    In the middle of a batch the collector looks at all that the batch made, which is about to go by itself, and
-    then keeps it for its next rounds: ten times the work.
+    In the middle of a batch the collector looks at all that the batch made, which is about to go by itself,
+    and then keeps it for its next rounds: ten times the work.
     """
     young, middle, old = gc.get_count()
     if young > _DUE:

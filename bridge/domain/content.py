@@ -61,7 +61,8 @@ def unpack(packed: bytes) -> Content:
 def digest_of(salt: bytes, packed: bytes) -> bytes:
     """Digest a packed content so that nobody without the salt can guess it.
 
-    It is HMAC for salts of up to a block, written out: ``hmac.digest`` takes three times as long for short texts.
+    It is HMAC for salts of up to a block, written out: for short texts ``hmac.digest`` takes three times as
+    long.
     """
     block = salt.ljust(_BLOCK, b"\0")
     return sha256(block.translate(_OUTER) + sha256(block.translate(_INNER) + packed).digest()).digest()
