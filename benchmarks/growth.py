@@ -29,6 +29,7 @@ from msgspec import Struct
 
 from benchmarks.grown import THREADS, grow, place_of
 from benchmarks.load.hub_process import Order
+from benchmarks.load.people import tell_much
 from benchmarks.load.processes import rss_mib, started
 from benchmarks.store_commit import Pairs
 from benchmarks.words import WORDS
@@ -175,12 +176,13 @@ async def measure(stores: list[Store], tell: Callable[[str], None]) -> list[Grow
         await store.open()
         await store.pairs.go_on(store.engine)
         store.put_system()
-    for turn in range(_ROUNDS):
+    for threads, spans in ((_HOT, "hot"), (THREADS, "spread")):
         for store in stores:
-            await store.commit(_HOT, store.hot)
-        for store in stores:
-            await store.commit(THREADS, store.spread)
-        tell(f"commits, turn {turn + 1} of {_ROUNDS}")
+            await tell_much(store.engine, store.pairs.accounts(threads))
+        for turn in range(_ROUNDS):
+            for store in stores:
+                await store.commit(threads, getattr(store, spans))
+            tell(f"commits within {threads:,} threads, turn {turn + 1} of {_ROUNDS}")
     return [await _read(store, tell) for store in stores]
 
 

@@ -23,7 +23,7 @@ from websockets.client import ClientProtocol
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from benchmarks.load.people import Person, make_people
+from benchmarks.load.people import Person, make_people, tell_much
 from benchmarks.load.processes import LOOP
 from bridge.app import Hub, running_hub
 from bridge.config import Config
@@ -154,6 +154,7 @@ class Spans:
 async def _pairs(hub: Hub) -> list[tuple[Client, Client, ThreadId]]:
     ones = await make_people(hub.pipeline, ((Network.MESSENGER, f"p{number}") for number in range(_PAIRS)))
     others = await make_people(hub.pipeline, ((Network.DIRECT, f"q{number}") for number in range(_PAIRS)))
+    await tell_much(hub.store, [AccountId(one.account) for one in (*ones, *others)])
     pairs = []
     for one, other in zip(ones, others, strict=True):
         writer, reader = Client(hub, one), Client(hub, other)

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import cast
 
+from benchmarks.load.people import tell_much
 from benchmarks.words import WORDS
 from bridge.domain.content import Content, digest_of, first_link, next_link, pack
 from bridge.domain.facts import Key, key_of
@@ -52,6 +53,10 @@ class Pairs:
         """Give some account, its thread, and where that stands."""
         thread = chance.choice(self._threads)
         return chance.choice(thread.members), thread.id, thread.tip
+
+    def accounts(self, hot: int) -> list[AccountId]:
+        """Give the members of the first ``hot`` threads."""
+        return [account for thread in self._threads[:hot] for account in thread.members]
 
     def begin(self) -> Batch:
         """Keep the empty threads."""
@@ -128,6 +133,7 @@ async def measure(folder: Path, messages: int, hot: int, stored: int) -> None:
     await store.commit(pairs.begin())
     for _ in range(stored // 2_000):
         await store.commit(pairs.batch(2_000, 10_000))
+    await tell_much(store, pairs.accounts(hot))
     print(f"{stored:,} messages stored, {hot:,} threads hot")
     print(f"{'batch':>6} {'µs CPU/message':>15} {'commit ms p50':>14} {'p99':>7}")
     for size in SIZES:

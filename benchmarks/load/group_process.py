@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from benchmarks.load.people import Person, make_people
+from benchmarks.load.people import Person, make_people, tell_much
 from benchmarks.load.processes import LOOP
 from bridge.app import Hub, running_hub
 from bridge.config import Config
@@ -141,6 +141,7 @@ async def serve(order: GroupOrder) -> None:
     """Run the hub; post from a first line of the standard input to the next."""
     async with running_hub(order.config) as hub:
         people = await make_people(hub.pipeline, _handles(order))
+        await tell_much(hub.store, [AccountId(one.account) for one in people])
         groups = [people[at : at + order.members] for at in range(0, len(people), order.members)]
         fixtures = []
         for number, group in enumerate(groups):

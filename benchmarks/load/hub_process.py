@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from benchmarks.load.people import Person, make_people
+from benchmarks.load.people import Person, make_people, tell_much
 from benchmarks.load.processes import LOOP
 from bridge.app import running_hub
 from bridge.config import Config
@@ -98,6 +98,7 @@ async def serve(order: Order) -> None:
         one, other = order.networks
         writers = await make_people(hub.pipeline, ((one, f"p{name}") for name in names))
         readers = await make_people(hub.pipeline, ((other, f"q{name}") for name in names))
+        await tell_much(hub.store, [AccountId(one.account) for one in (*writers, *readers)])
         pairs = list(zip(writers, readers, strict=True))
         spare_the_collector()
         if isinstance(store, SlowStore):

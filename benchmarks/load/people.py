@@ -1,16 +1,23 @@
 """Makes accounts that can sign in at once: for loads, where hashing passwords would be most of the work."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from msgspec import Struct
 
 from bridge.domain.deeds import CreateAccount, PutDevice
+from bridge.domain.outcome import Notice
 from bridge.hub.auth import new_device
 from bridge.hub.pipeline import Pipeline
 from bridge.hub.services import now_ms
 from bridge.ids import AccountId
+from bridge.store.base import Batch, Store
+from bridge.store.sqlite.tails import MOST
+from bridge.wire.events import ControlsChanged
 from bridge.wire.values import Network
+
+_EVENTS: Final = 20  # told in one commit
 
 
 class Person(Struct, frozen=True):
@@ -25,6 +32,16 @@ class Person(Struct, frozen=True):
 async def make_people(pipeline: Pipeline, wanted: Iterable[tuple[Network, str]]) -> list[Person]:
     """Make an account with a device for each network and handle."""
     return list(await asyncio.gather(*(_make(pipeline, network, handle) for network, handle in wanted)))
+
+
+async def tell_much(store: Store, accounts: Sequence[AccountId]) -> None:
+    """Tell them so much that each commit lays lines into journals, as in a hub that runs for long."""
+    events = 1 + 2 * MOST // len(accounts)
+    told: list[Notice] = [
+        (ControlsChanged(account=accounts[0], version=number), tuple(accounts)) for number in range(events)
+    ]
+    for at in range(0, events, _EVENTS):
+        await store.commit(Batch({}, [], told[at : at + _EVENTS], [], {}))
 
 
 async def _make(pipeline: Pipeline, network: Network, handle: str) -> Person:

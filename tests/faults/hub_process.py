@@ -25,7 +25,7 @@ from bridge.domain.deeds import PutDevice
 from bridge.hub.auth import new_device
 from bridge.hub.services import now_ms
 from bridge.ids import AccountId
-from bridge.store.sqlite import SqliteStore
+from bridge.store.sqlite import SqliteStore, tails
 from bridge.wire.values import Network
 from tests.faults import flaws
 
@@ -95,6 +95,7 @@ async def serve(order: Order) -> int:
     loop.add_signal_handler(A_DAY_AHEAD, clock.move, _DAY_MS)
     loop.add_signal_handler(A_DAY_BACK, clock.move, -_DAY_MS)
     vars(bridge.app)["now_ms"] = clock.now_ms
+    vars(tails)["MOST"] = 100  # lines are laid into their journals all the time
     store = await SqliteStore.open(Path(order.config.store.path), clock=clock.now_ms)
     if order.small_log:
         assert store._writing is not None

@@ -6,7 +6,9 @@ only read, so that no search and no page of history holds up a commit.
 """
 # ruff: noqa: D102 -- the port's docstrings bind its engines, which do not repeat them
 
+import logging
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -26,7 +28,7 @@ from bridge.domain.model import (
     Tie,
     Verdict,
 )
-from bridge.errors import SetupError, Unavailable
+from bridge.errors import BridgeError, SetupError, Unavailable
 from bridge.ids import AccountId, Position, ThreadId
 from bridge.store.base import Audited, Batch, Entry, Head, Imported, Page, Progress, Tally
 from bridge.store.sqlite import copies, facts, journal, listing, schema, search, upkeep
@@ -35,12 +37,16 @@ from bridge.store.sqlite.commit import Writer
 from bridge.store.sqlite.connection import Connection
 from bridge.store.sqlite.ownership import Ownership
 from bridge.store.sqlite.reader import Reader
+from bridge.store.sqlite.tails import Tails
 from bridge.wire.values import Folder, TieKind
+
+log = logging.getLogger("bridge.store")
 
 T = TypeVar("T")
 
 _WALK: Final = 200  # threads read at once while walking through all
 _CATCH_UP: Final = 1_000  # messages taken into the index between two commits
+_PIECE: Final = 2_500  # lines laid into their journals between two commits
 _ACCOUNTS: Final = 500  # accounts whose journals are trimmed between two commits
 _MERGE: Final = 200  # pages of the index that are rewritten between two commits
 
@@ -139,10 +145,20 @@ class SqliteStore:
         return await self._write(lambda writer: writer.commit(batch))
 
     async def heads(self, accounts: Collection[AccountId]) -> Mapping[AccountId, Head]:
-        return await self._pages.run(lambda raw, names: journal.heads(raw, names, accounts))
+        return await self._pages.run_after(
+            lambda raw, names: journal.ends_of(names, self._tails(raw), accounts),
+            lambda raw, names, ends: journal.heads(raw, names, ends, accounts),
+        )
 
     async def replay(self, account: AccountId, after: Position, limit: int) -> Sequence[Entry]:
-        return await self._pages.run(lambda raw, names: journal.replay(raw, names, account, after, limit))
+        return await self._pages.run_after(
+            lambda raw, names: journal.tail_of(names, self._tails(raw), account, after),
+            lambda raw, names, tail: journal.replay(raw, names, tail, account, after, limit),
+        )
+
+    def _tails(self, raw: sqlite3.Connection) -> Tails:
+        """Give what does not lie in its journals yet; where another process writes, as it is on disk."""
+        return Tails(raw) if self._writer is None else self._writer.tails
 
     # --- reading
 
@@ -234,6 +250,8 @@ class SqliteStore:
             return await Inspector(reader, beside, progress).run()
 
     async def trim(self, before: int, limit: int) -> int:
+        if await self._write(partial(upkeep.is_due, before=before)):
+            await self._settle()
         lines, after = 0, 0
         while lines < limit:
             piece = await self._write(
@@ -257,6 +275,13 @@ class SqliteStore:
         async with self._own_reader() as reader:
             await reader.run(lambda raw, names: copies.copy_to(raw, Path(path), progress))
 
+    async def _leave_tidy(self) -> None:
+        """Settle; where the disk does not let us, the next to open finds everything as it is."""
+        try:
+            await self._settle()
+        except BridgeError as lack:
+            log.warning("what was told stays behind its journals: %s", lack)
+
     @asynccontextmanager
     async def _own_reader(self) -> AsyncIterator[Reader]:
         """Open a connection for a long work, so that nobody waits behind it."""
@@ -268,7 +293,15 @@ class SqliteStore:
         finally:
             await reader.close()
 
+    async def _settle(self) -> None:
+        """Lay all that was told so far into its journals, a piece between two commits."""
+        upto = await self._write(lambda writer: writer.tails.newest)
+        while await self._write(partial(upkeep.settle, upto=upto, limit=_PIECE)):
+            pass
+
     async def close(self) -> None:
+        if not self._closed and self._writer is not None:
+            await self._leave_tidy()
         self._closed = True
         await self._walks.close()
         await self._pages.close()

@@ -7,6 +7,7 @@ busy hub; what it holds in memory does not grow with the store.
 import asyncio
 import sqlite3
 from array import array
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
@@ -24,6 +25,7 @@ from bridge.store.sqlite.journal import ref_of
 from bridge.store.sqlite.names import Names
 from bridge.store.sqlite.reader import Reader
 from bridge.store.sqlite.statements import selected
+from bridge.store.sqlite.tails import Tails
 
 Progress = Callable[[int, int], None]
 
@@ -55,6 +57,7 @@ _LINES: Final = """
     LEFT JOIN messages ON messages.id = journal.stamp >> 8
     LEFT JOIN events ON events.id = -(journal.stamp >> 8)
     WHERE account = ? ORDER BY position"""
+_REFERRED: Final = "SELECT (SELECT id FROM messages WHERE id = ?), (SELECT id FROM events WHERE id = ?)"
 _VERDICTS: Final = f"""
     SELECT {selected(VERDICTS, "verdicts")}, messages.id
     FROM verdicts LEFT JOIN messages
@@ -82,6 +85,7 @@ class Inspector:
         self._reader, self._beside, self._progress = reader, beside, progress
         self._problems: list[Problem] = []
         self._threads = self._messages = self._journals = self._entries = 0
+        self._tails: Tails | None = None  # as they were when journals came to be looked at
 
     async def run(self) -> Audited:
         """Look at everything."""
@@ -201,19 +205,33 @@ class Inspector:
     # --- journals, verdicts, events, names
 
     def _some_journals(self, raw: sqlite3.Connection, names: Names, after: int) -> int | None:
+        if self._tails is None:
+            self._tails = Tails(raw)
+        owners = sorted(self._tails.accounts())
         goal = self._entries + _SOME
         while self._entries < goal:
             (account,) = raw.execute(_NEXT_JOURNAL, (after,)).fetchone()
-            if account is None:
+            behind = owners[bisect_right(owners, after) :][:1]
+            following = [no for no in (account, *behind) if no is not None]
+            if not following:
                 return None
             self._journals += 1
-            self._journal(raw, account)
-            after = account
+            after = min(following)
+            self._journal(raw, after, self._tails)
         return after
 
-    def _journal(self, raw: sqlite3.Connection, account: int) -> None:
+    def _lines(self, raw: sqlite3.Connection, account: int, tails: Tails) -> Iterator[tuple[Any, ...]]:
+        """Give the lines of a journal, then those of its tail, each with what it refers to."""
+        position = 0
+        for line in raw.execute(_LINES, (account,)):
+            position = line[0]
+            yield line
+        for _, place, stamped in tails.of(account, position):
+            yield place, stamped, *raw.execute(_REFERRED, (stamped >> 8, -(stamped >> 8))).fetchone()
+
+    def _journal(self, raw: sqlite3.Connection, account: int, tails: Tails) -> None:
         where, expected = f"journal of number {account}", None
-        for position, stamped, message, event in raw.execute(_LINES, (account,)):
+        for position, stamped, message, event in self._lines(raw, account, tails):
             self._entries += 1
             if expected is not None and position != expected:
                 self._found("position", f"{where}/{position}", f"expected position {expected}")
@@ -298,7 +316,9 @@ def _is_sound(rows: list[tuple[Any, ...]], names: Names, name: ThreadId, link: b
     if seqs != tuple(range(after + 1, after + 1 + len(rows))):
         return False
     said = zip(salts, contents, digests, strict=True)
-    if any(content is not None and digest_of(salt or b"", content) != digest for salt, content, digest in said):
+    if any(
+        content is not None and digest_of(salt or b"", content) != digest for salt, content, digest in said
+    ):
         return False
     spoke = {no: names.ids[no].encode() for no in set(senders)}
     return links_of(link, name, after, [spoke[no] for no in senders], digests) == list(links)

@@ -22,7 +22,8 @@ from bridge.store.sqlite.connection import primary
 from bridge.store.sqlite.journal import NEWEST, lines_of
 from bridge.store.sqlite.names import Names
 from bridge.store.sqlite.search import Index
-from bridge.store.sqlite.statements import GET, INSERT, UPSERT, Rows, put_rows, selected
+from bridge.store.sqlite.statements import GET, INSERT, UPSERT, selected
+from bridge.store.sqlite.tails import Line, Tails
 
 MOST_HEADS: Final = 50_000  # heads of journals in memory at once, some 5 MiB
 
@@ -30,7 +31,6 @@ INSERT_MESSAGE: Final = (
     f"INSERT INTO messages (id, {selected(MESSAGES)}) VALUES (?{', ?' * (len(MESSAGES.columns) + 1)})"
 )
 _INSERT_EVENT: Final = "INSERT INTO events (id, body, crc, uses) VALUES (?, ?, ?, ?)"
-_LINES: Final = Rows("INSERT INTO journal (account, position, stamp)", 3)
 _PUT_MOMENT: Final = "INSERT OR REPLACE INTO moments (at, message, event) VALUES (?, ?, ?)"
 _FIND_MESSAGE: Final = "SELECT id FROM messages WHERE thread = ? AND seq = ?"
 _FREE_HANDLE: Final = "UPDATE accounts SET handle_key = NULL WHERE id = ?"
@@ -49,12 +49,13 @@ _ORDER: Final = {
 class _Heads(dict[int, Position]):
     """The newest position in journals, by the account's number."""
 
-    def __init__(self, raw: sqlite3.Connection) -> None:
+    def __init__(self, raw: sqlite3.Connection, tails: Tails) -> None:
         super().__init__()
-        self._raw = raw
+        self._raw, self._tails = raw, tails
 
     def __missing__(self, account: int) -> Position:
-        return Position(self._raw.execute(NEWEST, (account,)).fetchone()[0] or 0)
+        _, newest = self._tails.ends(account)
+        return Position(newest or self._raw.execute(NEWEST, (account,)).fetchone()[0] or 0)
 
 
 class Writer:
@@ -64,6 +65,7 @@ class Writer:
         names: Numbers and ids, for this connection.
         raw: The connection.
         newest_message: The id of the newest message.
+        tails: What was told and does not lie in its journals yet.
         index: The index of words.
         erased: By account, the thread's number and the seq up to which content is erased, while that goes on.
     """
@@ -74,7 +76,8 @@ class Writer:
         self._broken = False
         self.newest_message = self._newest_event = self._moment = 0
         self._version: int = raw.execute("PRAGMA data_version").fetchone()[0]
-        self._heads = _Heads(raw)
+        self.tails = Tails(raw)
+        self._heads = _Heads(raw, self.tails)
         self.names = Names(raw)
         self.index = Index(raw, self.names)
         self.erased: dict[int, tuple[int, int]] = {}
@@ -107,6 +110,7 @@ class Writer:
             self._broken = True
             raise CommitFailed(f"SQLite could not commit: {error}.") from error
         self.names.kept()
+        self.tails.kept()
 
     def _undo(self) -> None:
         """Roll back, and forget what memory held of the transaction."""
@@ -114,6 +118,7 @@ class Writer:
             if self.raw.in_transaction:
                 self.raw.execute("ROLLBACK")
             self.names.undone()
+            self.tails.undone()
             self.index.remember()
             self._heads.clear()
             self._remember()
@@ -148,7 +153,8 @@ class Writer:
         version = self.raw.execute("PRAGMA data_version").fetchone()[0]
         if version != self._version:
             self._version = version
-            self._heads.clear()
+            self.tails = Tails(self.raw)
+            self._heads = _Heads(self.raw, self.tails)
             self._remember()
             raise Stale(tuple(batch.versions) or tuple(batch.records))
 
@@ -181,7 +187,7 @@ class Writer:
         places = {(message.thread, message.seq): no for no, message in enumerate(batch.messages, first)}
         numbers, known = self.names.numbers, self._heads
         events: list[Row] = []
-        lines: list[tuple[int, int, int]] = []
+        lines: list[Line] = []
         heads: dict[AccountId, Position] = {}
         for told, accounts in batch.told:
             following: list[tuple[int, Position]] = []
@@ -191,10 +197,9 @@ class Writer:
                 known[no] = heads[account] = position
                 following.append((no, position))
             lines += lines_of(self._ref(told, places, events, len(accounts)), following)
-        lines.sort()
         if events:
             self.raw.executemany(_INSERT_EVENT, events)
-        put_rows(self.raw, _LINES, lines)
+        self.tails.keep(self.raw, lines)
         self._moment = max(self._moment, self._clock())  # a clock set back must not reorder what it dates
         self.raw.execute(_PUT_MOMENT, (self._moment, self.newest_message, self._newest_event))
         return heads

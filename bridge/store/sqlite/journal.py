@@ -1,7 +1,7 @@
 """Lines of journals: which message or event a line refers to, and a check that it still is that one."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from bridge.errors import CorruptStore
@@ -10,8 +10,9 @@ from bridge.store.base import Entry, Head
 from bridge.store.rows import MESSAGES, event_of, seal
 from bridge.store.sqlite.names import Names
 from bridge.store.sqlite.statements import selected
+from bridge.store.sqlite.tails import Line, Tails
 
-# The journal is never trimmed to nothing, so its last line tells where it stands.
+# A journal is never trimmed to nothing, its tail included, so its last line tells where it stands.
 NEWEST: Final = "SELECT max(position) FROM journal WHERE account = ?"
 _OLDEST: Final = "SELECT min(position) FROM journal WHERE account = ?"
 _LINES: Final = (
@@ -30,7 +31,7 @@ def stamp(account: int, position: int, ref: int) -> int:
     return (ref << 8) + (account * 7 + position * 31 + ref * 97) % 251
 
 
-def lines_of(ref: int, places: Iterable[tuple[int, Position]]) -> list[tuple[int, int, int]]:
+def lines_of(ref: int, places: Iterable[tuple[int, Position]]) -> list[Line]:
     """Write the lines of one reference: account, position and stamp, without a call for each."""
     stamped, part = ref << 8, ref * 97
     return [
@@ -51,21 +52,43 @@ def ref_of(account: int, position: int, stamped: int) -> int:
     return ref
 
 
-def heads(raw: sqlite3.Connection, names: Names, accounts: Iterable[AccountId]) -> dict[AccountId, Head]:
-    """Tell where journals stand."""
+def ends_of(names: Names, tails: Tails, accounts: Iterable[AccountId]) -> dict[AccountId, tuple[int, int]]:
+    """Look where tails begin and end, before journals are looked at."""
+    return {account: tails.ends(no) for account in accounts if (no := names.find(account)) is not None}
+
+
+def heads(
+    raw: sqlite3.Connection,
+    names: Names,
+    ends: Mapping[AccountId, tuple[int, int]],
+    accounts: Iterable[AccountId],
+) -> dict[AccountId, Head]:
+    """Tell where journals stand, with what ``ends_of`` saw before."""
     found = {}
     for account in accounts:
         no = names.find(account)
-        newest = 0 if no is None else raw.execute(NEWEST, (no,)).fetchone()[0] or 0
-        oldest = raw.execute(_OLDEST, (no,)).fetchone()[0] if newest else 0
+        first, last = ends.get(account, (0, 0))
+        newest = last or (0 if no is None else raw.execute(NEWEST, (no,)).fetchone()[0] or 0)
+        oldest = (raw.execute(_OLDEST, (no,)).fetchone()[0] or first) if newest else 0
         found[account] = Head(Position(newest), Position(oldest))
     return found
 
 
+def tail_of(names: Names, tails: Tails, account: AccountId, after: Position) -> list[Line]:
+    """Look at the tail of a journal, before the journal is looked at."""
+    no = names.find(account)
+    return [] if no is None else tails.of(no, after)
+
+
 def replay(
-    raw: sqlite3.Connection, names: Names, account: AccountId, after: Position, limit: int
+    raw: sqlite3.Connection,
+    names: Names,
+    tail: Sequence[Line],
+    account: AccountId,
+    after: Position,
+    limit: int,
 ) -> Sequence[Entry]:
-    """Read a journal after a position.
+    """Read a journal after a position, and go on with what ``tail_of`` saw before.
 
     Raises:
         CorruptStore: If a line is missing or damaged, or what it refers to is.
@@ -73,8 +96,11 @@ def replay(
     no = names.find(account)
     if no is None:
         return []
+    lines: list[tuple[int, int]] = raw.execute(_LINES, (no, after, limit)).fetchall()
+    laid = lines[-1][0] if lines else after
+    lines += [(position, stamped) for _, position, stamped in tail if position > laid][: limit - len(lines)]
     entries: list[Entry] = []
-    for position, stamped in raw.execute(_LINES, (no, after, limit)).fetchall():
+    for position, stamped in lines:
         if entries and position != entries[-1].position + 1:
             raise CorruptStore(f"The journal of {account!r} has a hole before {position}.")
         ref = ref_of(no, position, stamped)

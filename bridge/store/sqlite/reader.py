@@ -8,6 +8,7 @@ from typing import TypeVar
 from bridge.store.sqlite.connection import Connection
 from bridge.store.sqlite.names import Names
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -26,14 +27,23 @@ class Reader:
 
     async def run(self, work: Callable[[sqlite3.Connection, Names], T]) -> T:
         """Run a function in the connection's thread, within one snapshot."""
+        return await self.run_after(_look_at_nothing, lambda raw, names, _: work(raw, names))
+
+    async def run_after(
+        self,
+        look: Callable[[sqlite3.Connection, Names], S],
+        work: Callable[[sqlite3.Connection, Names, S], T],
+    ) -> T:
+        """Run a function within one snapshot, with what another one found before that was taken."""
 
         def in_snapshot(raw: sqlite3.Connection) -> T:
             if self._names is None:
                 self._names = Names(raw)
             self._names.shrink()
+            seen = look(raw, self._names)
             raw.execute("BEGIN")
             try:
-                return work(raw, self._names)
+                return work(raw, self._names, seen)
             finally:
                 raw.execute("COMMIT")
 
@@ -42,3 +52,7 @@ class Reader:
     async def close(self) -> None:
         """Finish what waits, then close."""
         await self._connection.close()
+
+
+def _look_at_nothing(raw: sqlite3.Connection, names: Names) -> None:
+    """Find nothing."""

@@ -99,6 +99,21 @@ def _goes_on(writer: Writer, raw: sqlite3.Connection, thread: Thread) -> bool:
     return row is None or THREADS.record(row, writer.names.ids).tip <= thread.tip
 
 
+def is_due(writer: Writer, before: int) -> bool:
+    """Say whether anything that was told before then is not laid into its journals yet."""
+    bound = writer.raw.execute(_MOMENT, (before,)).fetchone()
+    first = writer.tails.first
+    return bound is not None and first != 0 and bool(first <= bound[0] if first > 0 else -first <= bound[1])
+
+
+def settle(writer: Writer, upto: int, limit: int) -> bool:
+    """Lay some lines into their journals; tell whether any up to this row of ``told`` are left."""
+    if writer.tails.laid < upto:
+        with writer.transaction() as raw:
+            writer.tails.settle(raw, limit)
+    return writer.tails.laid < upto
+
+
 class Trimmed(NamedTuple):
     """How far one piece of trimming came: lines forgotten, and after which account to go on, if at all."""
 
@@ -118,17 +133,18 @@ def trim(writer: Writer, before: int, limit: int, after: int, accounts: int) -> 
             if account is None:
                 raw.execute(_FORGET_MOMENTS, (before,))
                 return Trimmed(lines, None)
-            lines += _trim_one(raw, account, bound, limit - lines)
+            _, newest = writer.tails.ends(account)
+            lines += _trim_one(raw, account, newest, bound, limit - lines)
             if lines == limit:
                 return Trimmed(lines, account - 1)
             after = account
     return Trimmed(lines, after)
 
 
-def _trim_one(raw: sqlite3.Connection, account: int, bound: tuple[int, int], limit: int) -> int:
-    """Forget an account's lines up to the first that is younger, never its newest."""
+def _trim_one(raw: sqlite3.Connection, account: int, newest: int, bound: tuple[int, int], limit: int) -> int:
+    """Forget an account's lines up to the first that is younger, never its newest; 0: that is laid, too."""
     message, event = bound
-    (newest,) = raw.execute(NEWEST, (account,)).fetchone()
+    newest = newest or raw.execute(NEWEST, (account,)).fetchone()[0]
     cut, old, events = 0, 0, []
     for position, stamped in raw.execute(_LINES, (account, newest, limit)):
         ref = ref_of(account, position, stamped)

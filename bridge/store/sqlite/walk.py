@@ -3,7 +3,11 @@
 import sqlite3
 from array import array
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
+from heapq import merge
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,12 +15,13 @@ from bridge.domain.model import AuditLine, Message
 from bridge.errors import CorruptStore
 from bridge.ids import AccountId, Position, ThreadId
 from bridge.store.dump import Beginning, Event, Item, Line
-from bridge.store.rows import AUDIT, MESSAGES, TABLES, event_of, seal
+from bridge.store.rows import AUDIT, MESSAGES, TABLES, Table, event_of, seal
 from bridge.store.sqlite import schema
 from bridge.store.sqlite.connection import Connection
 from bridge.store.sqlite.journal import ref_of
 from bridge.store.sqlite.names import Names
 from bridge.store.sqlite.statements import selected
+from bridge.store.sqlite.tails import Tails
 
 _SOME: Final = 1_000
 
@@ -27,6 +32,7 @@ _LINES: Final = """
     SELECT account, position, stamp, messages.thread, messages.seq
     FROM journal LEFT JOIN messages ON messages.id = journal.stamp >> 8
     ORDER BY account, position"""
+_MESSAGE: Final = "SELECT thread, seq FROM messages WHERE id = ?"
 _MOMENTS: Final = "SELECT at, message, event FROM moments ORDER BY at"
 
 
@@ -48,16 +54,12 @@ class SqliteFile:
         try:
             walk = await connection.run(_Walk)
             yield [await connection.run(walk.begin)]
-            for query, read in walk.parts():
-                cursor = await connection.run(lambda raw, query=query: raw.execute(query))  # type: ignore[misc]
-                while piece := await connection.run(lambda raw: _read(cursor, read)):  # noqa: B023 -- run at once
+            for part in walk.parts():
+                rows = await connection.run(part)
+                while piece := await connection.run(lambda raw: list(islice(rows, _SOME))):  # noqa: B023 -- run at once
                     yield piece
         finally:
             await connection.close()
-
-
-def _read(cursor: sqlite3.Cursor, read: Callable[[Any], Item]) -> list[Item]:
-    return [read(row) for row in cursor.fetchmany(_SOME)]
 
 
 class _Walk:
@@ -77,24 +79,33 @@ class _Walk:
             self._events.append(event)
         return Beginning(schema.epoch(raw), raw.execute(_SIZE).fetchone()[0])
 
-    def parts(self) -> Sequence[tuple[str, Callable[[Any], Item]]]:
-        """Give what to ask and how to read it, in the order of the stream."""
-        ids = self._names.ids
-        records = [
-            (
-                f"SELECT {selected(table)} FROM {table.name} ORDER BY {', '.join(table.key)}",
-                lambda row, table=table: table.record(row, ids),
-            )
+    def parts(self) -> Sequence[Callable[[sqlite3.Connection], Iterator[Item]]]:
+        """Give how to read everything, in the order of the stream."""
+        tables = [
+            (table, ", ".join(table.key))
             for kind, table in TABLES.items()
             if kind not in (AuditLine, Message)
         ]
-        return [
-            *records,
-            (f"SELECT {selected(AUDIT)} FROM audit ORDER BY id", lambda row: AUDIT.record(row, ids)),
-            (f"SELECT {selected(MESSAGES)} FROM messages ORDER BY id", lambda row: MESSAGES.record(row, ids)),
-            (_EVENTS, _event),
-            (_LINES, self._line),
+        records = [
+            partial(self._records, table=table, order=order)
+            for table, order in (*tables, (AUDIT, "id"), (MESSAGES, "id"))
         ]
+        return [*records, lambda raw: map(_event, raw.execute(_EVENTS)), self._lines]
+
+    def _records(self, raw: sqlite3.Connection, table: Table[Any], order: str) -> Iterator[Any]:
+        ids = self._names.ids
+        rows = raw.execute(f"SELECT {selected(table)} FROM {table.name} ORDER BY {order}")
+        return (table.record(row, ids) for row in rows)
+
+    def _lines(self, raw: sqlite3.Connection) -> Iterator[Line]:
+        """Read the lines of journals, and those of their tails among them."""
+        tails = Tails(raw)
+        behind = (
+            (*line, *(raw.execute(_MESSAGE, (line[2] >> 8,)).fetchone() or (None, None)))
+            for account in sorted(tails.accounts())
+            for line in tails.of(account)
+        )
+        return map(self._line, merge(raw.execute(_LINES), behind, key=itemgetter(0, 1)))
 
     def _line(self, row: tuple[int, int, int, int | None, int | None]) -> Line:
         no, position, stamped, thread, seq = row

@@ -54,8 +54,9 @@ async def test_others_hits_are_not_looked_at(store: SqliteStore, monkeypatch: py
 
     async with store._own_reader() as reader:
         await reader._connection.run(lambda raw: raw.set_trace_callback(looked_at.append))
-        monkeypatch.setattr(store, "_walks", reader)
-        found = await store.search([ANA], "needle", limit=99)
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "_walks", reader)
+            found = await store.search([ANA], "needle", limit=99)
 
     assert [message.thread for _, message in found] == [mine.id]
     assert sum("FROM messages WHERE id =" in statement for statement in looked_at) == 1

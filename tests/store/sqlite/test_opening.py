@@ -174,8 +174,8 @@ async def test_an_older_database_is_upgraded_by_its_owner_and_not_by_a_reader(
 
 async def test_a_step_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await (await SqliteStore.open(place(tmp_path))).close()
-    added = Step(2, 1, "CREATE TABLE half (one TEXT); INSERT INTO nowhere VALUES (1)")
-    monkeypatch.setattr(schema, "steps", lambda: (*steps()[:1], added))
+    added = Step(len(steps()) + 1, 1, "CREATE TABLE half (one TEXT); INSERT INTO nowhere VALUES (1)")
+    monkeypatch.setattr(schema, "steps", lambda: (*steps(), added))
 
     with pytest.raises(Fault, match="nowhere"):
         await SqliteStore.open(place(tmp_path))
