@@ -39,6 +39,7 @@ class Order(Struct, kw_only=True):
         disk_ms: By how much each commit is delayed, as by a slow disk, once the accounts are made.
         stall_s: How much longer one commit takes, eight seconds after the start: a disk that hangs once.
         networks: The networks of the two of each pair.
+        fresh: Whether nothing was told before; else as much as in a hub that runs for long.
     """
 
     config: Config
@@ -47,6 +48,7 @@ class Order(Struct, kw_only=True):
     disk_ms: float = 0.0
     stall_s: float = 0.0
     networks: tuple[Network, Network] = (Network.MESSENGER, Network.DIRECT)
+    fresh: bool = False
 
 
 class Running(Struct, kw_only=True):
@@ -98,7 +100,8 @@ async def serve(order: Order) -> None:
         one, other = order.networks
         writers = await make_people(hub.pipeline, ((one, f"p{name}") for name in names))
         readers = await make_people(hub.pipeline, ((other, f"q{name}") for name in names))
-        await tell_much(hub.store, [AccountId(one.account) for one in (*writers, *readers)])
+        if not order.fresh:
+            await tell_much(hub.store, [AccountId(one.account) for one in (*writers, *readers)])
         pairs = list(zip(writers, readers, strict=True))
         spare_the_collector()
         if isinstance(store, SlowStore):
