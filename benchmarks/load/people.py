@@ -17,7 +17,7 @@ from bridge.store.sqlite.tails import MOST
 from bridge.wire.events import ControlsChanged
 from bridge.wire.values import Network
 
-_EVENTS: Final = 20  # told in one commit
+_LINES: Final = 5_000  # of journals, told in one commit
 
 
 class Person(Struct, frozen=True):
@@ -40,8 +40,9 @@ async def tell_much(store: Store, accounts: Sequence[AccountId]) -> None:
     told: list[Notice] = [
         (ControlsChanged(account=accounts[0], version=number), tuple(accounts)) for number in range(events)
     ]
-    for at in range(0, events, _EVENTS):
-        await store.commit(Batch({}, [], told[at : at + _EVENTS], [], {}))
+    some = max(1, _LINES // len(accounts))
+    for at in range(0, events, some):
+        await store.commit(Batch({}, [], told[at : at + some], [], {}))
 
 
 async def _make(pipeline: Pipeline, network: Network, handle: str) -> Person:

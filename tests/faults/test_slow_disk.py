@@ -19,7 +19,7 @@ from tests.faults.tracing import injecting, needs_strace
 def order_for(folder: Path, pairs: int) -> str:
     """Say what hub to run."""
     config = Config(listen=Listen(port=0), store=StoreSettings(path=str(folder / "hub.db")))
-    return msgspec.json.encode(Order(config=config, pairs=pairs)).decode()
+    return msgspec.json.encode(Order(config=config, pairs=pairs, fresh=True)).decode()
 
 
 async def page(url: str, path: str) -> tuple[str, float]:

@@ -62,11 +62,17 @@ class Tails:
         if not rows:
             return
         self.newest, _, self._bound, *laid, _ = rows[-1]
-        for no, lines, *_ in rows:
+        newest: dict[int, int] = {}
+        for no, packed, *_ in rows:
+            lines = _read(packed)
+            for account, position, _ in lines:
+                if newest.setdefault(account, position - 1) != position - 1:
+                    raise CorruptStore(f"A row of 'told' is missing before {no}.")
+                newest[account] = position
             if no > self._bound:
-                self._gather(_read(lines))
+                self._gather(lines)
             else:
-                left = [line for line in _read(lines) if line[:2] > tuple(laid)]
+                left = [line for line in lines if line[:2] > tuple(laid)]
                 if left and not self._old:
                     self._first_old = _ref(left[0])
                 _add(self._old, left)

@@ -213,13 +213,20 @@ async def test_only_what_is_old_enough_to_be_forgotten_is_laid_for_that(tmp_path
     await store.close()
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE told SET lines = zeroblob(length(lines)) WHERE no = (SELECT max(no) FROM told)",
+        "DELETE FROM told WHERE no = (SELECT max(no) - 1 FROM told)",
+    ],
+)
 async def test_damage_to_what_is_not_laid_is_reported_and_nobody_goes_on_from_it(
-    store: SqliteStore, tmp_path: Path, cut: Path
+    store: SqliteStore, tmp_path: Path, cut: Path, damage: str
 ) -> None:
     await keep_some(store)
     copy_as_it_is(tmp_path, cut)
     with behind(cut) as raw:
-        raw.execute("UPDATE told SET lines = zeroblob(length(lines)) WHERE no = (SELECT max(no) FROM told)")
+        raw.execute(damage)
 
     with pytest.raises(CorruptStore, match="told"):
         await SqliteStore.open(place(cut))
