@@ -4,6 +4,7 @@ They are put into the runner of the tests alone, by name; the product knows noth
 """
 
 import random
+import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -19,6 +20,7 @@ from bridge.ids import AccountId, Position
 from bridge.store.base import Batch
 from bridge.store.sqlite import connection
 from bridge.store.sqlite.statements import INSERT
+from bridge.store.sqlite.tails import Tails
 from bridge.wire.commands import Send
 from bridge.wire.replies import Reply
 from bridge.wire.values import LegHead, LegState
@@ -72,6 +74,17 @@ def stale_controls() -> None:
 
     take = Pipeline._take
     Pipeline._take = half  # type: ignore[method-assign]
+
+
+def forget_tails_at_start() -> None:
+    """Begin with journals as they are, without what was told and is not laid into them yet."""
+    read = Tails.__init__
+
+    def forgetful(self: Tails, raw: sqlite3.Connection) -> None:
+        raw.execute("DELETE FROM told")
+        read(self, raw)
+
+    Tails.__init__ = forgetful  # type: ignore[method-assign]
 
 
 def skip_one_at_resume() -> None:
@@ -156,6 +169,7 @@ FLAWS: Final[dict[str, Callable[[], None]]] = {
         acknowledge_before_commit,
         forget_tokens,
         stale_controls,
+        forget_tails_at_start,
         skip_one_at_resume,
         repeat_one_at_resume,
         subscribe_after_backlog,

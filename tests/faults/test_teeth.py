@@ -19,6 +19,7 @@ CAUGHT_AS = {
         "said_twice",
     },
     "forget_tokens": {"other_verdict", "said_twice"},
+    "forget_tails_at_start": {"went_back", "position_means_two", "gap", "not_resumed"},
     "stale_controls": {"against_control"},
     "skip_one_at_resume": {"gap"},
     "repeat_one_at_resume": {"duplicate"},
