@@ -23,7 +23,7 @@ from bridge.archive.model import (
     ThreadRecord,
 )
 from bridge.archive.model import Upgrade as UpgradeTold
-from bridge.domain.content import Content, digest_of, first_link, next_link, pack, unpack
+from bridge.domain.content import SALT, Content, digest_of, first_link, next_link, pack, unpack
 from bridge.domain.model import Member, Message, Thread, ThreadKind
 from bridge.domain.outcome import Outcome, Scene
 from bridge.ids import AccountId, Seq, ThreadId
@@ -35,7 +35,6 @@ from bridge.wire.values import Folder, Network
 PAGE: Final = 2_000
 KIND: Final = "ledger"
 LIST_PIECE: Final = 2_000
-_SALT_LENGTH: Final = 16
 
 
 class OwnerEntry(Struct, frozen=True, tag="owner"):
@@ -265,7 +264,7 @@ def write(
         content = pack(
             Content(None, network, kind=KIND, extras=msgspec.to_builtins(entry, builtin_types=(bytes,)))
         )
-        salt = scene.chance(_SALT_LENGTH)
+        salt = scene.chance(SALT)
         digest = digest_of(salt, content)
         link = next_link(thread.link, name, seq, account, digest)
         outcome.messages.append(

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bridge.archive.model import Section
-from bridge.domain.content import digest_of, first_link, next_link
+from bridge.domain.content import SALT, digest_of, first_link, next_link
 from bridge.domain.model import Member, Message, Thread, ThreadKind, Tie
 from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.place import cover
@@ -31,8 +31,6 @@ from bridge.wire.values import Consent, Folder, Network
 
 TAIL: Final = PIECE
 """How many of the newest messages become the thread's own; kept in one commit."""
-
-_SALT: Final = 16
 
 
 class Side(Struct, frozen=True):
@@ -89,7 +87,7 @@ class Building:
         """Chain messages on."""
         thread, messages = self.thread, []
         for line in lines:
-            seq, salt = Seq(thread.tip + 1), os.urandom(_SALT)
+            seq, salt = Seq(thread.tip + 1), os.urandom(SALT)
             digest = digest_of(salt, line.packed)
             link = next_link(thread.link, thread.id, seq, line.speaker, digest)
             messages.append(

@@ -4,7 +4,7 @@ from hashlib import blake2b
 
 from msgspec.structs import replace
 
-from bridge.domain.content import Content, digest_of, next_link, pack
+from bridge.domain.content import SALT, Content, digest_of, next_link, pack
 from bridge.domain.facts import Facts
 from bridge.domain.model import Account, Decision, Member, Message, Thread, ThreadKind, Verdict
 from bridge.domain.networks import NETWORKS, can_reply
@@ -31,7 +31,6 @@ from bridge.wire.commands import Send
 from bridge.wire.replies import Sent
 from bridge.wire.values import Consent, Folder, OutcomeOf
 
-_SALT_LENGTH = 16
 _BODY = blake2b(digest_size=16)
 _LIMITED = Decision(outcome=OutcomeOf.NONE, rule="stranger_limit")
 _REFUSALS: dict[str, type[BridgeError]] = {
@@ -159,7 +158,7 @@ def _message(scene: Scene, command: Send, thread: Thread, way: Route, decision: 
     """Give the message its place in the thread and in its chain."""
     seq = Seq(thread.tip + 1)
     content = pack(Content(command.text, way.sender.network, command.reply_to))
-    salt = scene.chance(_SALT_LENGTH)
+    salt = scene.chance(SALT)
     digest = digest_of(salt, content)
     return Message(
         thread=thread.id,

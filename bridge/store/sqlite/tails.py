@@ -29,6 +29,8 @@ _FORGET: Final = "DELETE FROM told WHERE no <= ?"
 _ALL: Final = "SELECT no, lines, bound, account, position, crc FROM told ORDER BY no"
 _read: Final = msgspec.msgpack.Decoder(list[Line]).decode
 
+_NEXT_STEP: Final = "it is not known where journals stand. Restore a backup (isthmus restore)."
+
 _Lines = dict[int, list[Line]]
 
 
@@ -58,7 +60,7 @@ class Tails:
         rows = raw.execute(_ALL).fetchall()
         for row in rows:
             if seal(row[:-1]) != row[-1]:
-                raise CorruptStore(f"A row of 'told' is damaged on disk: {row[0]!r}.")
+                raise CorruptStore(f"Row {row[0]!r} of 'told' is damaged on disk: {_NEXT_STEP}")
         if not rows:
             return
         self.newest, _, self._bound, *laid, _ = rows[-1]
@@ -67,7 +69,7 @@ class Tails:
             lines = _read(packed)
             for account, position, _ in lines:
                 if newest.setdefault(account, position - 1) != position - 1:
-                    raise CorruptStore(f"A row of 'told' is missing before {no}.")
+                    raise CorruptStore(f"A row of 'told' is missing before {no}: {_NEXT_STEP}")
                 newest[account] = position
             if no > self._bound:
                 self._gather(lines)
