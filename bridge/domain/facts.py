@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
-from msgspec import Struct
-
 from bridge.domain.model import (
     Account,
     ContactList,
@@ -29,79 +27,19 @@ from bridge.domain.model import (
     Verdict,
 )
 from bridge.domain.networks import handle_key
+from bridge.domain.questions import (
+    Arrivals,
+    Arrived,
+    HandleOwner,
+    Mutual,
+    OwnThreads,
+    OwnUpto,
+    Question,
+    ThreadCounts,
+    Tightened,
+)
 from bridge.ids import AccountId, DeviceId, PersonId, Seq, ThreadId
-from bridge.wire.values import Network, OutcomeOf
-
-
-class Question(Struct, frozen=True, gc=False):
-    """The base of what is computed over many records; answers last for one batch only."""
-
-
-class HandleOwner(Question, frozen=True, gc=False):
-    """Whose handle is this? Answer: ``AccountId | None``. ``key`` is as ``handle_key`` gives it."""
-
-    network: Network
-    key: str
-
-
-class Mutual(Question, frozen=True, gc=False):
-    """Have these two accounts a friend in common? Answer: ``bool``."""
-
-    one: AccountId
-    other: AccountId
-
-
-class OwnUpto(Question, frozen=True, gc=False):
-    """How many messages did the account post in the thread up to this seq? Answer: ``int``."""
-
-    thread: ThreadId
-    account: AccountId
-    upto: int
-
-
-class Tightened(Question, frozen=True, gc=False):
-    """Which ties block, restrict or hide, owned by or aimed at any of these? Answer: ``tuple[Tie, ...]``."""
-
-    accounts: tuple[AccountId, ...]
-
-
-class OwnThreads(Question, frozen=True, gc=False):
-    """What does the account's list of threads come to? Answer: ``ThreadCounts``."""
-
-    account: AccountId
-
-
-class ThreadCounts(Struct, frozen=True, gc=False):
-    """How many threads an account has.
-
-    Attributes:
-        crossing: Shown pair threads with accounts of other networks that are neither declined nor lapsed.
-        groups: Groups.
-        pending: Crossing pair threads that are unanswered requests of the account's, by id.
-        waiting: Crossing pair threads in which the account waits for the other's answer, by (thread, other).
-    """
-
-    crossing: int
-    groups: int
-    pending: tuple[ThreadId, ...]
-    waiting: tuple[tuple[ThreadId, AccountId], ...]
-
-
-class Arrivals(Question, frozen=True, gc=False):
-    """How did messages to this account fall since then, by sender? Answer: ``tuple[Arrived, ...]``."""
-
-    account: AccountId
-    since: int
-
-
-class Arrived(Struct, frozen=True, gc=False):
-    """Messages of one sender that fell alike: taken ones by their decision, refused ones by their verdict."""
-
-    sender: AccountId
-    outcome: OutcomeOf
-    category: str
-    messages: int
-
+from bridge.wire.values import Network
 
 Key = tuple[type, object]
 """A record's kind and key (``(Tie, (owner, other))``), or ``(Question's class, the question)``."""
@@ -124,6 +62,8 @@ learned with each account.
 
 _WEIGHTS: dict[type, int] = {Message: 50, ContactList: 500, Verdict: 4}
 """How much heavier than others a record of a kind is, or how much less likely to be asked for again."""
+
+_FEW: Final = 1_000  # a thousandth of what may stay may come anew before each kind is looked at again
 
 
 class Missing(Exception):
@@ -176,6 +116,7 @@ class Facts:
         """Know nothing yet."""
         self._tables: defaultdict[type, dict[Any, Any]] = defaultdict(dict)
         self._answers: dict[type, dict[Question, object]] = {}
+        self._held = 0  # records after the last look of ``shrink``, or fewer
         self._accounts: dict[AccountId, Account | None] = self._tables[Account]
         self._persons: dict[PersonId, Person | None] = self._tables[Person]
         self._ties: dict[tuple[AccountId, AccountId], Tie | None] = self._tables[Tie]
@@ -393,8 +334,12 @@ class Facts:
 
     def shrink(self, most: int) -> None:
         """Keep about this many of each light kind, the newest, and fewer of heavy kinds; between batches."""
+        self._held = min(self._held, held := sum(map(len, self._tables.values())))
+        if held - self._held < most // _FEW:
+            return
         for kind, table in self._tables.items():
             limit = most // _WEIGHTS.get(kind, 1)
             if len(table) > limit:
                 for key in list(table)[: len(table) - limit * 9 // 10]:
                     del table[key]
+        self._held = sum(map(len, self._tables.values()))

@@ -7,8 +7,9 @@ batch has put before is no business of the disk's, and what never changes needs 
 from collections import defaultdict
 from typing import Any, Final
 
-from bridge.domain.facts import Arrivals, Facts, HandleOwner, Key, OwnUpto, Question
+from bridge.domain.facts import Facts, Key
 from bridge.domain.model import Account, Controls, Member, Message, Person, Thread, Tie, Verdict
+from bridge.domain.questions import Arrivals, HandleOwner, OwnUpto, Question
 
 _LASTING: Final = frozenset({Message, Verdict, OwnUpto, HandleOwner, Arrivals})
 """Kinds that need no check: what was said stays, tokens and handles are unique, arrivals are a statistic."""

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Final
 
 from bridge.hub.work import Lane, Work
@@ -37,8 +38,7 @@ class Turns:
         return self._count
 
     def __iter__(self) -> Iterator[Work]:
-        for works in self._lanes.values():
-            yield from works
+        return chain.from_iterable(self._lanes.values())
 
     def append(self, work: Work) -> None:
         """Put a work behind those of its lane."""
@@ -59,7 +59,8 @@ class Turns:
     def take(self, most: int) -> list[Work]:
         """Take all that wait, or, where a lane has many, one turn of each; so many at most."""
         lanes = self._lanes
-        if self._count <= most and all(len(works) <= TURN for works in lanes.values()):
+        longest = max(map(len, lanes.values()), default=0)
+        if self._count <= most and longest <= TURN:
             return self.clear()
         taken: list[Work] = []
         turn = TURN if len(lanes) > 1 else most

@@ -8,19 +8,7 @@ from typing import Final, TypeVar, get_args
 from msgspec import Struct
 
 from bridge.domain.content import digest_of, first_link, next_link
-from bridge.domain.facts import (
-    Arrivals,
-    Arrived,
-    HandleOwner,
-    Key,
-    Mutual,
-    OwnThreads,
-    OwnUpto,
-    Question,
-    ThreadCounts,
-    Tightened,
-    key_of,
-)
+from bridge.domain.facts import Key, key_of
 from bridge.domain.model import (
     Account,
     AuditLine,
@@ -34,6 +22,17 @@ from bridge.domain.model import (
     Verdict,
 )
 from bridge.domain.networks import handle_key
+from bridge.domain.questions import (
+    Arrivals,
+    Arrived,
+    HandleOwner,
+    Mutual,
+    OwnThreads,
+    OwnUpto,
+    Question,
+    ThreadCounts,
+    Tightened,
+)
 from bridge.ids import AccountId, Position, ThreadId
 from bridge.store.base import Problem
 from bridge.wire.events import JournalEvent

@@ -15,11 +15,12 @@ from msgspec.structs import replace
 
 from bridge.archive.model import EdgeKind
 from bridge.archive.reader import Archive
-from bridge.domain.facts import HandleOwner, Key, Tightened
+from bridge.domain.facts import Key
 from bridge.domain.model import Account, StoredRecord, Tie
 from bridge.domain.networks import NETWORKS, handle_key
 from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.place import cover
+from bridge.domain.questions import HandleOwner, Tightened
 from bridge.ids import AccountId, thread_of_pair
 from bridge.store.base import Store
 from bridge.transfer.desk import gathered, in_pieces

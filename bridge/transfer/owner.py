@@ -9,10 +9,11 @@ import msgspec
 from bridge.archive.model import ArchiveOwner
 from bridge.archive.reader import Archive
 from bridge.domain.deeds import CreateAccount
-from bridge.domain.facts import HandleOwner, Key
+from bridge.domain.facts import Key
 from bridge.domain.model import Account
 from bridge.domain.networks import handle_key
 from bridge.domain.outcome import Outcome, Scene
+from bridge.domain.questions import HandleOwner
 from bridge.domain.rules.accounts import create_account
 from bridge.ids import AccountId
 from bridge.store.base import Store

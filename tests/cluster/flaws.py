@@ -10,8 +10,8 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from bridge.bus.nats import NatsBus
-from bridge.domain.facts import Tightened
 from bridge.domain.model import Controls, StoredRecord, Tie
+from bridge.domain.questions import Tightened
 from bridge.hub.cluster import Cluster
 from bridge.hub.homes import Homes
 from bridge.hub.pipeline import Pipeline

@@ -13,9 +13,10 @@ from bridge.archive.model import (
     ThreadRecord,
 )
 from bridge.archive.reader import Archive
-from bridge.domain.facts import Key, Question
+from bridge.domain.facts import Key
 from bridge.domain.model import Account, Message, StoredRecord, Tie
 from bridge.domain.outcome import Outcome, Scene
+from bridge.domain.questions import Question
 from bridge.errors import BridgeError
 from bridge.ids import AccountId, ThreadId
 from bridge.store.base import Imported, Store

@@ -4,17 +4,7 @@ from typing import Any
 
 import pytest
 
-from bridge.domain.facts import (
-    UNKNOWN,
-    Arrivals,
-    Facts,
-    HandleOwner,
-    Missing,
-    Mutual,
-    OwnThreads,
-    Tightened,
-    key_of,
-)
+from bridge.domain.facts import UNKNOWN, Facts, Missing, key_of
 from bridge.domain.model import (
     Account,
     ContactList,
@@ -27,6 +17,7 @@ from bridge.domain.model import (
     Unlinking,
     Verdict,
 )
+from bridge.domain.questions import Arrivals, HandleOwner, Mutual, OwnThreads, Tightened
 from bridge.ids import AccountId, DeviceId, PersonId, Seq, ThreadId
 from bridge.wire.values import Hybrid, Network
 

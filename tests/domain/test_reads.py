@@ -2,8 +2,9 @@
 
 import pytest
 
-from bridge.domain.facts import HandleOwner, Missing, Mutual, OwnUpto, Tightened
+from bridge.domain.facts import Missing
 from bridge.domain.model import Account, Controls, Message, Person, Thread, Tie, Verdict
+from bridge.domain.questions import HandleOwner, Mutual, OwnUpto, Tightened
 from bridge.domain.reads import WatchedFacts
 from bridge.ids import home_of
 from bridge.wire.values import Network

@@ -9,20 +9,7 @@ from msgspec.structs import replace
 from bridge.domain.answers import FactQuery, answer
 from bridge.domain.decide import decide
 from bridge.domain.deeds import ChangeAccount, CreateAccount, Deed
-from bridge.domain.facts import (
-    Arrivals,
-    Arrived,
-    Facts,
-    HandleOwner,
-    Missing,
-    Mutual,
-    OwnThreads,
-    OwnUpto,
-    Question,
-    ThreadCounts,
-    Tightened,
-    key_of,
-)
+from bridge.domain.facts import Facts, Missing, key_of
 from bridge.domain.model import (
     Account,
     AuditLine,
@@ -39,6 +26,17 @@ from bridge.domain.model import (
 from bridge.domain.networks import handle_key
 from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.policy import Policy
+from bridge.domain.questions import (
+    Arrivals,
+    Arrived,
+    HandleOwner,
+    Mutual,
+    OwnThreads,
+    OwnUpto,
+    Question,
+    ThreadCounts,
+    Tightened,
+)
 from bridge.domain.rules.graph import phone_hash
 from bridge.errors import BridgeError
 from bridge.ids import AccountId, ThreadId, thread_of_pair

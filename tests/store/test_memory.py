@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from bridge.domain.facts import HandleOwner, Key, Question
+from bridge.domain.facts import Key
 from bridge.domain.model import Account, Thread
+from bridge.domain.questions import HandleOwner, Question
 from bridge.errors import Stale
 from bridge.store.memory import MemoryStore
 from bridge.wire.values import Network

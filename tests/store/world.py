@@ -7,17 +7,7 @@ from typing import Final, NamedTuple
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from bridge.domain.facts import (
-    Arrivals,
-    HandleOwner,
-    Key,
-    Mutual,
-    OwnThreads,
-    OwnUpto,
-    Question,
-    Tightened,
-    key_of,
-)
+from bridge.domain.facts import Key, key_of
 from bridge.domain.model import (
     AuditLine,
     ContactList,
@@ -30,6 +20,7 @@ from bridge.domain.model import (
     Unlinking,
 )
 from bridge.domain.networks import handle_key
+from bridge.domain.questions import Arrivals, HandleOwner, Mutual, OwnThreads, OwnUpto, Question, Tightened
 from bridge.ids import AccountId, Position
 from bridge.store.base import Batch, Page, Store, Told
 from bridge.wire.events import ControlsChanged, Delivered

@@ -15,7 +15,7 @@ import asyncpg
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.domain.facts import HandleOwner, Key, Mutual, Question, Tightened
+from bridge.domain.facts import Key
 from bridge.domain.model import (
     Account,
     ContactList,
@@ -33,6 +33,7 @@ from bridge.domain.model import (
     Verdict,
 )
 from bridge.domain.networks import handle_key
+from bridge.domain.questions import HandleOwner, Mutual, Question, Tightened
 from bridge.errors import Fault, Stale, StorageFull, Unavailable, Unresolved
 from bridge.ids import AccountId, Position, ThreadId
 from bridge.store.base import Batch

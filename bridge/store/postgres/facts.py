@@ -4,11 +4,12 @@ from collections import Counter, defaultdict
 from collections.abc import Collection
 from typing import Any, Final
 
-from bridge.domain.facts import (
+from bridge.domain.facts import Key
+from bridge.domain.model import Account, Member, Message, Thread, Tie, Verdict
+from bridge.domain.questions import (
     Arrivals,
     Arrived,
     HandleOwner,
-    Key,
     Mutual,
     OwnThreads,
     OwnUpto,
@@ -16,7 +17,6 @@ from bridge.domain.facts import (
     ThreadCounts,
     Tightened,
 )
-from bridge.domain.model import Account, Member, Message, Thread, Tie, Verdict
 from bridge.ids import AccountId, ThreadId
 from bridge.store.postgres.pool import Connection
 from bridge.store.postgres.shapes import ORDER, SHAPES, key_parts, record_of

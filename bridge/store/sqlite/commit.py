@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from operator import itemgetter
 from typing import Final
 
-from bridge.domain.facts import HandleOwner, Key, key_of
+from bridge.domain.facts import Key, key_of
 from bridge.domain.model import Account, AuditLine, Message, StoredRecord, Verdict
 from bridge.domain.networks import handle_key
+from bridge.domain.questions import HandleOwner
 from bridge.errors import CommitFailed, Stale, StorageFull
 from bridge.ids import AccountId, Position, Seq, ThreadId
 from bridge.store.base import Batch, Told

@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Final
 
-from bridge.domain.facts import (
+from bridge.domain.facts import Key
+from bridge.domain.model import Account, Member, Tie
+from bridge.domain.questions import (
     Arrivals,
     Arrived,
     HandleOwner,
-    Key,
     Mutual,
     OwnThreads,
     OwnUpto,
@@ -17,7 +18,6 @@ from bridge.domain.facts import (
     ThreadCounts,
     Tightened,
 )
-from bridge.domain.model import Account, Member, Tie
 from bridge.ids import AccountId, ThreadId
 from bridge.store.rows import MESSAGES, TABLES, TIES, VERDICTS
 from bridge.store.sqlite.names import Names

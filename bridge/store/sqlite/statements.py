@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from functools import cache
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
@@ -49,13 +50,14 @@ class Rows(NamedTuple):
     columns: int
     ending: str = ""
 
-    def of(self, number: int) -> str:
-        """Write the statement for so many rows."""
-        row = f"({', '.join('?' * self.columns)})"
-        return f"{self.insert} VALUES {', '.join([row] * number)} {self.ending}"
+
+_LADDER: Final = (2_500, 500, 100, 20, 7, 5, 3, 1)  # few statements to prepare and keep; a message lays 3
 
 
-_LADDER: Final = (2_500, 500, 100, 20, 4, 1)  # few sizes, so that few statements are prepared and kept
+@cache
+def _inserting(rows: Rows, number: int) -> str:
+    row = f"({', '.join('?' * rows.columns)})"
+    return f"{rows.insert} VALUES {', '.join([row] * number)} {rows.ending}"
 
 
 def put_rows(raw: sqlite3.Connection, rows: Rows, values: Sequence[tuple[Any, ...]]) -> int:
@@ -68,6 +70,6 @@ def put_rows(raw: sqlite3.Connection, rows: Rows, values: Sequence[tuple[Any, ..
     for size in _LADDER:
         while len(values) - done >= size:
             several = list(chain.from_iterable(values[done : done + size]))
-            put += raw.execute(rows.of(size), several).rowcount
+            put += raw.execute(_inserting(rows, size), several).rowcount
             done += size
     return put

@@ -2,19 +2,7 @@
 
 import pytest
 
-from bridge.domain.facts import (
-    Arrivals,
-    Arrived,
-    HandleOwner,
-    Key,
-    Mutual,
-    OwnThreads,
-    OwnUpto,
-    Question,
-    ThreadCounts,
-    Tightened,
-    key_of,
-)
+from bridge.domain.facts import Key, key_of
 from bridge.domain.model import (
     Account,
     ContactList,
@@ -25,6 +13,17 @@ from bridge.domain.model import (
     Message,
     StoredRecord,
     Unlinking,
+)
+from bridge.domain.questions import (
+    Arrivals,
+    Arrived,
+    HandleOwner,
+    Mutual,
+    OwnThreads,
+    OwnUpto,
+    Question,
+    ThreadCounts,
+    Tightened,
 )
 from bridge.ids import AccountId, ThreadId
 from bridge.store.base import Store

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from bridge.domain.facts import Facts, HandleOwner, Key
+from bridge.domain.facts import Facts, Key
 from bridge.domain.model import (
     Account,
     ContactList,
@@ -26,6 +26,7 @@ from bridge.domain.model import (
     Verdict,
 )
 from bridge.domain.networks import handle_key
+from bridge.domain.questions import HandleOwner
 from bridge.store.base import Store
 from bridge.store.words import sought
 from tests.builders import ANA, BEN, PEOPLE, keep, make_pair_thread, make_people

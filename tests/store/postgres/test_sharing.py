@@ -6,8 +6,9 @@ from random import Random
 
 import pytest
 
-from bridge.domain.facts import HandleOwner, Key, Mutual, OwnThreads, OwnUpto, Question, Tightened, key_of
+from bridge.domain.facts import Key, key_of
 from bridge.domain.model import Account, Controls, Member, Person, StoredRecord, Thread, Tie, Verdict
+from bridge.domain.questions import HandleOwner, Mutual, OwnThreads, OwnUpto, Question, Tightened
 from bridge.errors import Stale
 from bridge.ids import AccountId, home_of
 from bridge.store.base import Store, Told

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from bridge.domain.facts import HandleOwner
 from bridge.domain.model import Thread, Verdict
+from bridge.domain.questions import HandleOwner
 from bridge.errors import CommitFailed, Stale, StorageFull
 from bridge.ids import Position
 from bridge.store.sqlite import SqliteStore
