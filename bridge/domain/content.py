@@ -11,16 +11,17 @@ and keeps the link. SHA-256 because every client has it at hand (WebCrypto too).
 from collections.abc import Iterable
 from hashlib import sha256
 from itertools import count
-from typing import Final, NamedTuple
+from typing import Final
 
+from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 
 from bridge.ids import AccountId, Seq, ThreadId
 from bridge.wire.values import Network
 
 
-class Content(NamedTuple):
-    """What was said, whole.
+class Content(Struct, frozen=True, gc=False, array_like=True):
+    """What was said, whole; kept as its values in this order.
 
     Attributes:
         text: The text; None where there was none.

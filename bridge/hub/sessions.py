@@ -73,13 +73,14 @@ class Listening(Protocol):
 class Bodies:
     """The encodings of one event: one per codec, and one for each kind of reader of a translation."""
 
+    __slots__ = ("_event", "_facts", "_made", "_told")
+
     def __init__(self, facts: Facts, told: Told) -> None:
         """Encode nothing yet."""
         self._facts = facts
         self._told = told
-        self._event: JournalEvent | None = None if isinstance(told, Message) else told
-        self._made: dict[Codec, bytes] = {}
-        self._shown: list[tuple[Codec, Network, Hybrid, bytes]] = []
+        self._event: JournalEvent | None = None if type(told) is Message else told  # type: ignore[assignment]
+        self._made: dict[Codec | tuple[Codec, Network, Hybrid], bytes] = {}
 
     def body(self, codec: Codec, viewer: AccountId) -> bytes:
         """Encode the event as the account sees it.
@@ -88,21 +89,17 @@ class Bodies:
             Missing: If memory lacks the message that a translation would quote.
         """
         told = self._told
-        if not isinstance(told, Message) or viewer == told.sender:
-            return self._as_said(codec)
+        if type(told) is not Message or viewer == told.sender:
+            return self._made.get(codec) or self._as_said(codec)
         reader = self._facts.account(viewer)
-        network, hybrid = reader.network, reader.hybrid
-        for known, its, taken_as, made in self._shown:  # a group has hundreds of readers, of few kinds
-            if known is codec and its is network and taken_as is hybrid:
-                return made
-        made = self._as_shown(codec, told, reader)
-        self._shown.append((codec, network, hybrid, made))
+        kind = codec, reader.network, reader.hybrid  # a group has hundreds of readers, of few kinds
+        made = self._made.get(kind)
+        if made is None:
+            made = self._made[kind] = self._as_shown(codec, told, reader)
         return made
 
     def _as_said(self, codec: Codec) -> bytes:
-        made = self._made.get(codec)
-        if made is None:
-            made = self._made[codec] = codec.body(self._said())
+        made = self._made[codec] = codec.body(self._said())
         return made
 
     def _as_shown(self, codec: Codec, told: Message, reader: Account) -> bytes:
@@ -110,13 +107,13 @@ class Bodies:
         assert type(event) is MessageSent, "of a message"
         said = event.message
         if shows_as_said(said.text, said.reply_to is not None, reader.network, reader.hybrid):
-            return self._as_said(codec)
+            return self._made.get(codec) or self._as_said(codec)
         return codec.body(MessageSent(message=message_view(self._facts, told, reader)))
 
     def _said(self) -> JournalEvent:
         if self._event is None:
             told = self._told
-            assert isinstance(told, Message), "other events are kept as they are told"
+            assert type(told) is Message, "other events are kept as they are told"
             view = message_view(self._facts, told, self._facts.account(told.sender))
             self._event = MessageSent(message=view)
         return self._event

@@ -2,7 +2,7 @@
 
 import msgpack  # type: ignore[import-untyped]  # the library ships no types
 import pytest
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from bridge.domain.content import Content, digest_of, first_link, next_link, pack, unpack
 from bridge.domain.model import Message, Thread, ThreadKind, Verdict
@@ -235,4 +235,4 @@ def test_a_content_is_kept_as_plain_messagepack(content: Content) -> None:
     packed = pack(content)
 
     assert unpack(packed) == content
-    assert packed == msgpack.packb([str(v) if isinstance(v, Network) else v for v in content])
+    assert packed == msgpack.packb([str(v) if isinstance(v, Network) else v for v in astuple(content)])
