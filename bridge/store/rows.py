@@ -12,6 +12,7 @@ Blobs are written as ``bytearray``: ``sqlite3`` asks for an adapter for each val
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, Final, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 from zlib import crc32
@@ -51,6 +52,8 @@ Names = Mapping[int, str]
 R = TypeVar("R", bound=Record)
 Write = Callable[[Any], Scalar]
 Read = Callable[[Any], Any]
+
+_KEPT: Final = 1_000  # values of a record's kind, written: nearly all decisions are one of a few
 
 pack: Final = msgspec.msgpack.Encoder(order="deterministic").encode
 _events: Final[msgspec.msgpack.Decoder[JournalEvent]] = msgspec.msgpack.Decoder(JournalEvent)
@@ -199,7 +202,7 @@ def _codec(hint: Any) -> tuple[Write, Read] | None:
         inner = msgspec.msgpack.Decoder(tuple[tuple(field.type for field in fields)])  # type: ignore[misc]  # made at run time
         names = tuple(field.name for field in fields)
         return (
-            lambda record: bytearray(pack(astuple(record))),
+            lru_cache(_KEPT)(lambda record: bytearray(pack(astuple(record)))),
             lambda packed: kind(**dict(zip(names, inner.decode(packed), strict=True))),
         )
     return lambda value: bytearray(pack(value)), msgspec.msgpack.Decoder(hint).decode
