@@ -63,6 +63,10 @@ learned with each account.
 _WEIGHTS: dict[type, int] = {Message: 50, ContactList: 500, Verdict: 4}
 """How much heavier than others a record of a kind is, or how much less likely to be asked for again."""
 
+_BETWEEN: Final = frozenset((Account, Person, Tie, Controls))
+"""Kinds that say what stands between accounts; conclusions rest on these alone."""
+
+_CONCLUDED: Final = 10  # how much heavier than light records a conclusion is
 _FEW: Final = 1_000  # a thousandth of what may stay may come anew before each kind is looked at again
 
 
@@ -110,10 +114,16 @@ UNKNOWN: Final = object()
 
 
 class Facts:
-    """The records and answers in memory. Between batches it equals what is on disk, as far as it goes."""
+    """The records and answers in memory. Between batches it equals what is on disk, as far as it goes.
+
+    Attributes:
+        conclusions: What rules concluded from accounts, persons, ties and controls alone, under keys of
+            theirs; forgotten as soon as any of those moves.
+    """
 
     def __init__(self) -> None:
         """Know nothing yet."""
+        self.conclusions: dict[object, Any] = {}
         self._tables: defaultdict[type, dict[Any, Any]] = defaultdict(dict)
         self._answers: dict[type, dict[Question, object]] = {}
         self._held = 0  # records after the last look of ``shrink``, or fewer
@@ -303,8 +313,11 @@ class Facts:
         kind, name = key
         if isinstance(name, Question):
             self._answers.setdefault(kind, {})[name] = value
-        else:
-            self._tables[kind][name] = value
+            return
+        table = self._tables[kind]
+        if kind in _BETWEEN and name in table:  # nothing was concluded from what nobody knew
+            self.conclusions.clear()
+        table[name] = value
 
     def apply(self, records: Iterable[StoredRecord | Message]) -> None:
         """Move the facts by what a decision made: the only way in which facts move."""
@@ -319,15 +332,15 @@ class Facts:
         if self._answers:
             for question in _MOVES.get(kind, ()):
                 self._answers.pop(question, None)
-        if kind is Account:  # ``isinstance`` takes 100 ns to say no to a Struct
-            self._learn_handle(record)  # type: ignore[arg-type]  # an account
+        if kind in _BETWEEN:
+            self.conclusions.clear()
+            if isinstance(record, Account):
+                self.learn((HandleOwner, HandleOwner(record.network, handle_key(record.handle))), record.id)
         return kind, name
-
-    def _learn_handle(self, account: Account) -> None:
-        self.learn((HandleOwner, HandleOwner(account.network, handle_key(account.handle))), account.id)
 
     def forget(self, keys: Iterable[Key]) -> None:
         """Drop what may differ from the disk."""
+        self.conclusions.clear()
         for kind, name in keys:
             self._tables[kind].pop(name, None)
 
@@ -340,9 +353,12 @@ class Facts:
         self._held = min(self._held, held := sum(map(len, self._tables.values())))
         if held - self._held < most // _FEW:
             return
+        if len(self.conclusions) > most // _CONCLUDED:
+            self.conclusions.clear()
         for kind, table in self._tables.items():
             limit = most // _WEIGHTS.get(kind, 1)
             if len(table) > limit:
+                self.conclusions.clear()
                 for key in list(table)[: len(table) - limit * 9 // 10]:
                     del table[key]
         self._held = sum(map(len, self._tables.values()))

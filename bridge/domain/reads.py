@@ -40,6 +40,7 @@ class WatchedFacts(Facts):
     def begin(self) -> dict[Key, object]:
         """Begin a batch; what it reads comes to stand in the answer."""
         self._own.clear()
+        self.conclusions.clear()  # what they rest on is to be read anew, and noted
         self.reads = {}
         return self.reads
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from bridge.domain.controls import Sides, category_of, may_close, outcome_for
 from bridge.domain.facts import Facts
-from bridge.domain.model import Account, Decision, Member, Tie
+from bridge.domain.model import Account, Controls, Decision, Member, Tie
 from bridge.domain.policy import Policy
 from bridge.ids import AccountId
 from bridge.wire.values import AccountState, Consent, DecisionView, Hybrid, OutcomeOf
@@ -142,11 +142,15 @@ def _has_left_hybrid(way: Route) -> Decision | None:
     return None
 
 
+def _closing(way: Route) -> Controls | None:
+    """Give the receiver's controls if they may shut somebody of the other network out."""
+    controls = way.facts.find_controls(way.receiver.id) if way.crosses else None
+    return controls if controls is not None and may_close(controls) else None
+
+
 def _is_closed(way: Route) -> Decision | None:
-    if not way.crosses:
-        return None
-    controls = way.facts.find_controls(way.receiver.id)
-    if controls is None or not may_close(controls):
+    controls = _closing(way)
+    if controls is None:
         return None
     category = category_of(way.sides)
     if outcome_for(controls, category) is not OutcomeOf.NONE:
@@ -237,6 +241,25 @@ def decide_route(way: Route, order: tuple[Rule, ...] = ORDER) -> Decision:
     return decision
 
 
+def settle_route(facts: Facts, policy: Policy, sender: AccountId, side: Member) -> tuple[Route, Decision]:
+    """Gather what a decision looks at, and decide: what a send to the owner of this side does.
+
+    Where the receiver writes in the thread, too, and no category of its controls is asked for, nothing but
+    what stands between the accounts decides: that conclusion is kept until any of it moves.
+    """
+    if side.sent:
+        kept: tuple[Route, Decision] | None = facts.conclusions.get((sender, side.account))
+        if kept is not None and kept[0].policy is policy:
+            return kept
+    way = route(facts, policy, sender, side.account, side)
+    if not side.has_accepted:
+        weigh_all(way)
+    decision = decide_route(way)
+    if side.sent and decision is _ACCEPTED and _closing(way) is None:
+        facts.conclusions[sender, side.account] = way, decision
+    return way, decision
+
+
 def weigh_all(way: Route) -> None:
     """Look at all that may decide over a stranger, so that what is loaded for it tells no cause."""
     way.facts.find_controls(way.receiver.id)
@@ -264,10 +287,12 @@ def may_learn(facts: Facts, policy: Policy, side: Member, other: AccountId, *, l
     """
     if not side.has_answered:
         return False
-    way = route(facts, policy, other, side.account, side)
     if lifting:
-        way = replace(way, theirs=[replace(tie, restricts=False) for tie in way.theirs])
-    return decide_route(way).outcome is OutcomeOf.INBOX
+        way = route(facts, policy, other, side.account, side)
+        decision = decide_route(replace(way, theirs=[replace(tie, restricts=False) for tie in way.theirs]))
+    else:
+        _, decision = settle_route(facts, policy, other, side)
+    return decision.outcome is OutcomeOf.INBOX
 
 
 def shown_to_receiver(decision: Decision) -> DecisionView:

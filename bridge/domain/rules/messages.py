@@ -11,7 +11,7 @@ from bridge.domain.model import Account, Decision, Member, Message, Thread, Thre
 from bridge.domain.networks import NETWORKS, can_reply
 from bridge.domain.outcome import Outcome, Scene, other_of
 from bridge.domain.place import place, put_back
-from bridge.domain.routing import SELF_RULE, Route, decide_route, restricts, route, weigh_all
+from bridge.domain.routing import SELF_RULE, Route, restricts, settle_route
 from bridge.domain.rules.receipts import show_progress
 from bridge.domain.translate import fits
 from bridge.domain.views import thread_changed
@@ -74,10 +74,7 @@ def send(scene: Scene, command: Send) -> Outcome:
         return Outcome(reply=refusal, records=[verdict])
     other = scene.facts.find_member(thread.id, other_of(thread, side.account))
     assert other is not None, "a pair thread has both sides"
-    way = route(scene.facts, scene.policy, side.account, other.account, other)
-    if not other.has_accepted:
-        weigh_all(way)
-    decision = decide_route(way)
+    way, decision = settle_route(scene.facts, scene.policy, side.account, other)
     if decision.rule == SELF_RULE:
         return _refused(scene, command, way, body, CannotMessageSelf.code, decision)
     if must_wait(scene.facts, side, other, is_text=True):
