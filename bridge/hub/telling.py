@@ -12,10 +12,12 @@ from bridge.domain.model import StoredRecord
 from bridge.domain.outcome import Outcome, Told
 from bridge.errors import BridgeError, Refusal
 from bridge.hub.counters import Counters
-from bridge.hub.work import Decided, Work, moved_by
+from bridge.hub.work import Decided, Work, moved_by, moves_anybody
 from bridge.ids import AccountId, Position
 
 log: Final = logging.getLogger("bridge.hub")
+
+_NOBODY: Final[frozenset[AccountId]] = frozenset()
 
 
 class Telling:
@@ -35,6 +37,7 @@ class Telling:
         told: list[tuple[Told, list[tuple[AccountId, Position]]]] = []
         records: dict[Key, StoredRecord] = {}
         counters = self._counters
+        moves = moves_anybody(decided.batch.records)
         for work, result in decided.done:
             if isinstance(result, BridgeError):
                 counters.refusals_total[result.code] += 1
@@ -52,13 +55,12 @@ class Telling:
                 told.append((event, places))
             if self._bus.connects:  # of what moved several times the last is enough
                 records |= {key_of(record): record for record in result.records}
-            moved = moved_by(result.records)
+            moved = moved_by(result.records) if moves else _NOBODY
             if moved or result.passing:  # who may hear what follows depends on it
                 self._publish(News(told, result.passing, moved, (), tuple(records.values())))
                 told, records = [], {}
-        for message in decided.batch.messages:
-            if message.decision is not None:
-                counters.messages_total[message.decision.outcome] += 1
+        decisions = [message.decision for message in decided.batch.messages]
+        counters.messages_total.update([decision.outcome for decision in decisions if decision is not None])
         if told:
             self._publish(News(told, records=tuple(records.values())))
 

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
 from bridge.domain.deeds import Deed
+from bridge.domain.facts import Key
 from bridge.domain.model import Account, Controls, Device, Person, StoredRecord, Tie
 from bridge.domain.outcome import Outcome, Scene
 from bridge.errors import BridgeError
@@ -89,6 +91,11 @@ class Ticket:
             self.reply.set_result(reply)
 
 
+def moves_anybody(keys: Iterable[Key]) -> bool:
+    """Say whether records of a kind that ``moved_by`` looks for are among those with these keys."""
+    return any(map(_MOVERS.__contains__, map(itemgetter(0), keys)))
+
+
 def moved_by(records: Sequence[StoredRecord]) -> frozenset[AccountId]:
     """Name the accounts whose sessions must look again at what they may use, and who may see them."""
     moved: set[AccountId] = set()
@@ -96,10 +103,9 @@ def moved_by(records: Sequence[StoredRecord]) -> frozenset[AccountId]:
         accounts = _MOVERS.get(type(record))
         if accounts is not None:
             moved.update(accounts(record))
-    return frozenset(moved) if moved else _NOBODY
+    return frozenset(moved)
 
 
-_NOBODY: frozenset[AccountId] = frozenset()
 _MOVERS: dict[type, Callable[[Any], Iterable[AccountId]]] = {
     Person: lambda person: person.accounts,
     Account: lambda account: (account.id,),
