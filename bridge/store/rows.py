@@ -5,14 +5,10 @@ follows from the field's type. Each row ends in a checksum over all the others,
 so that a bit that flipped on disk is noticed before it is served. Engines keep
 accounts and threads under small numbers in the tables that grow with every
 message (``numbered``); they hand in how to number and how to name.
-
-Blobs are written as ``bytearray``: ``sqlite3`` asks for an adapter for each value of
-``bytes``, which takes three times as long as the copy.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, Final, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 from zlib import crc32
@@ -42,7 +38,7 @@ from bridge.errors import CorruptStore
 from bridge.ids import AccountId, ThreadId
 from bridge.wire.events import JournalEvent
 
-Scalar = str | int | bytes | bytearray | None
+Scalar = str | int | bytes | None
 Row = tuple[Scalar, ...]
 Numbers = Mapping[str, int]
 """How an engine numbers an id."""
@@ -52,8 +48,6 @@ Names = Mapping[int, str]
 R = TypeVar("R", bound=Record)
 Write = Callable[[Any], Scalar]
 Read = Callable[[Any], Any]
-
-_KEPT: Final = 1_000  # values of a record's kind, written: nearly all decisions are one of a few
 
 pack: Final = msgspec.msgpack.Encoder(order="deterministic").encode
 _events: Final[msgspec.msgpack.Decoder[JournalEvent]] = msgspec.msgpack.Decoder(JournalEvent)
@@ -113,7 +107,6 @@ class Table(Generic[R]):
         self._maybe_ids: list[int] = []
         self._writes: list[tuple[int, Write]] = []
         self._reads: list[tuple[int, Read]] = []
-        self._blobs: list[int] = []
         for place, field in enumerate(self.fields):
             self._place(place, hints[field])
         self._key_places = tuple(self.fields.index(field) for field in key)
@@ -123,8 +116,6 @@ class Table(Generic[R]):
         if inner in (AccountId, ThreadId) and self.numbered:
             (self._maybe_ids if optional else self._ids).append(place)
             return
-        if inner is bytes:
-            self._blobs.append(place)
         codec = _codec(inner)
         if codec is not None:
             write, read = codec
@@ -141,9 +132,6 @@ class Table(Generic[R]):
                 values[place] = numbers[values[place]]
         for place, write in self._writes:
             values[place] = write(values[place])
-        for place in self._blobs:
-            if values[place] is not None:
-                values[place] = bytearray(values[place])
         for derive in self.derived.values():
             values.append(derive(record))
         values.append(crc32(pack(values)))
@@ -202,10 +190,10 @@ def _codec(hint: Any) -> tuple[Write, Read] | None:
         inner = msgspec.msgpack.Decoder(tuple[tuple(field.type for field in fields)])  # type: ignore[misc]  # made at run time
         names = tuple(field.name for field in fields)
         return (
-            lru_cache(_KEPT)(lambda record: bytearray(pack(astuple(record)))),
+            lambda record: pack(astuple(record)),
             lambda packed: kind(**dict(zip(names, inner.decode(packed), strict=True))),
         )
-    return lambda value: bytearray(pack(value)), msgspec.msgpack.Decoder(hint).decode
+    return pack, msgspec.msgpack.Decoder(hint).decode
 
 
 def _or_none(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -85,8 +85,8 @@ def _rows(pieces: Sequence[Imported], first: int, numbers: Numbers) -> list[tupl
                 add((next(no), *MESSAGES.row(said, numbers)))
                 continue
             row = (
-                thread, said.seq, numbers[said.sender], said.at, said.content and bytearray(said.content),
-                said.salt and bytearray(said.salt), bytearray(said.digest), bytearray(said.link), None,
+                thread, said.seq, numbers[said.sender], said.at, said.content, said.salt, said.digest,
+                said.link, None,
             )  # fmt: skip
             add((next(no), *row, seal(row)))
     return rows
