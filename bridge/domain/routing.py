@@ -26,6 +26,7 @@ _ON: Final = Hybrid.ON
 _OFF: Final = Hybrid.OFF
 _NEVER: Final = Hybrid.NEVER
 _REQUESTS: Final = OutcomeOf.REQUESTS
+_NOWHERE: Final = OutcomeOf.NONE
 
 _RESTRICTED: Final = Decision(outcome=OutcomeOf.REQUESTS, rule="restricted", facts=("you_restrict",))
 _ACCEPTED: Final = Decision(outcome=OutcomeOf.INBOX, rule="accepted", facts=("you_accepted",))
@@ -245,7 +246,8 @@ def settle_route(facts: Facts, policy: Policy, sender: AccountId, side: Member) 
     """Gather what a decision looks at, and decide: what a send to the owner of this side does.
 
     Where the receiver writes in the thread, too, and no category of its controls is asked for, nothing but
-    what stands between the accounts decides: that conclusion is kept until any of it moves.
+    what stands between the accounts decides: that conclusion is kept until any of it moves. All that is taken
+    is kept alike, restricted or not, so that no sender's message is more work than another's.
     """
     if side.sent:
         kept: tuple[Route, Decision] | None = facts.conclusions.get((sender, side.account))
@@ -255,7 +257,7 @@ def settle_route(facts: Facts, policy: Policy, sender: AccountId, side: Member) 
     if not side.has_accepted:
         weigh_all(way)
     decision = decide_route(way)
-    if side.sent and decision is _ACCEPTED and _closing(way) is None:
+    if side.sent and decision.outcome is not _NOWHERE and _closing(way) is None:
         facts.conclusions[sender, side.account] = way, decision
     return way, decision
 

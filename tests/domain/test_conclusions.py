@@ -77,6 +77,27 @@ def test_a_conclusion_is_kept_where_both_write() -> None:
     assert first[1].rule == "accepted"
 
 
+@pytest.mark.parametrize("suspected", [False, True])
+def test_that_of_a_restricted_sender_is_kept_like_any_other(suspected: bool) -> None:
+    facts = known(Facts())
+    facts.put(make_account(ANA, suspected=suspected))
+    facts.put(make_tie(BEN, ANA, restricts=True))
+
+    first, again = (settle_route(facts, POLICY, ANA, WROTE) for _ in range(2))
+
+    assert again[0] is first[0]
+    assert first[1].rule == "restricted"
+
+
+def test_a_refusal_is_decided_anew() -> None:
+    facts = known(Facts())
+    facts.put(blocks())
+
+    settled(facts)
+
+    assert not facts.conclusions
+
+
 @pytest.mark.parametrize("record", MOVES.values(), ids=MOVES)
 def test_it_is_forgotten_when_this_moves(record: StoredRecord) -> None:
     facts = known(Facts())
@@ -178,10 +199,13 @@ FLAGS = st.fixed_dictionaries(
 RECORDS: st.SearchStrategy[StoredRecord] = st.one_of(
     st.builds(lambda owner, flags: make_tie(owner, ANA if owner == BEN else BEN, **flags), ACCOUNTS, FLAGS),
     st.builds(
-        lambda account, state, hybrid, minor: make_account(account, state=state, hybrid=hybrid, minor=minor),
+        lambda account, state, hybrid, minor, suspected: make_account(
+            account, state=state, hybrid=hybrid, minor=minor, suspected=suspected
+        ),
         ACCOUNTS,
         st.sampled_from(AccountState),
         st.sampled_from(Hybrid),
+        st.booleans(),
         st.booleans(),
     ),
     st.builds(

@@ -6,7 +6,7 @@ They are put into the runner of the tests alone, by name; the product knows noth
 import random
 import sqlite3
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from bridge.domain.facts import Facts
 from bridge.domain.model import Controls, StoredRecord, Verdict
@@ -74,6 +74,24 @@ def stale_controls() -> None:
 
     take = Pipeline._take
     Pipeline._take = half  # type: ignore[method-assign]
+
+
+class _Lasting(dict[object, Any]):
+    """Conclusions that nothing makes doubtful."""
+
+    def clear(self) -> None:
+        """Keep all."""
+
+
+def stale_conclusions() -> None:
+    """Go on with what was concluded about two accounts, whatever moves between them."""
+    begin = Facts.__init__
+
+    def trusting(self: Facts) -> None:
+        begin(self)
+        self.conclusions = _Lasting()
+
+    Facts.__init__ = trusting  # type: ignore[method-assign]
 
 
 def forget_tails_at_start() -> None:
@@ -169,6 +187,7 @@ FLAWS: Final[dict[str, Callable[[], None]]] = {
         acknowledge_before_commit,
         forget_tokens,
         stale_controls,
+        stale_conclusions,
         forget_tails_at_start,
         skip_one_at_resume,
         repeat_one_at_resume,

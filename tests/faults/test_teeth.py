@@ -21,6 +21,7 @@ CAUGHT_AS = {
     "forget_tokens": {"other_verdict", "said_twice"},
     "forget_tails_at_start": {"went_back", "position_means_two", "gap", "not_resumed"},
     "stale_controls": {"against_control"},
+    "stale_conclusions": {"against_control"},
     "skip_one_at_resume": {"gap"},
     "repeat_one_at_resume": {"duplicate"},
     "subscribe_after_backlog": {"gap"},
