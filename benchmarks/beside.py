@@ -48,7 +48,12 @@ def pairs(before: Path, after: Path, number: int, rounds: int) -> list[tuple[flo
     found = []
     for _ in range(number):
         runs = [start(checkout, core, rounds) for checkout, core in zip((before, after), cores, strict=True)]
-        one, other = (cost(run) for run in runs)
+        try:
+            one, other = (cost(run) for run in runs)
+        finally:
+            for run in runs:  # where one failed, the other need not go on
+                run.kill()
+                run.wait()
         print(f"{one:7.1f} → {other:6.1f} µs   {other / one:.3f} ×", file=sys.stderr)
         found.append((one, other))
         cores.reverse()
@@ -62,6 +67,10 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=12)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
+    if not (options.before / "benchmarks" / "hot_path.py").is_file():
+        parser.error(
+            f"{options.before} is no checkout of this repository: git clone or git worktree add makes one."
+        )
     found = pairs(options.before, Path(__file__).parent.parent, max(2, options.pairs), options.rounds)
     logs = [log(other / one) for one, other in found]
     print(json.dumps({

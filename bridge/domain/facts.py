@@ -350,15 +350,16 @@ class Facts:
 
     def shrink(self, most: int) -> None:
         """Keep about this many of each light kind, the newest, and fewer of heavy kinds; between batches."""
+        if len(self.conclusions) > most // _CONCLUDED:
+            self.conclusions.clear()
         self._held = min(self._held, held := sum(map(len, self._tables.values())))
         if held - self._held < most // _FEW:
             return
-        if len(self.conclusions) > most // _CONCLUDED:
-            self.conclusions.clear()
         for kind, table in self._tables.items():
             limit = most // _WEIGHTS.get(kind, 1)
             if len(table) > limit:
-                self.conclusions.clear()
+                if kind in _BETWEEN:
+                    self.conclusions.clear()
                 for key in list(table)[: len(table) - limit * 9 // 10]:
                     del table[key]
         self._held = sum(map(len, self._tables.values()))

@@ -14,7 +14,7 @@ from bridge.domain.reads import WatchedFacts
 from bridge.domain.routing import decide_route, route, settle_route, weigh_all
 from bridge.ids import home_of
 from bridge.wire.values import AccountState, Consent, Folder, Hybrid
-from tests.builders import ANA, BEN, CYD, make_account, make_pair_thread, make_person, make_tie
+from tests.builders import ANA, BEN, CYD, make_account, make_pair_thread, make_person, make_tie, make_verdict
 
 POLICY = Policy()
 WROTE = Member(
@@ -141,6 +141,27 @@ def test_it_goes_with_what_it_rests_on(forget: Callable[[Facts], None]) -> None:
     forget(facts)
 
     assert settled(facts) is None
+
+
+def test_it_stays_when_other_things_are_dropped() -> None:
+    facts = known(Facts())
+    settled(facts)
+    facts.apply(make_verdict(ANA, f"token {number}") for number in range(40))
+
+    facts.shrink(100)
+
+    assert facts.verdict(ANA, "token 0") is None
+    assert facts.conclusions
+
+
+def test_no_more_are_kept_than_there_is_room_for() -> None:
+    facts = known(Facts())
+    facts.shrink(10_000)
+    facts.conclusions.update({number: number for number in range(1_001)})
+
+    facts.shrink(10_000)
+
+    assert not facts.conclusions
 
 
 def test_it_is_another_policys_business() -> None:
