@@ -167,7 +167,12 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--folder", type=Path, default=Path(tempfile.gettempdir()), help="where the databases lie"
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    names = [workload.name for workload in (SHORT if options.short else WORKLOADS)]
+    for word in options.only:
+        if word not in PARTS and not any(word in name for name in names):
+            parser.error(f"Nothing is called {word!r}; there are: {', '.join((*names, *PARTS))}.")
+    return options
 
 
 def measure(options: argparse.Namespace, tell: Tell, keep: Callable[[Report], None]) -> Report:

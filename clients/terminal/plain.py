@@ -110,7 +110,7 @@ async def _signed_in(
 ) -> tuple[Client, EventStream]:
     """Sign in with a token that is given or kept, else ask for what is missing."""
     if who.token is not None:
-        return await _connected(Client(url, token=who.token, codec=codec, options=options))
+        return await _connected(Client(url, token=who.token, codec=codec, options=options), url, screen)
     asking = Dialog(screen, lines)
     network = who.network or Network((await asking.ask("Network (direct or messenger):")).lower())
     handle = who.handle or (await asking.ask("Your name there:")).removeprefix("@")
@@ -118,7 +118,7 @@ async def _signed_in(
     kept = tokens.find(url, account) if tokens else None
     if kept is not None and tokens is not None:
         try:
-            return await _connected(Client(url, token=kept, codec=codec, options=options))
+            return await _connected(Client(url, token=kept, codec=codec, options=options), url, screen)
         except SignInFailed:
             tokens.forget(url, account)
     password = await asking.ask_hidden(f"Password of {handle} on {words.network(network)} (not shown):")
@@ -131,15 +131,27 @@ async def _signed_in(
         codec=codec,
         options=options,
     )
-    signed = await _connected(client)
+    signed = await _connected(client, url, screen)
     if tokens is not None and client.token is not None:
         tokens.keep(url, account, client.token)
     return signed
 
 
-async def _connected(client: Client) -> tuple[Client, EventStream]:
+async def _connected(client: Client, url: str, screen: Screen) -> tuple[Client, EventStream]:
     stream = client.events()  # from before the first event
+    is_told = False
+
+    @client.on(Disconnected)
+    def tell_once(gone: Disconnected) -> None:
+        nonlocal is_told
+        if not is_told:
+            is_told = True
+            screen.say(
+                f"{clean_line(url)} does not answer yet; it is tried for half a minute. Does a hub run there?"
+            )
+
     await client.connect()
+    is_told = True  # the listener tells what follows
     return client, stream
 
 
@@ -240,7 +252,7 @@ class Listener:
             case Reconnected() as back:
                 missed = "nothing was missed" if back.resumed else "the lists were read anew"
                 chat.say(f"Connected again; {missed}.")
-            case Disconnected() as gone:
+            case Disconnected() as gone if self.loaded.is_set():
                 chat.say(f"Connection lost; trying again in {gone.retry_in_s:.1f} seconds.")
             case Closed(error=error):
                 if error is not None:

@@ -200,6 +200,20 @@ async def test_a_revoked_device_is_told_and_ends_with_a_code() -> None:
     keyboard.end()
 
 
+async def test_a_hub_that_does_not_answer_is_named_while_it_is_tried() -> None:
+    keyboard, paper = Keyboard(), Paper()
+    async with serving(FakeHub()) as url:
+        pass  # nobody serves there any more
+
+    chatting = asyncio.create_task(chat(url, token="token-ana", stdin=keyboard, stdout=paper))
+    await paper.has(f"{url} does not answer yet")
+    chatting.cancel()
+    await asyncio.wait([chatting])
+    keyboard.end()
+
+    assert not any("does not answer" in line for line in paper.lines)
+
+
 async def test_a_token_that_was_never_good_is_refused_with_its_own_code() -> None:
     stdout = io.StringIO()
     async with serving(FakeHub()) as url:
