@@ -7,7 +7,7 @@ accounts and threads under small numbers in the tables that grow with every
 message (``numbered``); they hand in how to number and how to name.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, Final, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -84,6 +84,7 @@ class Table(Generic[R]):
         columns: All columns but the checksum: the record's fields, then what is derived from them.
         numbered: Whether accounts and threads stand here under their numbers.
         order: The columns by which its rows lie on disk, where that is not the key.
+        row: Writes a record under an engine's numbers; the checksum is last.
     """
 
     def __init__(
@@ -103,39 +104,38 @@ class Table(Generic[R]):
         self.order = order or key
         self.derived = dict(derived or {})
         self.columns = (*self.fields, *self.derived)
-        self._ids: list[int] = []
-        self._maybe_ids: list[int] = []
-        self._writes: list[tuple[int, Write]] = []
-        self._reads: list[tuple[int, Read]] = []
+        self._ids = frozenset(key.index(field) for field in key if _is_id(hints[field])) if numbered else ()
+        self.row, self._made_of = self._compiled(hints)
+
+    def _compiled(
+        self, hints: Mapping[str, Any]
+    ) -> tuple[Callable[[R, Numbers], Row], Callable[[Row, Names], R]]:
+        """Write both ways out, as ``dataclasses`` do: an expression for each column instead of a loop."""
+        tools: dict[str, Any] = {"kind": self.kind, "pack": pack, "crc32": crc32, **self.derived}
+        there: list[str] = []
+        back: list[str] = []
         for place, field in enumerate(self.fields):
-            self._place(place, hints[field])
-        self._key_places = tuple(self.fields.index(field) for field in key)
+            write, read = self._ways(hints[field], f"record.{field}", f"row[{place}]", tools)
+            there.append(write)
+            back.append(f"{field}={read}")
+        there += [f"{column}(record)" for column in self.derived]
+        exec(_FORM.format(there=", ".join(there), back=", ".join(back)), tools)
+        return tools["row"], tools["made_of"]
 
-    def _place(self, place: int, hint: Any) -> None:
+    def _ways(self, hint: Any, field: str, column: str, tools: dict[str, Any]) -> tuple[str, str]:
+        """Give the expressions by which a field becomes a column, and a column the field."""
         inner, optional = _plain(hint)
-        if inner in (AccountId, ThreadId) and self.numbered:
-            (self._maybe_ids if optional else self._ids).append(place)
-            return
-        codec = _codec(inner)
-        if codec is not None:
-            write, read = codec
-            self._writes.append((place, _or_none(write) if optional else write))
-            self._reads.append((place, _or_none(read) if optional else read))
-
-    def row(self, record: R, numbers: Numbers) -> Row:
-        """Write a record; the checksum is last."""
-        values: list[Any] = list(astuple(record))
-        for place in self._ids:
-            values[place] = numbers[values[place]]
-        for place in self._maybe_ids:
-            if values[place] is not None:
-                values[place] = numbers[values[place]]
-        for place, write in self._writes:
-            values[place] = write(values[place])
-        for derive in self.derived.values():
-            values.append(derive(record))
-        values.append(crc32(pack(values)))
-        return tuple(values)
+        if self.numbered and _is_id(inner):
+            ways = f"numbers[{field}]", f"names[{column}]"
+        elif (codec := _codec(inner)) is not None:
+            write, read = f"write_{len(tools)}", f"read_{len(tools)}"
+            tools[write], tools[read] = codec
+            ways = f"{write}({field})", f"{read}({column})"
+        else:
+            return field, column
+        if not optional:
+            return ways
+        return f"None if {field} is None else {ways[0]}", f"None if {column} is None else {ways[1]}"
 
     def record(self, row: Row, names: Names) -> R:
         """Read a row.
@@ -144,26 +144,29 @@ class Table(Generic[R]):
             CorruptStore: If the row is not what was written.
         """
         check(row, self.name)
-        values: list[Any] = list(row[: len(self.fields)])
         try:
-            for place in self._ids:
-                values[place] = names[values[place]]
-            for place in self._maybe_ids:
-                if values[place] is not None:
-                    values[place] = names[values[place]]
-            for place, read in self._reads:
-                values[place] = read(values[place])
+            return self._made_of(row, names)
         except (KeyError, ValueError) as error:
             raise CorruptStore(f"A row of {self.name!r} makes no sense: {row[:2]!r}.") from error
-        return self.kind(**dict(zip(self.fields, values, strict=True)))
 
     def key_row(self, key: object, numbers: Numbers) -> Row:
         """Write a key as ``domain.facts.key_of`` gives it."""
         parts = key if isinstance(key, tuple) else (key,)
-        return tuple(
-            numbers[part] if place in self._ids else part
-            for place, part in zip(self._key_places, parts, strict=True)
-        )
+        return tuple(numbers[part] if place in self._ids else part for place, part in enumerate(parts))
+
+
+_FORM: Final = """
+def row(record, numbers):
+    values = ({there},)
+    return (*values, crc32(pack(values)))
+
+def made_of(row, names):
+    return kind({back})
+"""
+
+
+def _is_id(hint: Any) -> bool:
+    return hint in (AccountId, ThreadId)
 
 
 def _plain(hint: Any) -> tuple[Any, bool]:
@@ -194,10 +197,6 @@ def _codec(hint: Any) -> tuple[Write, Read] | None:
             lambda packed: kind(**dict(zip(names, inner.decode(packed), strict=True))),
         )
     return pack, msgspec.msgpack.Decoder(hint).decode
-
-
-def _or_none(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else convert(value)
 
 
 ACCOUNTS: Final = Table(
@@ -231,24 +230,3 @@ TABLES: Final[dict[type, Table[Any]]] = {
     )
 }
 """How each kind is kept."""
-
-_read_decision: Final = next(read for place, read in MESSAGES._reads if MESSAGES.fields[place] == "decision")
-
-
-def messages_of(rows: Sequence[Row], names: Names) -> list[Message]:
-    """Read many rows of messages, in half the time of ``MESSAGES.record`` for each.
-
-    Raises:
-        CorruptStore: If a row is not what was written.
-    """
-    if [crc32(pack(row[:-1])) for row in rows] != [row[-1] for row in rows]:
-        return [MESSAGES.record(row, names) for row in rows]  # raises at the first that is damaged
-    found: list[Any] = list(rows)
-    return [
-        Message(
-            thread=ThreadId(names[thread]), seq=seq, sender=AccountId(names[sender]), at=at, content=content,
-            salt=salt, digest=digest, link=link,
-            decision=None if decision is None else _read_decision(decision),
-        )
-        for thread, seq, sender, at, content, salt, digest, link, decision, _ in found
-    ]  # fmt: skip

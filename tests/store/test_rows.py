@@ -13,14 +13,13 @@ from bridge.domain.model import (
     Controls,
     Decision,
     LinkAsk,
-    Message,
     Record,
     Unlinking,
     Verdict,
 )
 from bridge.errors import CorruptStore
 from bridge.ids import AccountId, ThreadId
-from bridge.store.rows import TABLES, check, event_of, event_row, messages_of, seal
+from bridge.store.rows import TABLES, check, event_of, event_row, seal
 from bridge.wire.events import ControlsChanged
 from bridge.wire.values import Hybrid, OutcomeOf
 from tests.builders import (
@@ -105,22 +104,3 @@ def test_an_event_comes_back_from_its_bytes() -> None:
     event = ControlsChanged(account=AccountId("a"), version=7)
 
     assert event_of(event_row(event)) == event
-
-
-def test_messages_read_in_bulk_are_those_read_one_by_one() -> None:
-    talk = make_pair_thread()
-    said = [
-        talk.say(ANA, "one"),
-        talk.say(BEN, "two", decision=REFUSAL),
-        talk.say(ANA, "three", decision=None),
-    ]
-    numbers = {talk.id: 1, ANA: 2, BEN: 3}
-    rows = [TABLES[Message].row(message, numbers) for message in said]
-    names = {no: name for name, no in numbers.items()}
-
-    assert messages_of(rows, names) == said
-    for place in range(len(rows)):
-        damaged = list(rows)
-        damaged[place] = (*rows[place][:3], 0, *rows[place][4:])
-        with pytest.raises(CorruptStore):
-            messages_of(damaged, names)

@@ -17,7 +17,6 @@ from bridge.store.rows import (
     THREADS,
     TIES,
     VERDICTS,
-    messages_of,
 )
 from bridge.store.sqlite.names import Names
 from bridge.store.sqlite.statements import selected
@@ -99,7 +98,7 @@ def history(
         rows = raw.execute(_AFTER, (no, after, limit)).fetchall()
     else:
         rows = raw.execute(_BEFORE, (no, _NEVER if before is None else before, limit)).fetchall()
-    page = messages_of(rows, names.ids)
+    page = [MESSAGES.record(row, names.ids) for row in rows]
     if page and abs(page[-1].seq - page[0].seq) != len(page) - 1:
         raise CorruptStore(f"The thread {thread!r} has a hole between {page[0].seq} and {page[-1].seq}.")
     return page
