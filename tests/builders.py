@@ -235,8 +235,12 @@ async def keep(
     *things: StoredRecord | Message,
     told: Iterable[tuple[Told, Collection[AccountId]]] = (),
 ) -> Mapping[AccountId, Position]:
-    """Commit these things in one batch."""
-    return await store.commit(make_batch(things, told))
+    """Commit these things in one batch; give the new head of each journal that was told something."""
+    return {
+        account: position
+        for places in await store.commit(make_batch(things, told))
+        for account, position in places
+    }
 
 
 async def keep_told(store: Store, talk: Talk, *messages: Message) -> Mapping[AccountId, Position]:

@@ -6,7 +6,7 @@ It prints one line of JSON (where it listens, who can sign in) and runs until it
 import asyncio
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from time import monotonic, sleep
@@ -19,9 +19,9 @@ from benchmarks.load.people import Person, make_people, tell_much
 from benchmarks.load.processes import LOOP
 from bridge.app import running_hub
 from bridge.config import Config
-from bridge.ids import AccountId, Position
+from bridge.ids import AccountId
 from bridge.process import spare_the_collector
-from bridge.store.base import Batch
+from bridge.store.base import Batch, Places
 from bridge.store.sqlite import SqliteStore
 from bridge.store.sqlite.commit import Writer
 from bridge.wire.values import Network
@@ -71,13 +71,13 @@ class SlowStore(SqliteStore):
     stall_s = 0.0
     stall_at = 0.0
 
-    async def commit(self, batch: Batch) -> Mapping[AccountId, Position]:
+    async def commit(self, batch: Batch) -> Sequence[Places]:
         """Commit, then let the disk take its time."""
 
-        def slowly(writer: Writer) -> Mapping[AccountId, Position]:
-            heads = writer.commit(batch)
+        def slowly(writer: Writer) -> Sequence[Places]:
+            made = writer.commit(batch)
             sleep(self._wait_s())
-            return heads
+            return made
 
         return await self._write(slowly)
 

@@ -6,7 +6,7 @@ Nobody hears anything of a batch before it is on disk.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from time import monotonic, perf_counter
 from typing import TypeVar
@@ -35,9 +35,9 @@ from bridge.hub.post import Post
 from bridge.hub.telling import Telling
 from bridge.hub.turns import Turns
 from bridge.hub.work import Decided, Lane, Ticket, Work, refuse
-from bridge.ids import AccountId, Position
+from bridge.ids import AccountId
 from bridge.process import let_the_collector_look
-from bridge.store.base import Batch, Store
+from bridge.store.base import Batch, Places, Store
 from bridge.wire.commands import Command, LeaveHybrid, Send, SetControls, Unlink
 from bridge.wire.replies import Reply
 
@@ -258,10 +258,10 @@ class Pipeline:
         begun = perf_counter()
         decided, missing, parked = self._decide(works)
         self._counters.decide_seconds_total += perf_counter() - begun
-        heads: Mapping[AccountId, Position] = {}
+        made: Sequence[Places] = ()
         if decided.batch.changes or decided.batch.versions:  # answers too rest on what another node may move
             try:
-                heads = await self._commit(decided)
+                made = await self._commit(decided)
             except (StorageFull, Unavailable) as lack:
                 self._forget(decided.batch)
                 return missing, self._telling.lack(decided, lack) + parked
@@ -276,7 +276,7 @@ class Pipeline:
                 refuse(works, Internal)
                 raise
         self._do_later()  # what other nodes told meanwhile: their sessions hear what came first, first
-        self._telling.tell(decided, heads)
+        self._telling.tell(decided, made)
         return missing, parked
 
     def _decide(self, works: Sequence[Work]) -> tuple[Decided, set[Key], list[Work]]:
@@ -339,11 +339,11 @@ class Pipeline:
         if outcome.audit:
             batch.audit += outcome.audit
 
-    async def _commit(self, decided: Decided) -> Mapping[AccountId, Position]:
+    async def _commit(self, decided: Decided) -> Sequence[Places]:
         begun = perf_counter()
-        heads = await self._store.commit(decided.batch)
+        made = await self._store.commit(decided.batch)
         self._counters.committed(perf_counter() - begun, len(decided.done))
-        return heads
+        return made
 
     def _forget(self, batch: Batch) -> None:
         self.facts.forget(batch.records)

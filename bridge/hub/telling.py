@@ -1,9 +1,7 @@
 """What follows a commit: whoever asked is answered, and whoever is concerned is told."""
 
 import logging
-from collections import Counter
-from collections.abc import Mapping
-from itertools import chain
+from collections.abc import Sequence
 from typing import Final
 
 from bridge.bus.base import Bus, News
@@ -13,7 +11,8 @@ from bridge.domain.outcome import Outcome, Told
 from bridge.errors import BridgeError, Refusal
 from bridge.hub.counters import Counters
 from bridge.hub.work import Decided, Work, moved_by, moves_anybody
-from bridge.ids import AccountId, Position
+from bridge.ids import AccountId
+from bridge.store.base import Places
 
 log: Final = logging.getLogger("bridge.hub")
 
@@ -28,13 +27,10 @@ class Telling:
         self._bus = bus
         self._counters = counters
 
-    def tell(self, decided: Decided, heads: Mapping[AccountId, Position]) -> None:
-        """Answer and publish what is on disk, with the heads that it made."""
-        entries = Counter(chain.from_iterable(accounts for _, accounts in decided.batch.told))
-        following: dict[AccountId, int] = {
-            account: head - entries[account] for account, head in heads.items()
-        }
-        told: list[tuple[Told, list[tuple[AccountId, Position]]]] = []
+    def tell(self, decided: Decided, made: Sequence[Places]) -> None:
+        """Answer and publish what is on disk, with the places that it got in journals."""
+        place = iter(made)
+        told: list[tuple[Told, Places]] = []
         records: dict[Key, StoredRecord] = {}
         counters = self._counters
         moves = moves_anybody(decided.batch.records)
@@ -46,13 +42,8 @@ class Telling:
             if isinstance(result.reply, BridgeError):
                 counters.refusals_total[result.reply.code] += 1
             work.lane.answered(work.call, result.reply)
-            for event, accounts in result.told:
-                places: list[tuple[AccountId, Position]] = []
-                for account in accounts:
-                    position: Position = following[account] + 1  # type: ignore[assignment]  # a call costs more
-                    following[account] = position
-                    places.append((account, position))
-                told.append((event, places))
+            for event, _ in result.told:
+                told.append((event, next(place)))
             if self._bus.connects:  # of what moved several times the last is enough
                 records |= {key_of(record): record for record in result.records}
             moved = moved_by(result.records) if moves else _NOBODY

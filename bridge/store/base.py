@@ -51,6 +51,10 @@ class Batch(Struct):
         return bool(self.records or self.messages or self.told or self.audit)
 
 
+Places = Sequence[tuple[AccountId, Position]]
+"""Whose journals hold something, and where."""
+
+
 class Entry(Struct, frozen=True):
     """One line of an account's journal."""
 
@@ -128,8 +132,8 @@ class Store(Protocol):
     async def load(self, keys: Collection[Key]) -> Mapping[Key, object]:
         """Answer every key: a record, None where there is none, or the answer to a question."""
 
-    async def commit(self, batch: Batch) -> Mapping[AccountId, Position]:
-        """Keep the batch on disk (fsynced), all or nothing; return the new head of each journal told.
+    async def commit(self, batch: Batch) -> Sequence[Places]:
+        """Keep the batch on disk (fsynced), all or nothing; return the places of all that it told, in order.
 
         Raises:
             Stale: If a fact moved, a verdict's token or a message's seq exists already; ``keys`` names them.

@@ -33,7 +33,7 @@ from bridge.domain.model import (
 )
 from bridge.errors import Stale, Unavailable
 from bridge.ids import AccountId, Position, ThreadId
-from bridge.store.base import Audited, Batch, Entry, Head, Imported, Page, Progress, Tally
+from bridge.store.base import Audited, Batch, Entry, Head, Imported, Page, Places, Progress, Tally
 from bridge.store.tables import KINDS, Journal, Tables, problems_of, strays_of
 from bridge.store.words import Term, document, sought
 from bridge.wire.events import JournalEvent
@@ -125,7 +125,7 @@ class MemoryStore:
         kept = self._kept
         return {key: kept.answer(key) for key in keys}
 
-    async def commit(self, batch: Batch) -> Mapping[AccountId, Position]:
+    async def commit(self, batch: Batch) -> Sequence[Places]:
         kept = self._kept
         stale: dict[object, None] = {
             key: None for key in batch.records if key[0] is Verdict and kept.answer(key)
@@ -140,7 +140,7 @@ class MemoryStore:
             kept.put(record)
         for message in batch.messages:
             kept.say(message)
-        heads: dict[AccountId, Position] = {}
+        made: list[Places] = []
         at = self._clock()
         for told, accounts in batch.told:
             if isinstance(told, Message):
@@ -148,9 +148,8 @@ class MemoryStore:
             else:
                 kept.events.append(told)
                 place = -len(kept.events)
-            for account in accounts:
-                heads[account] = kept.note(place, account, at)
-        return heads
+            made.append([(account, kept.note(place, account, at)) for account in accounts])
+        return made
 
     async def heads(self, accounts: Collection[AccountId]) -> Mapping[AccountId, Head]:
         journals = self._kept.journals

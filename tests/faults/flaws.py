@@ -5,7 +5,7 @@ They are put into the runner of the tests alone, by name; the product knows noth
 
 import random
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from bridge.domain.facts import Facts
@@ -16,8 +16,8 @@ from bridge.hub.authority import Authority
 from bridge.hub.connection import Connection
 from bridge.hub.pipeline import Pipeline
 from bridge.hub.work import Decided, Work
-from bridge.ids import AccountId, Position
-from bridge.store.base import Batch
+from bridge.ids import AccountId
+from bridge.store.base import Batch, Places
 from bridge.store.sqlite import connection
 from bridge.store.sqlite.statements import INSERT
 from bridge.store.sqlite.tails import Tails
@@ -43,7 +43,7 @@ def acknowledge_before_commit() -> None:
     """Answer a send first, then write it."""
     commit = Pipeline._commit
 
-    async def too_early(self: Pipeline, decided: Decided) -> Mapping[AccountId, Position]:
+    async def too_early(self: Pipeline, decided: Decided) -> Sequence[Places]:
         for place, (work, result) in enumerate(decided.done):
             if isinstance(work.command, Send):
                 work.lane.answered(work.call, result if isinstance(result, BridgeError) else result.reply)

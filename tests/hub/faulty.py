@@ -1,12 +1,11 @@
 """A store that fails when it is told to, around one that does not."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bridge.errors import BridgeError, Stale
-from bridge.ids import AccountId, Position
-from bridge.store.base import Batch, Store
+from bridge.store.base import Batch, Places, Store
 
 
 class FaultyStore:
@@ -40,7 +39,7 @@ class FaultyStore:
             raise self.load_fails
         return await self.store.load(keys)
 
-    async def commit(self, batch: Batch) -> Mapping[AccountId, Position]:
+    async def commit(self, batch: Batch) -> Sequence[Places]:
         self.calls["commit"] += 1
         if self.before is not None:
             self.before(batch)
@@ -48,7 +47,7 @@ class FaultyStore:
             raise Stale(self.stale.pop())
         if self.fails is not None:
             raise self.fails
-        heads = await self.store.commit(batch)
+        made = await self.store.commit(batch)
         if self.fails_after is not None:
             raise self.fails_after
-        return heads
+        return made

@@ -8,7 +8,6 @@ import pytest
 from bridge.domain.facts import Facts
 from bridge.hub.sessions import Bodies
 from bridge.ids import AccountId
-from bridge.store.sqlite.journal import lines_of, stamp
 from bridge.wire.codec import JSON, MSGPACK, Codec
 from bridge.wire.values import Network
 from tests.builders import make_account, make_group
@@ -47,10 +46,3 @@ def _counted(
         return encode(value)
 
     return count
-
-
-def test_lines_of_journals_are_stamped_alike_one_by_one_and_together() -> None:
-    places = [(1, 1), (1, 2), (70_000, 3)]
-
-    for ref in (-5, 1, 2**40):
-        assert lines_of(ref, places) == [(no, at, stamp(no, at, ref)) for no, at in places]  # type: ignore[arg-type]

@@ -37,7 +37,8 @@ from bridge.errors import BridgeError
 from bridge.hub.auth import token_hash
 from bridge.hub.maintenance import Maintenance
 from bridge.hub.work import Decided
-from bridge.ids import AccountId, DeviceId, Position
+from bridge.ids import AccountId, DeviceId
+from bridge.store.base import Places
 from bridge.wire.calls import AnyCall
 from bridge.wire.codec import JSON, Codec
 from bridge.wire.queries import ListThreads, ListTies, Search
@@ -92,9 +93,9 @@ class Side:
         telling = hub.pipeline._telling
         self._tell, telling.tell = telling.tell, self._note_order  # type: ignore[method-assign]
 
-    def _note_order(self, decided: Decided, heads: Mapping[AccountId, Position]) -> None:
+    def _note_order(self, decided: Decided, made: Sequence[Places]) -> None:
         self.order += [(work.account, work.call) for work, _ in decided.done if work.command is not None]
-        self._tell(decided, heads)
+        self._tell(decided, made)
 
     def seed(self, seed: int) -> None:
         """Begin the chance of this hub anew."""

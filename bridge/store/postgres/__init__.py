@@ -19,7 +19,7 @@ from bridge.domain.model import (
     Verdict,
 )
 from bridge.ids import AccountId, Position, ThreadId
-from bridge.store.base import Audited, Batch, Entry, Head, Imported, Page, Progress, Tally
+from bridge.store.base import Audited, Batch, Entry, Head, Imported, Page, Places, Progress, Tally
 from bridge.store.dump import Item, write
 from bridge.store.postgres import facts, listing, schema, search, upkeep, walk
 from bridge.store.postgres.audit import Inspector
@@ -86,7 +86,7 @@ class PostgresStore:
         async with self._pool.use() as connection:
             return await facts.load(connection, keys)
 
-    async def commit(self, batch: Batch) -> Mapping[AccountId, Position]:
+    async def commit(self, batch: Batch) -> Sequence[Places]:
         return await self._committer.commit(batch)
 
     async def heads(self, accounts: Collection[AccountId]) -> Mapping[AccountId, Head]:

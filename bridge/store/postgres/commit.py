@@ -36,7 +36,7 @@ from bridge.domain.networks import handle_key
 from bridge.domain.questions import HandleOwner, Mutual, Question, Tightened
 from bridge.errors import Fault, Stale, StorageFull, Unavailable, Unresolved
 from bridge.ids import AccountId, Position, ThreadId
-from bridge.store.base import Batch
+from bridge.store.base import Batch, Places
 from bridge.store.postgres import facts
 from bridge.store.postgres.pool import LOST, Connection, Pool
 from bridge.store.postgres.search import words_of
@@ -95,7 +95,7 @@ class Committer:
         """Use these connections; the clock dates journal lines."""
         self._pool, self._clock = pool, clock
 
-    async def commit(self, batch: Batch) -> dict[AccountId, Position]:
+    async def commit(self, batch: Batch) -> list[Places]:
         """Keep a batch; see the port.
 
         Raises:
@@ -112,7 +112,7 @@ class Committer:
                 continue
             if made is not None:
                 rows = zip(order.accounts, made, order.counts, strict=True)
-                return {account: Position(head) for account, head, count in rows if count}
+                return _places(batch, {account: head - count for account, head, count in rows})
         raise Stale(tuple(batch.versions) or tuple(batch.records))
 
     async def hold(self, connection: Connection, batch: Batch) -> None:
@@ -209,6 +209,18 @@ class Committer:
             moved = await _moved(connection, batch)
         if moved:
             raise Stale(moved) from error
+
+
+def _places(batch: Batch, upto: dict[AccountId, int]) -> list[Places]:
+    """Number what a batch told, from where the journals stood before it."""
+    made: list[Places] = []
+    for _, accounts in batch.told:
+        places: list[tuple[AccountId, Position]] = []
+        for account in accounts:
+            upto[account] += 1
+            places.append((account, Position(upto[account])))
+        made.append(places)
+    return made
 
 
 async def _moved(connection: Connection, batch: Batch) -> tuple[Key, ...]:

@@ -30,7 +30,7 @@ from bridge.domain.model import (
 )
 from bridge.errors import BridgeError, SetupError, Unavailable
 from bridge.ids import AccountId, Position, ThreadId
-from bridge.store.base import Audited, Batch, Entry, Head, Imported, Page, Progress, Tally
+from bridge.store.base import Audited, Batch, Entry, Head, Imported, Page, Places, Progress, Tally
 from bridge.store.sqlite import copies, facts, journal, listing, schema, search, upkeep
 from bridge.store.sqlite.audit import Inspector
 from bridge.store.sqlite.commit import Writer
@@ -141,7 +141,7 @@ class SqliteStore:
             return await self._pages.run(lambda raw, names: facts.load(raw, names, keys))
         return await writing.run(lambda raw: facts.load(raw, writer.names, keys))
 
-    async def commit(self, batch: Batch) -> Mapping[AccountId, Position]:
+    async def commit(self, batch: Batch) -> Sequence[Places]:
         return await self._write(lambda writer: writer.commit(batch))
 
     async def heads(self, accounts: Collection[AccountId]) -> Mapping[AccountId, Head]:

@@ -16,11 +16,11 @@ from bridge.domain.model import Account, AuditLine, Message, StoredRecord, Verdi
 from bridge.domain.networks import handle_key
 from bridge.domain.questions import HandleOwner
 from bridge.errors import CommitFailed, Stale, StorageFull
-from bridge.ids import AccountId, Position, Seq, ThreadId
-from bridge.store.base import Batch, Told
+from bridge.ids import Position, Seq, ThreadId
+from bridge.store.base import Batch, Places, Told
 from bridge.store.rows import AUDIT, MESSAGES, TABLES, Row, event_row, seal
 from bridge.store.sqlite.connection import primary
-from bridge.store.sqlite.journal import NEWEST, lines_of
+from bridge.store.sqlite.journal import NEWEST, note
 from bridge.store.sqlite.names import Names
 from bridge.store.sqlite.search import Index
 from bridge.store.sqlite.statements import GET, INSERT, UPSERT, selected
@@ -126,7 +126,7 @@ class Writer:
         except sqlite3.Error:
             self._broken = True  # the disk fails while we step back: the error on its way says so
 
-    def commit(self, batch: Batch) -> dict[AccountId, Position]:
+    def commit(self, batch: Batch) -> list[Places]:
         """Keep a batch; see the port."""
         self.names.shrink()
         if len(self._heads) > MOST_HEADS:
@@ -138,10 +138,10 @@ class Writer:
                 first = self._say(batch.messages)
             except sqlite3.IntegrityError as error:
                 self._raise_stale(batch, error)
-            heads = self._tell(batch, first)
+            made = self._tell(batch, first)
             if batch.audit:
                 self.raw.executemany(INSERT[AuditLine], [AUDIT.row(line, {}) for line in batch.audit])
-        return heads
+        return made
 
     def catch_up(self, limit: int) -> int:
         """Take the next messages into the index of words; return how many there were."""
@@ -181,29 +181,24 @@ class Writer:
         self.newest_message += len(rows)
         return first
 
-    def _tell(self, batch: Batch, first: int) -> dict[AccountId, Position]:
-        """Note in journals what was told; return their heads."""
+    def _tell(self, batch: Batch, first: int) -> list[Places]:
+        """Note in journals what was told; return where."""
         if not batch.told:
-            return {}
+            return []
         places = {(message.thread, message.seq): no for no, message in enumerate(batch.messages, first)}
-        numbers, known = self.names.numbers, self._heads
+        numbers = self.names.numbers
         events: list[Row] = []
         lines: list[Line] = []
-        heads: dict[AccountId, Position] = {}
+        made: list[Places] = []
         for told, accounts in batch.told:
-            following: list[tuple[int, Position]] = []
-            for account in accounts:
-                no = numbers[account]
-                position: Position = known[no] + 1  # type: ignore[assignment]  # a NewType's call is a tenth of this
-                known[no] = heads[account] = position
-                following.append((no, position))
-            lines += lines_of(self._ref(told, places, events, len(accounts)), following)
+            ref = self._ref(told, places, events, len(accounts))
+            made.append(note(self._heads, numbers, accounts, ref, lines))
         if events:
             self.raw.executemany(_INSERT_EVENT, events)
         self.tails.keep(self.raw, lines)
         self._moment = max(self._moment, self._clock())  # a clock set back must not reorder what it dates
         self.raw.execute(_PUT_MOMENT, (self._moment, self.newest_message, self._newest_event))
-        return heads
+        return made
 
     def _ref(self, told: Told, places: dict[tuple[ThreadId, Seq], int], events: list[Row], uses: int) -> int:
         if isinstance(told, Message):

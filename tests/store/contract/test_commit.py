@@ -25,7 +25,7 @@ from tests.builders import (
 
 
 async def test_an_empty_batch_changes_nothing(store: Store) -> None:
-    assert await store.commit(make_batch()) == {}
+    assert await store.commit(make_batch()) == []
 
 
 async def test_a_commit_answers_with_the_new_head_of_each_journal_told(store: Store) -> None:
@@ -125,9 +125,20 @@ async def test_what_was_read_and_has_not_moved_lets_a_batch_pass(store: Store) -
     await keep(store, make_account(ANA))
     versions: dict[Key, object] = {(Account, ANA): make_account(ANA), (Account, BEN): None}
 
-    heads = await store.commit(make_batch([make_account(BEN)], [(LinkAttempted(leg=ANA), (ANA,))], versions))
+    made = await store.commit(make_batch([make_account(BEN)], [(LinkAttempted(leg=ANA), (ANA,))], versions))
 
-    assert heads == {ANA: 1}
+    assert made == [[(ANA, 1)]]
+
+
+async def test_a_commit_says_where_all_that_it_told_stands(store: Store) -> None:
+    await keep(store, *make_people(), told=[(LinkAttempted(leg=BEN), (BEN,))])
+    told = [(LinkAttempted(leg=ANA), (ANA, BEN)), (LinkAttempted(leg=BEN), (BEN,))]
+
+    made = await store.commit(make_batch(told=told))
+
+    assert [list(places) for places in made] == [[(ANA, 1), (BEN, 2)], [(BEN, 3)]]
+    entries = await store.replay(BEN, Position(1), limit=9)
+    assert [entry.told for entry in entries] == [LinkAttempted(leg=ANA), LinkAttempted(leg=BEN)]
 
 
 async def test_lines_of_the_audit_log_are_appended_even_if_they_are_equal(store: Store) -> None:

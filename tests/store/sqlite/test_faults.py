@@ -145,7 +145,7 @@ async def test_whoever_writes_behind_the_stores_back_makes_it_look_again(
         await store.commit(batch)
 
     assert stale.value.keys == (key,)
-    assert await store.commit(batch) == {ANA: 5, BEN: 5}
+    assert await store.commit(batch) == [[(ANA, 5), (BEN, 5)]]
 
 
 COMMITTING = """
