@@ -17,21 +17,26 @@ except ImportError:  # a platform without its compiled part
 _TEXT: Final = 0x81  # FIN and the opcode
 _BINARY: Final = 0x82
 _MASKED: Final = 0x80
-_HEAD: Final = {
-    _TEXT: [bytes((_TEXT, size)) for size in range(126)],
-    _BINARY: [bytes((_BINARY, size)) for size in range(126)],
-}
-_LONG: Final = {_TEXT: bytes((_TEXT, 126)), _BINARY: bytes((_BINARY, 126))}
 
 
-def framed(payload: bytes, *, binary: bool) -> bytes:
-    """Write an unmasked data frame, as servers do."""
-    first, size = _BINARY if binary else _TEXT, len(payload)
-    if size < 126:
-        return _HEAD[first][size] + payload
-    if size < 65536:
-        return _LONG[first] + size.to_bytes(2) + payload  # half as long again by formatting
-    return b"%c\x7f%b%b" % (first, size.to_bytes(8), payload)
+def framing(*, binary: bool) -> Callable[[bytes], bytes]:
+    """Give what writes payloads as unmasked data frames, as servers do."""
+    first = _BINARY if binary else _TEXT
+    heads, longer = [bytes((first, size)) for size in range(126)], bytes((first, 126))
+
+    def framed(payload: bytes) -> bytes:
+        size = len(payload)
+        if size < 126:
+            return heads[size] + payload
+        if size < 65536:
+            return longer + size.to_bytes(2) + payload  # half as long again by formatting
+        return b"%c\x7f%b%b" % (first, size.to_bytes(8), payload)
+
+    return framed
+
+
+FRAMED: Final = {binary: framing(binary=binary) for binary in (False, True)}
+"""How a frame is written, by whether it is binary."""
 
 
 def read_plain(

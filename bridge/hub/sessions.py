@@ -335,10 +335,9 @@ class Sessions:
         codec: Codec | None = None
         frame = b""
         for session, leg in tuple(listeners.items()):
-            if not leg.live or position <= leg.sent:
-                continue
-            if position > leg.sent + 1:
-                session.fell_behind(account)
+            if not leg.live or position != leg.sent + 1:
+                if leg.live and position > leg.sent:
+                    session.fell_behind(account)
                 continue
             if session.codec is not codec:  # several devices mostly speak alike
                 codec = session.codec

@@ -22,7 +22,7 @@ from bridge.errors import CloseCode
 from bridge.hub.counters import Counters
 from bridge.hub.handshake import Handshaking, bearer, forwarded_for
 from bridge.hub.intake import Intake
-from bridge.hub.plain import framed, read_plain
+from bridge.hub.plain import FRAMED, read_plain
 from bridge.wire.codec import CODECS, JSON, Codec
 
 log = logging.getLogger("bridge.wire")
@@ -105,7 +105,7 @@ class Socket(asyncio.Protocol):
     def __init__(self, hub: SocketSettings, listen: Callable[["Socket"], Listener]) -> None:
         """Wait for the connection."""
         self.codec: Codec = JSON
-        self._binary = False
+        self._framed = FRAMED[False]
         self.address = ""
         self.heard_at = 0.0
         self._hub = hub
@@ -235,7 +235,7 @@ class Socket(asyncio.Protocol):
         """
         if not self._is_open:
             return
-        self._out.append(framed(frame, binary=self._binary))
+        self._out.append(self._framed(frame))
         self._queued += len(frame)
         if self._queued > self._most_queued:
             self._crowd()
@@ -359,7 +359,7 @@ class Socket(asyncio.Protocol):
         if self._is_open:
             self._hub.taken(self)
             self.codec = CODECS.get(self._protocol.subprotocol or "", JSON)
-            self._binary = self.codec.binary
+            self._framed = FRAMED[self.codec.binary]
             self._listener.on_open(self.codec, bearer(request))
 
     def _on_ws_frame(self, frame: Frame) -> None:

@@ -15,7 +15,7 @@ from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
 from bridge.hub.counters import Counters
-from bridge.hub.plain import framed, read_plain
+from bridge.hub.plain import FRAMED, read_plain
 from bridge.hub.sockets import A_READ, Socket
 
 REQUEST = (
@@ -171,7 +171,7 @@ def test_messages_and_errors_are_the_librarys_however_the_bytes_are_cut(
 def test_frames_are_written_as_the_library_writes_them(size: int, binary: bool) -> None:
     payload = b"z" * size
 
-    assert framed(payload, binary=binary) == Frame(
+    assert FRAMED[binary](payload) == Frame(
         Opcode.BINARY if binary else Opcode.TEXT, payload
     ).serialize(mask=False)
 
