@@ -1,7 +1,7 @@
 """Tails of journals: lines that are on disk with their commit, and not in their journals yet.
 
 A commit that put each line into its journal would write a page for each journal. So it appends one row to
-``told`` with all of its lines, and later commits lay them into the journals, some at a time: first the
+``told`` with all of its lines, and later commits lay them into the journals, hundreds at a time: first the
 *old* ones in the order of the journals, while the *young* ones gather. (What an LSM tree does with its
 memtables; O'Neil et al., 1996.) Lines go from young to old to the journal; whoever looks for them looks in
 this order, so that none slips past. The reasons and figures are in ``docs/decisions/0025``.
@@ -9,7 +9,7 @@ this order, so that none slips past. The reasons and figures are in ``docs/decis
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -23,6 +23,9 @@ Line = tuple[int, int, int]
 MOST: Final = 50_000
 """How many lines are young at most before they grow old: then laid at once, and some 7 MiB of memory."""
 
+AT_ONCE: Final = 200
+"""How many lines are laid at least at a time: a small commit need not write pages of journals at all."""
+
 _JOURNAL: Final = Rows("INSERT INTO journal (account, position, stamp)", 3)
 _KEEP: Final = "INSERT INTO told (no, lines, bound, account, position, crc) VALUES (?, ?, ?, ?, ?, ?)"
 _FORGET: Final = "DELETE FROM told WHERE no <= ?"
@@ -32,6 +35,16 @@ _read: Final = msgspec.msgpack.Decoder(list[Line]).decode
 _NEXT_STEP: Final = "it is not known where journals stand. Restore a backup (isthmus restore)."
 
 _Lines = dict[int, list[Line]]
+
+
+class _Staged(NamedTuple):
+    """What a transaction makes of the tails, once it is committed."""
+
+    lines: Sequence[Line]
+    at: int
+    within: int
+    reached: tuple[int, int]
+    owed: int
 
 
 class Tails:
@@ -52,18 +65,21 @@ class Tails:
         self._old: _Lines = {}
         self._order: list[int] = []  # accounts with old lines
         self._at = self._within = 0  # where to go on: whose lines, and from which of them
+        self._reached = (0, 0)  # the account and the position of the old line that was laid last
+        self._owed = 0  # lines told since some were laid
         self._gathered = 0
         self._first_young = self._first_old = 0  # what their first lines refer to
         self.newest = self.laid = 0
         self._bound = 0  # the newest row whose lines are old
-        self._staged: tuple[Sequence[Line], int, int] | None = None
+        self._staged: _Staged | None = None
         rows = raw.execute(_ALL).fetchall()
         for row in rows:
             if seal(row[:-1]) != row[-1]:
                 raise CorruptStore(f"Row {row[0]!r} of 'told' is damaged on disk: {_NEXT_STEP}")
         if not rows:
             return
-        self.newest, _, self._bound, *laid, _ = rows[-1]
+        self.newest, _, self._bound, *reached, _ = rows[-1]
+        self._reached = tuple(reached)
         newest: dict[int, int] = {}
         for no, packed, *_ in rows:
             lines = _read(packed)
@@ -74,7 +90,7 @@ class Tails:
             if no > self._bound:
                 self._gather(lines)
             else:
-                left = [line for line in lines if line[:2] > tuple(laid)]
+                left = [line for line in lines if line[:2] > self._reached]
                 if left and not self._old:
                     self._first_old = _ref(left[0])
                 _add(self._old, left)
@@ -107,20 +123,21 @@ class Tails:
     # --- the writer's side
 
     def keep(self, raw: sqlite3.Connection, lines: Sequence[Line]) -> None:
-        """Within a transaction: keep what a commit told, and lay as much as that of what is old."""
-        self._lay(raw, lines, len(lines) + 1)
+        """Within a transaction: keep what a commit told, and lay as many old lines once they are worth it."""
+        owed = self._owed + len(lines) + 1
+        self._lay(raw, lines, owed if owed >= AT_ONCE else 0, owed)
 
     def settle(self, raw: sqlite3.Connection, most: int) -> None:
         """Within a transaction: lay some lines, young ones too once no others are left."""
         if not self._old:
             self._grow_old()
-        self._lay(raw, (), most)
+        self._lay(raw, (), most, 0)
 
     def kept(self) -> None:
         """Take note that the transaction was committed."""
         if self._staged is None:
             return
-        lines, self._at, self._within = self._staged
+        lines, self._at, self._within, self._reached, self._owed = self._staged
         self._staged = None
         self.newest += 1
         self._gather(lines)
@@ -134,8 +151,8 @@ class Tails:
         """Take note that it was rolled back."""
         self._staged = None
 
-    def _lay(self, raw: sqlite3.Connection, lines: Sequence[Line], most: int) -> None:
-        at, within = self._at, self._within
+    def _lay(self, raw: sqlite3.Connection, lines: Sequence[Line], most: int, owed: int) -> None:
+        at, within, reached = self._at, self._within, self._reached
         due: list[Line] = []
         while at < len(self._order) and len(due) < most:
             own = self._old[self._order[at]]
@@ -145,12 +162,13 @@ class Tails:
             if within == len(own):
                 at, within = at + 1, 0
         put_rows(raw, _JOURNAL, due)
+        if due:
+            reached = due[-1][:2]
         if at == len(self._order) and self.laid < self._bound:
             raw.execute(_FORGET, (self._bound,))
-        account, position = due[-1][:2] if due else (0, 0)
-        row = (self.newest + 1, pack(lines), self._bound, account, position)
+        row = (self.newest + 1, pack(lines), self._bound, *reached)
         raw.execute(_KEEP, (*row, seal(row)))
-        self._staged = lines, at, within
+        self._staged = _Staged(lines, at, within, reached, 0 if most else owed)
 
     def _gather(self, lines: Sequence[Line]) -> None:
         if lines and not self._young:
@@ -161,7 +179,7 @@ class Tails:
     def _grow_old(self) -> None:
         """Begin to lay what is young. It is old before it is not young any more: somebody may be looking."""
         self._old, self._order, self._at, self._within = self._young, sorted(self._young), 0, 0
-        self._first_old = self._first_young
+        self._first_old, self._reached = self._first_young, (0, 0)
         self._young, self._gathered, self._bound = {}, 0, self.newest
 
 

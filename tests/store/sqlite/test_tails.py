@@ -119,6 +119,7 @@ class Laying(RuleBasedStateMachine):
 @pytest.fixture(autouse=True)
 def _seven(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tails, "MOST", 7)
+    monkeypatch.setattr(tails, "AT_ONCE", 4)
 
 
 TestLaying = Laying.TestCase
