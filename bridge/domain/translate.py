@@ -15,6 +15,7 @@ from bridge.wire.values import Hybrid, Network, Translation
 
 QUOTE_LENGTH: Final = 80  #: user-perceived characters of the quoted message that a reply shows
 
+_LEAST: Final = min(network.text_limit for network in NETWORKS.values())
 _GRAPHEME: Final = regex.compile(r"\X")  # extended grapheme clusters, Unicode Standard Annex #29
 _CUTS: Final = tuple(
     regex.compile(place, regex.REVERSE)  # the last one is wanted, so it is sought from the end
@@ -58,6 +59,11 @@ def fits(text: str, network: Network) -> bool:
 def shows_as_said(text: str | None, is_reply: bool, network: Network, hybrid: Hybrid) -> bool:
     """Say whether a reader sees a message as it was said: the common case, asked before translating."""
     return (text is None or fits(text, network)) and not (is_reply and not can_reply(network, hybrid))
+
+
+def shows_alike(text: str | None, is_reply: bool) -> bool:
+    """Say whether all readers see a message as it was said: most are short, and answer nothing."""
+    return not is_reply and (text is None or len(text) <= _LEAST)
 
 
 def translate(text: str | None, quoted: str | None, network: Network, hybrid: Hybrid) -> Shown:

@@ -54,24 +54,11 @@ def own_account_view(account: Account, person: Person) -> OwnAccountView:
 
 def message_view(facts: Facts, message: Message, viewer: Account) -> MessageView:
     """Show a message to an account: whole where its network can, else translated, and saying so."""
-    if message.content is None:
-        return plain_view(message)
+    if message.content is None or viewer.id == message.sender:
+        return view_as_said(message)
     content = unpack(message.content)
-    if viewer.id == message.sender or shows_as_said(
-        content.text, content.reply_to is not None, viewer.network, viewer.hybrid
-    ):
-        return MessageView(
-            thread=message.thread,
-            seq=message.seq,
-            sender=message.sender,
-            at=message.at,
-            text=content.text,
-            reply_to=content.reply_to,
-            origin=content.origin,
-            kind=content.kind,
-            digest=message.digest.hex(),
-            link=message.link.hex(),
-        )
+    if shows_as_said(content.text, content.reply_to is not None, viewer.network, viewer.hybrid):
+        return view_as_said(message)
     quoted = None if content.reply_to is None else text_of(facts, message.thread, content.reply_to)
     shown = translate(content.text, quoted, viewer.network, viewer.hybrid)
     return MessageView(
@@ -90,8 +77,22 @@ def message_view(facts: Facts, message: Message, viewer: Account) -> MessageView
     )
 
 
-def plain_view(message: Message) -> MessageView:
-    """Show a message whose content was erased: its place in the chain stays."""
+def view_as_said(message: Message) -> MessageView:
+    """Show a message as its sender sees it; of one whose content was erased, its place in the chain stays."""
+    if message.content is not None:
+        content = unpack(message.content)
+        return MessageView(
+            thread=message.thread,
+            seq=message.seq,
+            sender=message.sender,
+            at=message.at,
+            text=content.text,
+            reply_to=content.reply_to,
+            origin=content.origin,
+            kind=content.kind,
+            digest=message.digest.hex(),
+            link=message.link.hex(),
+        )
     return MessageView(
         thread=message.thread,
         seq=message.seq,

@@ -16,8 +16,8 @@ from bridge.bus.base import Bus, Count, News
 from bridge.domain.facts import Facts, Missing
 from bridge.domain.model import Account, Message
 from bridge.domain.outcome import Told
-from bridge.domain.translate import shows_as_said
-from bridge.domain.views import message_view
+from bridge.domain.translate import shows_alike
+from bridge.domain.views import message_view, view_as_said
 from bridge.errors import CloseCode
 from bridge.hub.counters import Counters
 from bridge.hub.crowd import Crowd
@@ -73,14 +73,21 @@ class Listening(Protocol):
 class Bodies:
     """The encodings of one event: one per codec, and one for each kind of reader of a translation."""
 
-    __slots__ = ("_event", "_facts", "_made", "_told")
+    __slots__ = ("_event", "_facts", "_made", "_various")
 
     def __init__(self, facts: Facts, told: Told) -> None:
         """Encode nothing yet."""
         self._facts = facts
-        self._told = told
-        self._event: JournalEvent | None = None if type(told) is Message else told  # type: ignore[assignment]
         self._made: dict[Codec | tuple[Codec, Network, Hybrid], bytes] = {}
+        self._various: Message | None = None  # a message that not all readers see as it was said
+        self._event: JournalEvent
+        if type(told) is not Message:
+            self._event = told  # type: ignore[assignment]  # what is no message is an event
+            return
+        said = view_as_said(told)
+        self._event = MessageSent(message=said)
+        if not shows_alike(said.text, said.reply_to is not None):
+            self._various = told
 
     def body(self, codec: Codec, viewer: AccountId) -> bytes:
         """Encode the event as the account sees it.
@@ -88,8 +95,8 @@ class Bodies:
         Raises:
             Missing: If memory lacks the message that a translation would quote.
         """
-        told = self._told
-        if type(told) is not Message or viewer == told.sender:
+        told = self._various
+        if told is None or viewer == told.sender:
             return self._made.get(codec) or self._as_said(codec)
         reader = self._facts.account(viewer)
         kind = codec, reader.network, reader.hybrid  # a group has hundreds of readers, of few kinds
@@ -99,24 +106,14 @@ class Bodies:
         return made
 
     def _as_said(self, codec: Codec) -> bytes:
-        made = self._made[codec] = codec.body(self._said())
+        made = self._made[codec] = codec.body(self._event)
         return made
 
     def _as_shown(self, codec: Codec, told: Message, reader: Account) -> bytes:
-        event = self._said()
-        assert type(event) is MessageSent, "of a message"
-        said = event.message
-        if shows_as_said(said.text, said.reply_to is not None, reader.network, reader.hybrid):
+        shown = MessageSent(message=message_view(self._facts, told, reader))
+        if shown == self._event:
             return self._made.get(codec) or self._as_said(codec)
-        return codec.body(MessageSent(message=message_view(self._facts, told, reader)))
-
-    def _said(self) -> JournalEvent:
-        if self._event is None:
-            told = self._told
-            assert type(told) is Message, "other events are kept as they are told"
-            view = message_view(self._facts, told, self._facts.account(told.sender))
-            self._event = MessageSent(message=view)
-        return self._event
+        return codec.body(shown)
 
 
 class Sessions:

@@ -119,7 +119,8 @@ class Table(Generic[R]):
             there.append(write)
             back.append(f"{field}={read}")
         there += [f"{column}(record)" for column in self.derived]
-        exec(_FORM.format(there=", ".join(there), back=", ".join(back)), tools)
+        form = _FORM.format(there=", ".join(there), back=", ".join(back))
+        exec(compile(form, f"<rows of {self.name}>", "exec"), tools)
         return tools["row"], tools["made_of"]
 
     def _ways(self, hint: Any, field: str, column: str, tools: dict[str, Any]) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.domain.networks import can_reply, carried, handle_key
-from bridge.domain.translate import QUOTE_LENGTH, cut, fits, length, shows_as_said, translate
+from bridge.domain.translate import QUOTE_LENGTH, cut, fits, length, shows_alike, shows_as_said, translate
 from bridge.wire.values import Hybrid, Network
 
 FAMILY = "👨‍👩‍👧‍👦"
@@ -188,3 +188,17 @@ def test_a_handle_key_is_its_own_key(handle: str) -> None:
     key = handle_key(handle)
 
     assert handle_key(key) == key
+
+
+@given(text=st.none() | st.text() | st.integers(900, 1_100).map("x".__mul__), is_reply=st.booleans())
+def test_what_all_see_alike_each_sees_as_it_was_said(text: str | None, is_reply: bool) -> None:
+    if shows_alike(text, is_reply):
+        for network in Network:
+            assert all(shows_as_said(text, is_reply, network, hybrid) for hybrid in Hybrid)
+
+
+def test_a_short_text_is_seen_alike_by_all_and_a_reply_or_a_long_one_is_not() -> None:
+    assert shows_alike("x" * 1_000, False)
+    assert shows_alike(None, False)
+    assert not shows_alike("x" * 1_001, False)
+    assert not shows_alike("x", True)

@@ -171,9 +171,9 @@ def test_messages_and_errors_are_the_librarys_however_the_bytes_are_cut(
 def test_frames_are_written_as_the_library_writes_them(size: int, binary: bool) -> None:
     payload = b"z" * size
 
-    assert FRAMED[binary](payload) == Frame(
-        Opcode.BINARY if binary else Opcode.TEXT, payload
-    ).serialize(mask=False)
+    assert FRAMED[binary](payload) == Frame(Opcode.BINARY if binary else Opcode.TEXT, payload).serialize(
+        mask=False
+    )
 
 
 @given(data=st.binary(max_size=200))
