@@ -215,8 +215,9 @@ def _groups(options: argparse.Namespace, report: Report, tell: Tell) -> None:
         report.groups.append(measure_groups(options.folder, members=20, groups=2, rate=100, seconds=1))
         return
     for _ in range(options.runs):
-        found = measure_groups(options.folder, members=100, groups=5, rate=400, seconds=options.seconds)
-        report.groups.append(found)
+        for rate in (0, 400):
+            found = measure_groups(options.folder, members=100, groups=5, rate=rate, seconds=options.seconds)
+            report.groups.append(found)
 
 
 def _crowd(options: argparse.Namespace, report: Report, tell: Tell) -> None:

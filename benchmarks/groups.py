@@ -1,9 +1,10 @@
 """What a group of 100 costs for each delivery, by a fixture: the bridge has no live groups yet.
 
-python -m benchmarks.groups [--members N] [--groups N] [--rate R] [--json]
+python -m benchmarks.groups [--members N] [--groups N] [--window N] [--rate R] [--json]
 
-A post is one stored message, a thin journal line for each member, one encoding
-and a push for each; ``benchmarks/load/group_process.py`` says what the fixture does itself.
+Each group has some posts unanswered, or all post at a rate. A post is one stored message, a thin journal line
+for each member, one encoding and a push for each; ``benchmarks/load/group_process.py`` says what the fixture
+does itself.
 """
 
 import argparse
@@ -20,9 +21,12 @@ from benchmarks.load.processes import cores, started
 from bridge.config import Config, Limits, Listen, StoreSettings
 
 
-def measure_groups(folder: Path, *, members: int, groups: int, rate: float, seconds: float) -> Heard:
+def measure_groups(
+    folder: Path, *, members: int, groups: int, seconds: float, rate: float = 0.0, window: int = 16
+) -> Heard:
     """Run a hub with groups, and all their members."""
     mine = cores()
+    offered = f"{rate:,.0f} posts a second" if rate else f"{window} posts unanswered in each"
     with tempfile.TemporaryDirectory(dir=folder) as place:
         config = Config(
             listen=Listen(port=0),
@@ -32,12 +36,13 @@ def measure_groups(folder: Path, *, members: int, groups: int, rate: float, seco
             ),
             log_level="warning",
         )
-        order = GroupOrder(config=config, groups=groups, members=members, rate=rate)
+        order = GroupOrder(config=config, groups=groups, members=members, rate=rate, window=window)
         text = msgspec.json.encode(order).decode()
         with started("benchmarks.load.group_process", text, core=mine[0]) as (hub, line):
             target = msgspec.json.decode(line, type=Groups)
             path = Path(place) / "order.json"
-            path.write_bytes(msgspec.json.encode(EarsOrder(pid=hub.pid, target=target, seconds=seconds)))
+            ears_order = EarsOrder(pid=hub.pid, target=target, offered=offered, seconds=seconds)
+            path.write_bytes(msgspec.json.encode(ears_order))
             with started("benchmarks.load.group_ears", str(path), core=mine[-1]) as (ears, _):
                 assert hub.stdin, "it is a pipe"
                 assert hub.stdout, "it is a pipe"
@@ -57,9 +62,10 @@ def rows(found: list[Heard]) -> Iterator[str]:
     for one in found:
         told = one.delivered
         yield (
-            f"groups of {one.members} (a fixture; {one.groups} of them): {one.cpu_us:.1f} µs of the hub's CPU"
-            f" for each delivery, {one.rate:,.0f} deliveries a second, after {told.p50:.2f} / {told.p95:.2f}"
-            f" / {told.p99:.2f} ms (p50, p95, p99); load {one.load_us:.1f} µs; {one.rss_mib:.0f} MiB"
+            f"groups of {one.members} (a fixture; {one.groups} of them, {one.offered}): {one.cpu_us:.1f} µs"
+            f" of the hub's CPU for each delivery, {one.rate:,.0f} deliveries a second, after"
+            f" {told.p50:.2f} / {told.p95:.2f} / {told.p99:.2f} ms (p50, p95, p99);"
+            f" load {one.load_us:.1f} µs; {one.rss_mib:.0f} MiB"
         )
         if one.load_us * one.rate > 0.9e6:
             yield "    the load was the bottleneck here, not the server"
@@ -75,7 +81,8 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--members", type=int, default=100, help="members of each (100)")
     parser.add_argument("--groups", type=int, default=5, help="how many groups (5)")
-    parser.add_argument("--rate", type=float, default=400.0, help="posts a second over all (400)")
+    parser.add_argument("--window", type=int, default=16, help="unanswered posts of each (16)")
+    parser.add_argument("--rate", type=float, default=0.0, help="posts a second over all; 0: by windows")
     parser.add_argument("--seconds", type=float, default=5.0, help="how long to measure (5)")
     parser.add_argument(
         "--folder", type=Path, default=Path(tempfile.gettempdir()), help="where the database lies"
@@ -83,8 +90,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print data")
     options = parser.parse_args(arguments)
     found = measure_groups(
-        options.folder, members=options.members, groups=options.groups, rate=options.rate,
-        seconds=options.seconds,
+        options.folder, members=options.members, groups=options.groups, seconds=options.seconds,
+        rate=options.rate, window=options.window,
     )  # fmt: skip
     print(msgspec.json.encode(found).decode() if options.json else "\n".join(rows([found])))
     return 1 if found.faults else 0

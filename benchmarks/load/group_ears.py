@@ -29,6 +29,7 @@ class EarsOrder(Struct, kw_only=True):
 
     pid: int
     target: Groups
+    offered: str
     warm_up_s: float = 1.0
     seconds: float = 5.0
 
@@ -39,6 +40,7 @@ class Heard(Struct, kw_only=True):
     Attributes:
         members: Members of each group.
         groups: How many groups.
+        offered: How they posted.
         deliveries: Pushes that came while measured.
         rate: Those, a second.
         cpu_us: The hub's CPU for each delivery, in microseconds; the fixture's posting is in it.
@@ -50,6 +52,7 @@ class Heard(Struct, kw_only=True):
 
     members: int
     groups: int
+    offered: str
     deliveries: int
     rate: float
     cpu_us: float
@@ -127,6 +130,7 @@ async def run(order: EarsOrder) -> Heard:
     return Heard(
         members=len(order.target.groups[0]),
         groups=len(order.target.groups),
+        offered=order.offered,
         deliveries=int(heard),
         rate=round(heard / seconds, 1),
         cpu_us=round(hub_s / max(1, heard) * 1e6, 2),

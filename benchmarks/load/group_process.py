@@ -38,12 +38,21 @@ TEXT: Final = " See you at nine by the boat house; bring the old papers."
 
 
 class GroupOrder(Struct, kw_only=True):
-    """What to run: so many groups of so many, and so many posts a second over all of them."""
+    """What to run.
+
+    Attributes:
+        config: The hub's.
+        groups: How many groups.
+        members: Members of each.
+        rate: Posts a second over all of them, or 0: each group posts again when a post of it is answered.
+        window: Unanswered posts of each group then.
+    """
 
     config: Config
     groups: int
     members: int
     rate: float
+    window: int
 
 
 class Groups(Struct, kw_only=True):
@@ -69,6 +78,7 @@ class Fixture:
         self.thread = ThreadId(name)
         self._numbers = count()
         self.posted = Posted()
+        self.goes_on = False  # whether an answered post is followed by another
 
     async def begin(self) -> None:
         """Keep the thread and its sides."""
@@ -98,6 +108,8 @@ class Fixture:
         """Count the verdicts."""
         self.posted.posts += 1
         self.posted.refused += isinstance(reply, BridgeError)
+        if self.goes_on:
+            self.post()
 
     def _say(self, scene: Scene, sender: AccountId, number: int, text: str) -> Outcome:
         thread = scene.facts.find_thread(self.thread)
@@ -122,9 +134,19 @@ class Fixture:
         )
 
 
-async def _post(fixtures: list[Fixture], rate: float) -> None:
-    """Post at a fixed rate, by turns."""
+async def _post(fixtures: list[Fixture], rate: float, window: int) -> None:
+    """Post at a fixed rate, by turns, or as fast as posts are answered, until this is cancelled."""
     begun, sent = perf_counter(), 0
+    if not rate:
+        for fixture in fixtures:
+            fixture.goes_on = True
+            for _ in range(window):
+                fixture.post()
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            for fixture in fixtures:
+                fixture.goes_on = False
     while True:
         while sent < (perf_counter() - begun) * rate:
             fixtures[sent % len(fixtures)].post()
@@ -152,7 +174,7 @@ async def serve(order: GroupOrder) -> None:
         print(msgspec.json.encode(Groups(url=hub.url, groups=groups)).decode(), flush=True)
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, sys.stdin.readline)
-        posting = asyncio.create_task(_post(fixtures, order.rate))
+        posting = asyncio.create_task(_post(fixtures, order.rate, order.window))
         await loop.run_in_executor(None, sys.stdin.readline)
         posting.cancel()
         print(msgspec.json.encode([fixture.posted for fixture in fixtures]).decode(), flush=True)
