@@ -18,13 +18,14 @@ QUOTE_LENGTH: Final = 80  #: user-perceived characters of the quoted message tha
 _LEAST: Final = min(network.text_limit for network in NETWORKS.values())
 _GRAPHEME: Final = regex.compile(r"\X")  # extended grapheme clusters, Unicode Standard Annex #29
 _CUTS: Final = tuple(
-    regex.compile(place, regex.REVERSE)  # the last one is wanted, so it is sought from the end
-    for place in (
-        r"\n{2,}",  # between paragraphs
-        r"(?<=[.!?…。！？])\s+(?!\s)|\n",  # between sentences, CJK stops too; white space whole
-        r"\s+",  # between words
+    (marks, regex.compile(place, regex.REVERSE))  # the last one is wanted, so it is sought from the end
+    for marks, place in (
+        (("\n\n",), r"\n{2,}"),  # between paragraphs
+        (tuple(".!?…。！？\n"), r"(?<=[.!?…。！？])\s+(?!\s)|\n"),  # between sentences; white space whole
+        (("",), r"\s+"),  # between words
     )
 )
+"""Where to cut, the best first: what must be there for it, which is looked for in no time, and the place."""
 
 
 class Shown(Struct, frozen=True):
@@ -110,7 +111,10 @@ def cut(text: str, limit: int) -> Iterator[str]:
 
 def _best_cut(text: str, head: str) -> tuple[int, int]:
     """Find where the first part ends and the next begins."""
-    for pattern in _CUTS:
+    half = text[max(0, (len(head) - 1) // 2) : len(head) + 2]
+    for marks, pattern in _CUTS:
+        if not any(mark in half for mark in marks):
+            continue
         for found in pattern.finditer(text, endpos=min(len(text), len(head) + 2)):
             if found.start() * 2 < len(head):
                 break  # a cut in the first half would leave a stub of a part; a finer cut is better then

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from bridge.domain.content import unpack
+from bridge.domain.content import Content, unpack
 from bridge.domain.facts import Facts
 from bridge.domain.model import Account, Member, Message, Person, Thread, ThreadKind
 from bridge.domain.networks import carried
@@ -58,7 +58,7 @@ def message_view(facts: Facts, message: Message, viewer: Account) -> MessageView
         return view_as_said(message)
     content = unpack(message.content)
     if shows_as_said(content.text, content.reply_to is not None, viewer.network, viewer.hybrid):
-        return view_as_said(message)
+        return _whole(message, content)
     quoted = None if content.reply_to is None else text_of(facts, message.thread, content.reply_to)
     shown = translate(content.text, quoted, viewer.network, viewer.hybrid)
     return MessageView(
@@ -80,25 +80,28 @@ def message_view(facts: Facts, message: Message, viewer: Account) -> MessageView
 def view_as_said(message: Message) -> MessageView:
     """Show a message as its sender sees it; of one whose content was erased, its place in the chain stays."""
     if message.content is not None:
-        content = unpack(message.content)
-        return MessageView(
-            thread=message.thread,
-            seq=message.seq,
-            sender=message.sender,
-            at=message.at,
-            text=content.text,
-            reply_to=content.reply_to,
-            origin=content.origin,
-            kind=content.kind,
-            digest=message.digest.hex(),
-            link=message.link.hex(),
-        )
+        return _whole(message, unpack(message.content))
     return MessageView(
         thread=message.thread,
         seq=message.seq,
         sender=message.sender,
         at=message.at,
         kind="erased",
+        digest=message.digest.hex(),
+        link=message.link.hex(),
+    )
+
+
+def _whole(message: Message, content: Content) -> MessageView:
+    return MessageView(
+        thread=message.thread,
+        seq=message.seq,
+        sender=message.sender,
+        at=message.at,
+        text=content.text,
+        reply_to=content.reply_to,
+        origin=content.origin,
+        kind=content.kind,
         digest=message.digest.hex(),
         link=message.link.hex(),
     )

@@ -16,7 +16,7 @@ from bridge.bus.base import Bus, Count, News
 from bridge.domain.facts import Facts, Missing
 from bridge.domain.model import Account, Message
 from bridge.domain.outcome import Told
-from bridge.domain.translate import shows_alike
+from bridge.domain.translate import shows_alike, shows_as_said
 from bridge.domain.views import message_view, view_as_said
 from bridge.errors import CloseCode
 from bridge.hub.counters import Counters
@@ -110,10 +110,11 @@ class Bodies:
         return made
 
     def _as_shown(self, codec: Codec, told: Message, reader: Account) -> bytes:
-        shown = MessageSent(message=message_view(self._facts, told, reader))
-        if shown == self._event:
+        assert type(self._event) is MessageSent, "of a message"
+        said = self._event.message
+        if shows_as_said(said.text, said.reply_to is not None, reader.network, reader.hybrid):
             return self._made.get(codec) or self._as_said(codec)
-        return codec.body(shown)
+        return codec.body(MessageSent(message=message_view(self._facts, told, reader)))
 
 
 class Sessions:
