@@ -17,6 +17,9 @@ QUOTE_LENGTH: Final = 80  #: user-perceived characters of the quoted message tha
 
 _LEAST: Final = min(network.text_limit for network in NETWORKS.values())
 _GRAPHEME: Final = regex.compile(r"\X")  # extended grapheme clusters, Unicode Standard Annex #29
+_JOINING: Final = regex.compile(  # without any of these each code point is one: rules GB3 to GB13 there
+    r"[\r\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}\p{GCB=Prepend}\p{GCB=RI}\p{GCB=L}\p{GCB=V}\p{GCB=T}]"
+)
 _CUTS: Final = tuple(
     (marks, regex.compile(place, regex.REVERSE))  # the last one is wanted, so it is sought from the end
     for marks, place in (
@@ -44,17 +47,10 @@ class Shown(Struct, frozen=True):
     translation: Translation | None
 
 
-def length(text: str) -> int:
-    """Count user-perceived characters."""
-    if text.isascii() and "\r" not in text:
-        return len(text)
-    return sum(1 for _ in _GRAPHEME.finditer(text))
-
-
 def fits(text: str, network: Network) -> bool:
     """Say whether a network shows a text whole."""
     limit = NETWORKS[network].text_limit
-    return len(text) <= limit or length(text) <= limit
+    return len(text) <= limit or len(_prefix(text, limit)) == len(text)
 
 
 def shows_as_said(text: str | None, is_reply: bool, network: Network, hybrid: Hybrid) -> bool:
@@ -127,7 +123,7 @@ def _prefix(text: str, limit: int) -> str:
     """Give the longest beginning of at most ``limit`` user-perceived characters."""
     if len(text) <= limit:
         return text
-    if text.isascii() and "\r" not in text:
+    if (text.isascii() and "\r" not in text) or not _JOINING.search(text, endpos=limit + 1):
         return text[:limit]
     end = 0
     for count, found in enumerate(_GRAPHEME.finditer(text), start=1):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.domain.networks import can_reply, carried, handle_key
-from bridge.domain.translate import QUOTE_LENGTH, cut, fits, length, shows_alike, shows_as_said, translate
+from bridge.domain.translate import QUOTE_LENGTH, cut, fits, shows_alike, shows_as_said, translate
 from bridge.wire.values import Hybrid, Network
 
 FAMILY = "👨‍👩‍👧‍👦"
@@ -33,12 +33,22 @@ def test_parts_rejoin_to_the_text_and_each_fits(text: str, limit: int) -> None:
     assert [c for part in parts for c in part if not c.isspace()] == [c for c in text if not c.isspace()]
     place = 0
     for part in parts:
-        assert length(part) <= limit
+        assert len(_graphemes(part)) <= limit
         assert part
         at = text.index(part, place)
         assert text[place:at].strip() == ""  # only white space is lost between two parts
         place = at + len(part)
     assert text[place:].strip() == ""
+
+
+@given(text=texts | st.text(min_size=1, max_size=120), limit=st.integers(1, 40))
+def test_a_text_is_cut_only_if_it_has_more_characters_than_fit(text: str, limit: int) -> None:
+    parts = list(cut(text, limit))
+
+    if len(_graphemes(text)) <= limit:
+        assert parts == [text] * bool(text)
+    elif not any(map(str.isspace, text)):
+        assert len(_graphemes(parts[0])) == limit, "as much as fits, where nothing tells where to cut"
 
 
 @given(text=texts, limit=st.integers(1, 12))
@@ -107,8 +117,9 @@ def test_nothing_but_white_space_takes_no_longer_than_words() -> None:
 @pytest.mark.parametrize(
     ("text", "count"), [("plain", 5), ("a\r\nb", 3), (FAMILY, 1), (ACCENTED, 1), ("🇫🇷🇩🇪", 2), ("漢字", 2)]
 )
-def test_length_counts_what_people_see(text: str, count: int) -> None:
-    assert length(text) == count
+def test_what_people_see_as_one_counts_as_one(text: str, count: int) -> None:
+    assert list(cut(text, count)) == [text]
+    assert count == 1 or len(list(cut(text, count - 1))) > 1
 
 
 def test_a_text_that_fits_in_characters_fits_whatever_its_code_points() -> None:
