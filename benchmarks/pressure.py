@@ -66,6 +66,7 @@ CASES = (
     Case(name="8 stalled readers, 256 KiB queues", kind="stalled", pairs=8, queue_bytes=256 * 1024),
     Case(name="100 stalled readers", kind="stalled", pairs=100),
     Case(name="10 flooding senders", kind="flood", pairs=10),
+    Case(name="10 flooding senders, long texts", kind="long flood", pairs=10),
     Case(name="a resume of 5,000, over and over", kind="resume", pairs=1),
     Case(name="disk 20 ms slower", disk_ms=20),
     Case(name="disk 200 ms slower", disk_ms=200),

@@ -29,12 +29,11 @@ _WAKING_S: Final = 5.0
 _JOURNAL: Final = 5_000
 _TOLD_PER_S: Final = 300  # to all stalled readers together
 _LOOKS: Final = 500  # 10 ms apart, for a whole journal
-_FLOOD: Final = 600  # unanswered sends of each: more than the hub takes in flight
 _NICE: Final = 19
 
 
 class Disturbance(Struct, kw_only=True):
-    """What to do: ``told``, ``stalled``, ``flood`` or ``resume``, and with which people."""
+    """What to do: ``told``, ``stalled``, ``flood``, ``long flood`` or ``resume``, and with which people."""
 
     kind: str
     target: Running
@@ -199,13 +198,21 @@ class Stalled(Told):
 class Flood(Trouble):
     """Senders without a window and without a pause."""
 
+    text, unanswered = "Now!", 600  # of each: more than the hub takes in flight
+
     async def disturb(self) -> None:
         """Keep more unanswered than the hub takes in flight."""
         while True:
             for writer, thread in zip(self.writers, self.threads, strict=True):
-                while writer.waiting < _FLOOD:
-                    writer.shout(thread, "Now!")
+                while writer.waiting < self.unanswered:
+                    writer.shout(thread, self.text)
             await asyncio.sleep(0.005)
+
+
+class LongFlood(Flood):
+    """Senders of texts as dear as they can be: long, and each letter made of two."""
+
+    text, unanswered = "a\u0301" * 8_000, 100
 
 
 class Resume(Trouble):
@@ -241,7 +248,13 @@ class Resume(Trouble):
             await self._reader.go()
 
 
-_KINDS: Final[dict[str, type[Trouble]]] = {"told": Told, "stalled": Stalled, "flood": Flood, "resume": Resume}
+_KINDS: Final[dict[str, type[Trouble]]] = {
+    "told": Told,
+    "stalled": Stalled,
+    "flood": Flood,
+    "long flood": LongFlood,
+    "resume": Resume,
+}
 
 
 async def main(order: Disturbance) -> None:

@@ -21,6 +21,7 @@ from bridge.errors import (
     Unavailable,
 )
 from bridge.hub.errands import Errands
+from bridge.hub.plain import WEIGHT
 from bridge.hub.services import Services
 from bridge.hub.sessions import NOWHERE, Bodies, Leg
 from bridge.hub.sockets import Socket
@@ -64,7 +65,8 @@ class Connection:
         self.bearer: str | None = None
         self._services = services
         self._socket = socket
-        self._in_flight = 0
+        self._in_flight = 0  # by weight
+        self._heavy: dict[int, int] = {}  # what calls under way weigh above one
         self._reading = True
         self._errands = Errands(lambda: socket.close(CloseCode.FAULT, "the hub failed"))
         self._catching: set[AccountId] = set()
@@ -103,7 +105,7 @@ class Connection:
             log.debug("< %s %s #%d", self.device, operation.op, call)
         self._services.counters.calls_total += 1
         try:
-            self._dispatch(call, operation)
+            self._dispatch(call, operation, 1 + len(data) // WEIGHT)
         except BridgeError as refusal:
             self._refuse(call, refusal)
 
@@ -118,7 +120,7 @@ class Connection:
 
     # --- calls
 
-    def _dispatch(self, call: int, operation: AnyCall) -> None:
+    def _dispatch(self, call: int, operation: AnyCall, weight: int) -> None:
         services = self._services
         errand = _ERRANDS.get(type(operation))
         if errand is Connection._sign_in:
@@ -131,7 +133,9 @@ class Connection:
             services.calls.take(self.account)
         if type(operation) in _LOOK_UPS:
             services.look_ups.take(self.account)
-        self._in_flight += 1
+        self._in_flight += weight
+        if weight > 1:
+            self._heavy[call] = self._heavy.get(call, 0) + weight - 1
         if self._in_flight > services.limits.calls_in_flight and self._reading:
             self._reading = False
             self._socket.pause_reading()
@@ -140,14 +144,14 @@ class Connection:
             return
         try:
             services.pipeline.submit(
-                Work(lane=self, call=call, account=self.account, command=operation, device=self.device)  # type: ignore[arg-type]
+                Work(self, call, self.account, operation, device=self.device, weight=weight)  # type: ignore[arg-type]
             )
         except BridgeError as refusal:
             self.answered(call, refusal)
 
     def answered(self, call: int, reply: Reply | BridgeError) -> None:
         """Hear from the pipeline what became of a call."""
-        self._in_flight -= 1
+        self._in_flight -= 1 + self._heavy.pop(call, 0) if self._heavy else 1
         if not self._reading and self._in_flight <= self._services.limits.calls_in_flight // 2:
             self._reading = True
             self._socket.resume_reading()

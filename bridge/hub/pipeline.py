@@ -107,7 +107,7 @@ class Pipeline:
         """
         if self._stopping or self.failed is not None:
             raise Unavailable
-        if len(self._waiting) >= self._most_waiting:
+        if self._waiting.weight >= self._most_waiting:
             raise Busy(retry_after_s=1.0)
         self._waiting.append(work)
         self._awake()

@@ -14,6 +14,9 @@ try:
 except ImportError:  # a platform without its compiled part
     from websockets.utils import apply_mask
 
+WEIGHT: Final = 4_096
+"""Bytes or letters of a frame that weigh as much as a short one, in turns and against limits."""
+
 _TEXT: Final = 0x81  # FIN and the opcode
 _BINARY: Final = 0x82
 _MASKED: Final = 0x80
@@ -48,7 +51,7 @@ def read_plain(
         data: What came; a frame begins at ``at``.
         at: Where to begin.
         most: Bytes of the longest payload that is taken here.
-        frames: How many frames to read at most.
+        frames: How many frames to read at most; a long one counts for several.
         hear: Takes a payload, and whether it is text.
 
     Returns:
@@ -57,9 +60,8 @@ def read_plain(
     """
     size = len(data)
     while size - at >= 2:
-        if not frames:
+        if frames <= 0:
             return at, at
-        frames -= 1
         first, second = data[at], data[at + 1]
         start, length = at + 2, second & 127
         if length > 125:
@@ -71,6 +73,7 @@ def read_plain(
         end = payload + length
         if end > size or length > most or second < _MASKED or (first != _TEXT and first != _BINARY):
             return at, end
+        frames -= 1 + length // WEIGHT
         hear(apply_mask(data[payload:end], data[start:payload]), first == _TEXT)
         at = end
     return at, 0

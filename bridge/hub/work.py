@@ -38,6 +38,7 @@ class Work(Struct, eq=False):
         device: Which device asks, if one does: where other nodes may revoke it, that is looked at again.
         counts: Whether the scene must say how much is in flight behind this; commands say so by their kind.
         doubtful: Whether another hub was given this and may decide it yet.
+        weight: What it counts in turns and against limits: one, and more if it is long.
     """
 
     lane: Lane
@@ -49,6 +50,7 @@ class Work(Struct, eq=False):
     device: DeviceId = DeviceId("")
     counts: bool = False
     doubtful: bool = False
+    weight: int = 1
 
 
 class Decided(Struct):

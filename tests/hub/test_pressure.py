@@ -7,7 +7,8 @@ import pytest
 from websockets.frames import Opcode
 
 from bridge.errors import CloseCode
-from bridge.hub.sockets import Socket
+from bridge.hub.sockets import A_READ, Socket
+from bridge.hub.work import Work
 from bridge.wire.codec import CODECS, Codec
 from bridge.wire.commands import Send
 from bridge.wire.queries import CountUnread, GetThread
@@ -112,6 +113,32 @@ async def test_reading_pauses_while_too_many_calls_wait(
 
         assert waiting < 200
         assert connection._reading  # type: ignore[attr-defined]
+
+
+async def test_few_long_calls_count_for_many_and_the_rest_is_not_read(
+    password_hash: str, monkeypatch: pytest.MonkeyPatch, codec: Codec
+) -> None:
+    async with house(password_hash, config(limits={"calls_in_flight": 20})) as hub:
+        await hub.add(ANA, BEN)
+        thread = await hub.acquaint(BEN, ANA)
+        ben = await hub.join(BEN, codec)
+        (connection,) = hub.hub.sessions.everyone()
+        weighed = list[int]()
+        submit = hub.hub.pipeline.submit
+
+        def weigh(work: Work) -> None:
+            submit(work)
+            weighed.append(connection._in_flight)  # type: ignore[attr-defined]  # a Connection
+
+        monkeypatch.setattr(hub.hub.pipeline, "submit", weigh)
+        sends = [Send(thread=thread, text="x" * 9_000, token=f"t{n}") for n in range(30)]
+        answers = await ben.pipe(*sends)
+
+        assert [answer["ok"]["seq"] for answer in answers] == list(range(3, 33))
+        assert weighed[0] == 3, "9,000 letters and some"
+        assert max(weighed) <= 20 + A_READ, "what a turn reads above the limit"
+        assert connection._in_flight == 0  # type: ignore[attr-defined]
+        assert connection._heavy == {}  # type: ignore[attr-defined]
 
 
 async def test_a_flood_is_answered_busy_or_too_fast_and_the_session_lives(password_hash: str) -> None:

@@ -5,14 +5,15 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.hub.turns import ABOUT, PASSED, TURN, Turns
+from bridge.hub.turns import ABOUT, PASSED, SPARE, TURN, Turns
 from bridge.hub.work import Lane, Unheard, Work
 from bridge.ids import AccountId
 
 
-def works_of(lane: Lane, count: int, first: int = 0) -> list[Work]:
+def works_of(lane: Lane, count: int, first: int = 0, weight: int = 1) -> list[Work]:
     """Make works, numbered."""
-    return [Work(lane=lane, call=number, account=AccountId("a")) for number in range(first, first + count)]
+    numbers = range(first, first + count)
+    return [Work(lane=lane, call=number, account=AccountId("a"), weight=weight) for number in numbers]
 
 
 def turns_of(*works: Work) -> Turns:
@@ -72,6 +73,54 @@ def test_a_burst_of_one_who_is_alone_is_taken_whole_however_it_begins() -> None:
     assert taken_of(turns, burst) == [300]
 
 
+def test_long_works_count_for_several_in_a_turn_and_one_is_taken_always() -> None:
+    one, other = Unheard(), Unheard()
+    turns = turns_of(*works_of(one, 3, weight=TURN // 2), *works_of(other, 2, weight=3 * TURN))
+
+    assert [taken_of(turns, one, other) for _ in range(2)] == [[2, 1], [1, 1]]
+
+
+def beside_a_talker(turns: Turns, batches: int, *lanes: Lane) -> list[list[int]]:
+    """Take batches while somebody else says one thing before each; count what each took of these lanes."""
+    talker = Unheard()
+    taken = []
+    for work in works_of(talker, batches):
+        turns.append(work)
+        taken.append(taken_of(turns, *lanes))
+    return taken
+
+
+def test_few_long_works_are_a_flood_too_and_pay_back_what_they_took() -> None:
+    flood, turn = Unheard(), PASSED + 1
+    turns = turns_of(*works_of(flood, 100, weight=5))
+
+    batches = [taken for (taken,) in beside_a_talker(turns, 60, flood)]
+
+    assert batches == [int(number % (5 * turn) == PASSED) for number in range(60)], "one in five turns"
+
+
+def test_floods_share_what_a_batch_has_to_spare_and_each_comes_in_its_time() -> None:
+    floods, weight = [Unheard() for _ in range(4)], SPARE // 2
+    turns = turns_of(*(work for one in floods for work in works_of(one, 100, weight=weight)))
+
+    batches = beside_a_talker(turns, 20 * weight * (PASSED + 1), *floods)
+
+    assert max(map(sum, batches)) == 2, "what there is to spare"
+    assert {sum(taken) for taken in zip(*batches, strict=True)} == {20}, "as much of one as of the other"
+
+
+def test_what_waits_weighs_what_its_works_do() -> None:
+    one = Unheard()
+    turns = turns_of(*works_of(one, 3), *works_of(one, 2, weight=10))
+    assert turns.weight == 23
+
+    turns.put_back(turns.take(4))
+    assert turns.weight == 23
+    assert [work.call for work in turns.take(4)] == [0, 1, 2, 0]
+    turns.clear()
+    assert turns.weight == 0
+
+
 def test_one_who_is_alone_gets_as_much_as_a_batch_holds() -> None:
     turns = turns_of(*works_of(Unheard(), 1_000))
 
@@ -106,7 +155,7 @@ def test_no_work_is_lost_or_doubled_and_each_lane_keeps_its_order(data: st.DataO
     for _ in range(data.draw(st.integers(0, 40))):
         if data.draw(st.booleans()):
             name = data.draw(st.sampled_from(names))
-            turns.append(*works_of(name, 1, said[name]))
+            turns.append(*works_of(name, 1, said[name], weight=data.draw(st.sampled_from([1, 1, 2, 70]))))
             said[name] += 1
             continue
         taken = turns.take(data.draw(st.integers(1, 5)))
@@ -119,4 +168,4 @@ def test_no_work_is_lost_or_doubled_and_each_lane_keeps_its_order(data: st.DataO
         heard[work.lane].append(work.call)
 
     assert heard == {name: list(range(count)) for name, count in said.items()}
-    assert len(turns) == 0
+    assert len(turns) == turns.weight == 0
