@@ -55,8 +55,9 @@ class Limits(Struct, frozen=True, kw_only=True):
         frame_bytes: The largest frame taken, in bytes.
         send_queue_bytes: How much may wait for a slow reader before it is told to come back, in bytes.
         calls_in_flight: Calls of one connection that may wait for their answers; reading pauses at more.
-            One of more than 4 KiB counts for several, here and below.
-        waiting_commands: Commands that may wait for a commit before calls are answered ``busy``.
+            One of more than 4 KiB counts for several.
+        waiting_commands: Commands that may wait for a commit before calls are answered ``busy``; long ones
+            count for several too.
         connections: Connections of the whole hub.
         connections_per_person: Connections of one person.
         connections_per_address: Connections of one address.

@@ -61,19 +61,12 @@ def message_view(facts: Facts, message: Message, viewer: Account) -> MessageView
         return _whole(message, content)
     quoted = None if content.reply_to is None else text_of(facts, message.thread, content.reply_to)
     shown = translate(content.text, quoted, viewer.network, viewer.hybrid)
-    return MessageView(
-        thread=message.thread,
-        seq=message.seq,
-        sender=message.sender,
-        at=message.at,
+    return replace(
+        _whole(message, content),
         text=shown.text,
         parts=shown.parts,
         reply_to=content.reply_to if shown.is_reply else None,
-        origin=content.origin,
-        kind=content.kind,
         translation=shown.translation,
-        digest=message.digest.hex(),
-        link=message.link.hex(),
     )
 
 

@@ -141,6 +141,23 @@ async def test_few_long_calls_count_for_many_and_the_rest_is_not_read(
         assert connection._heavy == {}  # type: ignore[attr-defined]
 
 
+async def test_long_calls_of_one_name_weigh_nothing_once_all_are_answered(password_hash: str) -> None:
+    async with house(password_hash) as hub:
+        await hub.add(ANA, BEN)
+        thread = await hub.acquaint(BEN, ANA)
+        ben = await signed_in(hub, BEN)
+        (connection,) = hub.hub.sessions.everyone()
+
+        for n in range(5):
+            ben.say(
+                {"id": 7, "op": "send", "thread": thread, "text": "x" * 5_000 * (n % 3), "token": f"t{n}"}
+            )
+        await ben.until(lambda: sum(frame.get("re") == 7 for frame in ben.calls()) == 5)
+
+        assert connection._in_flight == 0  # type: ignore[attr-defined]  # a Connection
+        assert connection._heavy == {}  # type: ignore[attr-defined]
+
+
 async def test_a_flood_is_answered_busy_or_too_fast_and_the_session_lives(password_hash: str) -> None:
     limits = {"calls_burst": 50, "calls_per_second": 10_000.0, "waiting_commands": 20}
     async with house(password_hash, config(limits=limits)) as hub:
