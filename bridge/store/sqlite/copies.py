@@ -16,8 +16,16 @@ _PAGES: Final = 1_000  # copied between two looks at the progress
 Progress = Callable[[int, int], None]
 
 
-def copy_to(raw: sqlite3.Connection, path: Path, progress: Progress | None) -> None:
-    """Write a copy of one snapshot; it gets its name when all of it is on disk.
+def copy_to(
+    raw: sqlite3.Connection,
+    path: Path,
+    progress: Progress | None,
+    change: Callable[[sqlite3.Connection], object] = lambda copy: None,
+) -> None:
+    """Write a copy of one snapshot; it gets its name when all of it is on disk, changed as it shall be.
+
+    Within a transaction this is the snapshot of its first look; else each commit of another connection
+    would have the copying begin anew.
 
     Raises:
         StoreNotEmpty: If there is a file of this name.
@@ -32,8 +40,10 @@ def copy_to(raw: sqlite3.Connection, path: Path, progress: Progress | None) -> N
         os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         target = sqlite3.connect(part, isolation_level=None)
         try:
+            raw.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             raw.backup(target, pages=_PAGES, progress=_heard(progress))
             target.execute("PRAGMA journal_mode = DELETE")  # one file, readable where nothing can be written
+            change(target)
         finally:
             target.close()
         _to_disk(part)
@@ -77,17 +87,14 @@ async def restore(backup: Path, to: Path, progress: Progress | None = None) -> N
     _look(backup, to)
     ownership = Ownership(to)
     try:
+        _look(backup, to)  # whoever held it may have filled it
+        to.unlink(missing_ok=True)
         source = await Connection.open(backup, write=False)
         try:
             await source.run(_prove)
-            await source.run(lambda raw: copy_to(raw, to, progress))
+            await source.run(lambda raw: copy_to(raw, to, progress, _raise_epoch))
         finally:
             await source.close()
-        restored = await Connection.open(to, write=True)
-        try:
-            await restored.run(_raise_epoch)
-        finally:
-            await restored.close()
     finally:
         ownership.release()
 
@@ -99,7 +106,6 @@ def _look(backup: Path, to: Path) -> None:
     for place in (to, to.with_name(to.name + "-wal")):
         if place.exists() and place.stat().st_size:
             raise StoreNotEmpty
-    to.unlink(missing_ok=True)
 
 
 def _prove(raw: sqlite3.Connection) -> None:
@@ -110,4 +116,4 @@ def _prove(raw: sqlite3.Connection) -> None:
 
 
 def _raise_epoch(raw: sqlite3.Connection) -> None:
-    raw.execute("UPDATE marks SET value = max(value + 1, unixepoch()) WHERE name = 'epoch'")
+    raw.execute("UPDATE marks SET value = max(value + 1, strftime('%s', 'now') + 0) WHERE name = 'epoch'")

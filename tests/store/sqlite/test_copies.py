@@ -1,5 +1,6 @@
 """Backups and what is restored from them."""
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
@@ -130,3 +131,57 @@ async def test_a_backup_does_not_stop_the_store(store: SqliteStore, tmp_path: Pa
     await store.backup(str(tmp_path / "copy"), lambda done, total: None)
 
     assert (await keep_told(store, talk, talk.say(ANA, "on")))[ANA] == 6
+
+
+async def test_a_backup_beside_a_busy_store_goes_on_from_page_to_page(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each commit of another connection would have SQLite begin the copy anew, for ever."""
+    monkeypatch.setattr(copies, "_PAGES", 5)
+    talk = await keep_some(store)
+    loop = asyncio.get_running_loop()
+    seen: list[int] = []
+
+    def commit(done: int, total: int) -> None:
+        seen.append(done)
+        if len(seen) <= 100:  # without an end the test would find none, either
+            asyncio.run_coroutine_threadsafe(keep_told(store, talk, talk.say(ANA, "on")), loop).result(60)
+
+    beside = await SqliteStore.open(place(tmp_path), read_only=True)
+    await beside.backup(str(tmp_path / "copy"), commit)
+    await beside.close()
+
+    assert len(seen) > 2
+    assert seen == sorted(set(seen))
+    copy = await SqliteStore.open(tmp_path / "copy", read_only=True)
+    assert (await copy.heads([ANA]))[ANA].newest == 5
+    assert (await copy.audit()).problems == ()
+    await copy.close()
+
+
+async def test_a_restore_that_breaks_off_leaves_no_store_of_the_old_epoch(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = tmp_path / "restored.sqlite3"
+
+    def break_off(raw: sqlite3.Connection) -> None:
+        assert not there.exists()
+        raise sqlite3.OperationalError("broken off")
+
+    monkeypatch.setattr(copies, "_raise_epoch", break_off)
+    with pytest.raises(BridgeError):
+        await restore(backup, there)
+
+    assert not there.exists()
+
+
+async def test_an_empty_file_that_a_hub_is_about_to_fill_is_left_alone(backup: Path, tmp_path: Path) -> None:
+    there = tmp_path / "other.sqlite3"
+    write(there, b"")
+    held = Ownership(there)
+
+    with pytest.raises(StoreLocked):
+        await restore(backup, there)
+
+    assert read(there) == b""
+    held.release()
