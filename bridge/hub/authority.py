@@ -1,12 +1,14 @@
 """Signing in and out, devices and passwords: who a socket speaks for."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 from bridge import __version__
 from bridge.bus.base import Bus
 from bridge.config import Limits
 from bridge.domain.deeds import CreateAccount, PutDevice, SeeDevice, SetPassword
+from bridge.domain.facts import Missing
 from bridge.domain.model import Credential, Device
 from bridge.domain.networks import handle_key
 from bridge.domain.outcome import Scene
@@ -105,7 +107,11 @@ class Authority:
     async def _open(
         self, client: Client, device: Device, token: str | None, cursors: tuple[str, ...]
     ) -> SignedIn:
-        person, own = await self._pipeline.consult(device.account, _own_accounts)
+        look = partial(_standing, device=device.id)
+        standing = await self._pipeline.consult(device.account, look)
+        person, own, revoked = standing
+        if revoked:
+            raise SignInFailed
         accounts = [view.id for view, _ in own]
         if self._sessions.is_full(accounts):
             raise QuotaExceeded("This person has too many connections.")
@@ -115,6 +121,7 @@ class Authority:
             client.legs[view.id] = client.leg(view.id, epoch)
             if self._sessions.join(client, view.id):
                 self._sessions.came(view.id, online=True)
+        self._pipeline.between(partial(self._look_again, client, standing))
         await self._hear_others(client)
         heads = await self._store.heads(accounts)
         places = {
@@ -136,6 +143,15 @@ class Authority:
             max_frame=self._limits.frame_bytes,
             hub=__version__,
         )
+
+    def _look_again(self, client: Client, standing: "_Standing") -> None:
+        """Find out what moved right behind the first look: this session did not hear of it."""
+        try:
+            moved = _standing(self._pipeline.scene_of(client.account), client.device) != standing
+        except Missing:
+            moved = True
+        if moved:
+            client.look_again()
 
     async def _hear_others(self, client: Client) -> None:
         """Wait until other nodes' news come; a revocation that came before that did not find this session."""
@@ -303,7 +319,12 @@ class Authority:
         return Done()
 
 
-def _own_accounts(scene: Scene) -> tuple[PersonId, list[tuple[OwnAccountView, int]]]:
+_Standing = tuple[PersonId, list[tuple[OwnAccountView, int]], bool]
+
+
+def _standing(scene: Scene, device: DeviceId) -> _Standing:
+    """Say who the person is, which accounts its sessions may use, and whether a device was signed out."""
     person = scene.facts.person_of(scene.account)
     accounts = [scene.facts.account(leg) for leg in scene.legs]
-    return person.id, [(own_account_view(account, person), account.epoch) for account in accounts]
+    own = [(own_account_view(account, person), account.epoch) for account in accounts]
+    return person.id, own, scene.facts.is_revoked(device)

@@ -69,7 +69,6 @@ class Connection:
         self._heavy: dict[int, int] = {}  # what calls under way weigh above one
         self._reading = True
         self._errands = Errands(lambda: socket.close(CloseCode.FAULT, "the hub failed"))
-        self._catching: set[AccountId] = set()
         self._signing_in = False
         self._is_open = False
         self._signing_out = False
@@ -226,16 +225,15 @@ class Connection:
     def fell_behind(self, account: AccountId) -> None:
         """Catch up from the journal; what is live already at its head just goes on."""
         leg = self.legs.get(account)
-        if leg is None or leg.sent == NOWHERE or account in self._catching or self._looking:
+        if leg is None or leg.sent == NOWHERE or leg.catches_up or self._looking:
             return
         if leg.sent >= self._services.sessions.heads.get(account, 0):
             leg.live = True
             return
-        leg.live = False
-        self._catching.add(account)
-        self._errands.start(self._catch_up(account))
+        leg.live, leg.catches_up = False, True
+        self._errands.start(self._catch_up(account, leg))
 
-    async def _catch_up(self, account: AccountId) -> None:
+    async def _catch_up(self, account: AccountId, leg: Leg) -> None:
         """Read the journal until it meets the news, without a seam.
 
         Whether there is more is asked and answered within one turn of the loop; so
@@ -243,7 +241,7 @@ class Connection:
         """
         services = self._services
         try:
-            while (leg := self.legs.get(account)) is not None and not self._looking:
+            while self.legs.get(account) is leg and not self._looking:
                 if leg.sent >= services.sessions.heads.get(account, 0):
                     leg.live = True
                     return
@@ -271,7 +269,7 @@ class Connection:
             log.exception("could not catch up")
             self._socket.close(CloseCode.FAULT, fault.code)
         finally:
-            self._catching.discard(account)
+            leg.catches_up = False
 
     def heartbeat(self, at: int) -> None:
         """Tell where each own journal stands."""
@@ -310,9 +308,12 @@ class Connection:
         self._apply(allowed, revoked)
 
     async def _look_again_later(self) -> None:
-        allowed, revoked = await self._services.pipeline.consult(self.account, self._allowed)
+        await self._services.pipeline.consult(self.account, self._allowed)  # so that memory holds it
+        self._services.pipeline.between(self._go_on)  # as it is by then: more may have moved meanwhile
+
+    def _go_on(self) -> None:
         self._looking -= 1
-        self._apply(allowed, revoked)
+        self.look_again()
         for account in list(self.legs):
             self.fell_behind(account)
 

@@ -16,15 +16,20 @@ class Errands:
         """Name what to do when a task fails."""
         self._failed = failed
         self._tasks: set[asyncio.Task[None]] = set()
+        self._over = False
 
     def start(self, work: Coroutine[object, object, None]) -> None:
-        """Begin a task."""
+        """Begin a task; none begins any more once all were ended."""
+        if self._over:
+            work.close()
+            return
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
     def cancel(self) -> None:
         """End all that still runs."""
+        self._over = True
         for task in self._tasks:
             task.cancel()
 

@@ -40,6 +40,7 @@ class Leg(Struct):
         epoch: The journal's epoch.
         sent: The newest position that was handed to the socket; ``NOWHERE`` until it is known where to begin.
         live: Whether it takes news as they come; else it is catching up.
+        catches_up: Whether its journal is being read.
         envelope: Writes this journal's pushes for this session.
     """
 
@@ -47,6 +48,7 @@ class Leg(Struct):
     sent: int
     envelope: Envelope
     live: bool = False
+    catches_up: bool = False
 
 
 class Listening(Protocol):

@@ -15,6 +15,7 @@ from bridge.errors import BridgeError
 from bridge.hub.authority import Authority
 from bridge.hub.connection import Connection
 from bridge.hub.pipeline import Pipeline
+from bridge.hub.sessions import Leg
 from bridge.hub.work import Decided, Work
 from bridge.ids import AccountId
 from bridge.store.base import Batch, Places
@@ -134,10 +135,9 @@ def subscribe_after_backlog() -> None:
     """Read the backlog first, and listen to news only then."""
     catch_up = Connection._catch_up
 
-    async def late(self: Connection, account: AccountId) -> None:
-        await catch_up(self, account)
-        leg = self.legs.get(account)
-        if leg is not None:
+    async def late(self: Connection, account: AccountId, leg: Leg) -> None:
+        await catch_up(self, account, leg)
+        if self.legs.get(account) is leg:
             leg.live = False
             await a_moment(_LONG_S)
             leg.sent = self._services.sessions.heads.get(account, leg.sent)
