@@ -39,6 +39,7 @@ class Entrance:
         self.sign_ins = asyncio.Semaphore(SIGN_INS_AT_ONCE)
         self._loop = asyncio.get_running_loop()
         self._steps: deque[Callable[[], None]] = deque()
+        self._steps_come = False  # whether the loop will take some: a step that asks for another asks once
         self._listening: list[socket.socket] = []
         self._greeted: set[asyncio.Task[None]] = set()
 
@@ -82,14 +83,16 @@ class Entrance:
 
     def in_turn(self, step: Callable[[], None]) -> None:
         """Have a step taken when it is its turn."""
-        if not self._steps:
-            self._loop.call_soon(self._take_steps)
         self._steps.append(step)
+        if not self._steps_come:
+            self._steps_come = True
+            self._loop.call_soon(self._take_steps)
 
     def _take_steps(self) -> None:
         for _ in range(min(A_TURN, len(self._steps))):
             self._steps.popleft()()
-        if self._steps:
+        self._steps_come = bool(self._steps)
+        if self._steps_come:
             self._loop.call_soon(self._take_steps)
 
     def finish(self) -> None:

@@ -11,10 +11,20 @@ from websockets.typing import Subprotocol
 from bridge.wire.codec import CODECS
 
 _LONGEST_TOKEN: Final = 200
+_END: Final = b"\r\n\r\n"
 
 
 class Handshaking(ServerProtocol):
     """The library's protocol with our choice of a codec."""
+
+    _asked = b""  # the last bytes of a request that goes on
+
+    def of_request(self, data: bytes) -> int:
+        """Say how much of what came is the request; what stands behind it is frames, read like any others."""
+        seen = self._asked + data
+        end = seen.find(_END)
+        self._asked = seen[1 - len(_END) :]
+        return len(data) if end < 0 else len(data) - len(seen) + end + len(_END)
 
     def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
         """Take the first offered subprotocol that we speak; none offered: JSON; none known: refused."""

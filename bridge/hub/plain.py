@@ -44,7 +44,7 @@ FRAMED: Final = {binary: framing(binary=binary) for binary in (False, True)}
 
 def read_plain(
     data: bytes, at: int, most: int, frames: int, hear: Callable[[bytes, bool], None]
-) -> tuple[int, int]:
+) -> tuple[int, int, int]:
     """Hand on plain frames from ``at`` on, and stop at anything else.
 
     Args:
@@ -56,12 +56,12 @@ def read_plain(
 
     Returns:
         Where it stopped, and where the frame there ends, be it beyond the data; 0: its head is not whole;
-        the same place twice: so many were read.
+        the same place twice: so many were read. Last, how many frames are left to be read.
     """
     size = len(data)
     while size - at >= 2:
         if frames <= 0:
-            return at, at
+            return at, at, 0
         first, second = data[at], data[at + 1]
         start, length = at + 2, second & 127
         if length > 125:
@@ -72,8 +72,8 @@ def read_plain(
         payload = start + 4 if second & _MASKED else start
         end = payload + length
         if end > size or length > most or second < _MASKED or (first != _TEXT and first != _BINARY):
-            return at, end
+            return at, end, frames
         frames -= 1 + length // WEIGHT
         hear(apply_mask(data[payload:end], data[start:payload]), first == _TEXT)
         at = end
-    return at, 0
+    return at, 0, frames

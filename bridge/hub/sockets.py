@@ -22,7 +22,7 @@ from bridge.errors import CloseCode
 from bridge.hub.counters import Counters
 from bridge.hub.handshake import Handshaking, bearer, forwarded_for
 from bridge.hub.intake import Intake
-from bridge.hub.plain import FRAMED, read_plain
+from bridge.hub.plain import FRAMED, WEIGHT, read_plain
 from bridge.wire.codec import CODECS, JSON, Codec
 
 log = logging.getLogger("bridge.wire")
@@ -31,7 +31,7 @@ _CLOSE_S = 5.0  # how long a peer has to answer a close before the socket is cut
 _BAD_TEXT = 1007
 
 A_READ: Final = 20
-"""How many frames of one socket are read in a turn: whoever floods is read by turns with the others."""
+"""How many frames of one socket are read in a turn, pings and fragments too: who floods is read by turns."""
 
 _HIGH_WATER = 64 * 1024  # asyncio's own; a small send queue must notice a slow peer before it is full
 
@@ -153,43 +153,52 @@ class Socket(asyncio.Protocol):
         self._intake.take(data)
 
     def _read(self, data: bytes, at: int) -> int:
-        """Read plain frames from ``at`` on, a turn's at most, and feed the library with everything else."""
-        whole = len(data)
+        """Read a turn's frames from ``at`` on: plain ones here, and each other one by the library."""
+        whole, left = len(data), A_READ
         if self._head:
             data, self._head = self._head + data, b""
         size = len(data)
         while at < size:
-            if self._plain and not self._owed and not self._parted:
-                at, end = read_plain(data, at, self._hub.frame_bytes, A_READ, self._on_message)
+            if not self._plain:
+                end = at + self._protocol.of_request(data[at:])
+            elif self._owed:
+                end = min(size, at + self._owed)
+                self._owed -= end - at
+            else:
+                most = -1 if self._parted else self._hub.frame_bytes  # between fragments nothing is plain
+                at, end, left = read_plain(data, at, most, left, self._on_message)
                 if not end:
                     self._head = data[at:]
                     break
                 if end == at:  # that many for now
                     return whole - (size - at)
+                left -= 1 + (end - at) // WEIGHT
                 self._owed = end - at
-            else:
-                end = min(size, at + self._owed) if self._owed else size
-                self._owed = max(0, self._owed - (end - at))
-                self._feed(data[at:end])
-                at = end
+                continue
+            self._feed(data[at:end])
+            at = end
         return whole
 
     def _feed(self, data: bytes) -> None:
         """Feed the protocol and handle what came of it."""
-        protocol = self._protocol
+        protocol, was_closing = self._protocol, self._closing
         protocol.receive_data(data)
         self._look()
-        self._out += protocol.data_to_send()  # pongs, in their place among the answers
+        made = protocol.data_to_send()  # pongs, in their place among the answers
+        if was_closing:
+            made = [piece for piece in made if not piece]  # the end; no pongs for whom we send away
+        self._out += made
+        self._queued += sum(map(len, made))
         for event in protocol.events_received():
             if isinstance(event, Frame):
                 self._on_ws_frame(event)
             elif isinstance(event, Request) and not self._closing:
                 self._on_request(event)
-                # Else the library has begun to read what came with it, and goes on with all that follows.
-                whole = data.startswith(b"GET ") and data.find(b"\r\n\r\n") == len(data) - 4
-                self._plain = whole and not protocol.extensions
+                self._plain = self._is_open and not protocol.extensions
+        if self._queued > self._most_queued:
+            self._crowd()
         self._flush_soon()  # pongs and closes are the protocol's own
-        if protocol.state is not State.OPEN and protocol.close_expected():
+        if not was_closing and protocol.state is not State.OPEN and protocol.close_expected():
             self._closing = True
             self._loop.call_later(_CLOSE_S, self.abort)
 
@@ -253,7 +262,7 @@ class Socket(asyncio.Protocol):
             self.abort()
             return
         self._protocol.send_close(code, reason)
-        self._owes = True
+        self._out += self._protocol.data_to_send()
         self._loop.call_later(_CLOSE_S, self.abort)
         if not self._paused:
             self.flush()

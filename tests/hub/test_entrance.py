@@ -57,6 +57,23 @@ async def test_when_the_system_has_no_room_it_is_tried_again(
     assert "no connection is accepted for" in caplog.text
 
 
+async def test_steps_that_ask_for_others_are_taken_no_faster_for_it() -> None:
+    door, taken, most = Entrance(), 0, 0
+
+    def step() -> None:
+        nonlocal taken
+        taken += 1
+        door.in_turn(step)
+
+    door.in_turn(step)
+    for _ in range(100):
+        before = taken
+        await asyncio.sleep(0)
+        most = max(most, taken - before)
+
+    assert (most, taken) == (1, 100)
+
+
 async def crowd(hub: House, people: int) -> list[asyncio.Future[Any]]:
     """Have a person come so many times at once; give the answers to come."""
     talkers = [await hub.connect() for _ in range(people)]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
+from bridge.errors import CloseCode
 from bridge.hub.counters import Counters
 from bridge.hub.plain import FRAMED, read_plain
 from bridge.hub.sockets import A_READ, Socket
@@ -180,10 +181,11 @@ def test_frames_are_written_as_the_library_writes_them(size: int, binary: bool) 
 def test_whatever_comes_reading_stops_between_frames(data: bytes) -> None:
     heard: list[bytes] = []
 
-    at, end = read_plain(data, 0, MOST, 99, lambda payload, is_text: heard.append(payload))
+    at, end, left = read_plain(data, 0, MOST, 99, lambda payload, is_text: heard.append(payload))
 
     assert 0 <= at <= len(data)
     assert end == 0 or end > at
+    assert left == 99 - len(heard)
     assert sum(map(len, heard)) + 6 * len(heard) <= at
 
 
@@ -214,6 +216,65 @@ async def test_much_at_once_is_read_by_turns_and_no_more_is_taken_meanwhile() ->
 
     assert seen == [(A_READ, False), (2 * A_READ, False), (3 * A_READ, True)]
     assert heard == [str(number) for number in range(3 * A_READ)]
+
+
+PING = Frame(Opcode.PING, b"p").serialize(mask=True)
+PARTS = Frame(Opcode.TEXT, b"a", fin=False).serialize(mask=True) + Frame(
+    Opcode.CONT, b"b", fin=False
+).serialize(mask=True) * (3 * A_READ - 1)
+
+
+@pytest.mark.parametrize("frames", [PING * 3 * A_READ, PARTS, many(1) + PARTS], ids=["pings", "parts", "all"])
+async def test_what_the_library_reads_is_read_by_turns_too(frames: bytes) -> None:
+    socket, transport, turns = settled_socket(Heard())
+    fed = list[bytes]()
+    receive = socket._protocol.receive_data
+
+    def count(data: bytes) -> None:
+        fed.append(data)
+        receive(data)
+
+    with patch.object(socket._protocol, "receive_data", count):
+        socket.data_received(frames)
+        seen = [len(fed)]
+        while turns:
+            assert not transport.takes
+            turns.popleft()()
+            seen.append(len(fed))
+
+    assert max(after - before for before, after in pairwise([0, *seen])) <= A_READ
+    assert seen[-1] == 3 * A_READ
+
+
+async def test_what_comes_with_the_request_is_read_by_turns_however_it_is_cut() -> None:
+    for cut in range(len(REQUEST) - 6, len(REQUEST) + 1):
+        heard, turns = Heard(), deque[Step]()
+        socket, _ = socket_of(heard, turns.append)
+        socket.data_received(REQUEST[:cut])
+        socket.data_received(REQUEST[cut:] + many(2 * A_READ))
+
+        seen = []
+        while turns:
+            turns.popleft()()
+            seen.append(len(heard))
+
+        assert seen[-2:] == [A_READ, 2 * A_READ]
+
+
+async def test_who_pings_and_does_not_read_is_sent_away_and_gets_no_more_pongs() -> None:
+    socket, _, _ = settled_socket(Heard())
+    socket.flush()
+    socket._most_queued = 100
+    socket.pause_writing()
+
+    held = []
+    for _ in range(100):
+        socket.data_received(PING)
+        held.append(sum(map(len, socket._out)))
+
+    assert socket._protocol.close_sent is not None
+    assert socket._protocol.close_sent.code == CloseCode.SLOW_READER
+    assert held[-1] == held[40] < 300
 
 
 async def test_nothing_is_read_while_too_many_calls_wait() -> None:
