@@ -44,7 +44,7 @@ class Maintenance:
         self._clock = clock
         self._journal_ms = journal_days * _DAY_MS
         self._rounds = 0
-        self._unfinished = True  # an erasure may have been interrupted by the last stop
+        self._unfinished = True  # an erasure may have been interrupted, by the last stop or by a failure
 
     async def run(self) -> None:
         """Work for ever, in rounds; a round that fails is tried again at its next time."""
@@ -81,6 +81,13 @@ class Maintenance:
                 if due:
                     await self._pipeline.do(AccountId(""), EraseAccount(account=account.id))
                 if due or (self._unfinished and account.state is AccountState.DELETED):
-                    erased = await erase_content(self._store, account.id)
-                    log.info("erased %d messages of %s", erased, account.id)
+                    await self._erase(account.id)
         self._unfinished = False
+
+    async def _erase(self, account: AccountId) -> None:
+        try:
+            erased = await erase_content(self._store, account)
+        except BridgeError:
+            self._unfinished = True
+            raise
+        log.info("erased %d messages of %s", erased, account)

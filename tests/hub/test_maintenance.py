@@ -9,7 +9,7 @@ import pytest
 from bridge.app import new_pipeline
 from bridge.bus.local import LocalBus
 from bridge.domain.deeds import CreateAccount
-from bridge.errors import StorageFull
+from bridge.errors import StorageFull, Unavailable
 from bridge.hub.counters import Counters
 from bridge.hub.keys import read_keys
 from bridge.hub.maintenance import Maintenance
@@ -104,6 +104,31 @@ async def test_an_erasure_that_a_stop_interrupted_is_finished_at_the_next_start(
         await Maintenance(pipeline, store, clock, journal_days=30).round()
 
     assert asked == [ANA]
+
+
+async def test_an_erasure_that_failed_is_finished_by_a_later_round() -> None:
+    clock = Clock()
+    asked: list[AccountId] = []
+    async with town(clock) as (pipeline, store):
+        upkeep = Maintenance(pipeline, store, clock, journal_days=30)
+        await upkeep.round()
+        await pipeline.do(ANA, DeleteAccount(as_=ANA, password=""), proven=frozenset({ANA}))
+        clock.now += 31 * DAY_MS
+
+        async def erase(account: AccountId, limit: int) -> int:
+            asked.append(account)
+            if len(asked) == 1:
+                raise Unavailable  # a backup keeps the log from being emptied
+            return 0
+
+        store.erase = erase  # type: ignore[method-assign]  # a spy in one engine's place
+        for _ in range(59):
+            await upkeep.round()
+        with pytest.raises(Unavailable):
+            await upkeep.round()
+        await upkeep.round()
+
+    assert asked == [ANA, ANA]
 
 
 async def test_a_round_that_fails_is_tried_again_and_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

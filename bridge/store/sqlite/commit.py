@@ -36,10 +36,11 @@ _PUT_MOMENT: Final = "INSERT OR REPLACE INTO moments (at, message, event) VALUES
 _FIND_MESSAGE: Final = "SELECT id FROM messages WHERE thread = ? AND seq = ?"
 _FREE_HANDLE: Final = "UPDATE accounts SET handle_key = NULL WHERE id = ?"
 _HOLDER: Final = "SELECT id FROM accounts WHERE network = ? AND handle_key = ?"
-_NEWEST_IDS: Final = (
-    "SELECT (SELECT coalesce(max(id), 0) FROM messages), (SELECT coalesce(max(id), 0) FROM events),"
-    " (SELECT coalesce(max(at), 0) FROM moments)"
-)
+# The newest moment, which is never forgotten, knows numbers of what was: given anew they would look as old.
+_NEWEST_IDS: Final = """
+    SELECT max(coalesce(max(message), 0), (SELECT coalesce(max(id), 0) FROM messages)),
+        max(coalesce(max(event), 0), (SELECT coalesce(max(id), 0) FROM events)), coalesce(max(at), 0)
+    FROM (SELECT at, message, event FROM moments ORDER BY at DESC LIMIT 1)"""
 _ORDER: Final = {
     kind: itemgetter(*(table.fields.index(column) for column in table.order))
     for kind, table in TABLES.items()

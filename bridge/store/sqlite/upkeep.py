@@ -189,13 +189,11 @@ def truncate_log(writer: Writer) -> None:
     Raises:
         Unavailable: If a reader kept it from that for as long as ``PATIENCE``; try again.
     """
-    with writer.transaction() as raw:
-        raw.execute(_SET_UNCLEAN, (0,))
     raw = writer.raw
     raw.execute(f"PRAGMA busy_timeout = {PATIENCE}")
     busy = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
     raw.execute("PRAGMA busy_timeout = 0")
     if busy:
-        with writer.transaction():
-            raw.execute(_SET_UNCLEAN, (1,))
         raise Unavailable("A reader keeps the store from emptying its log; try again.")
+    with writer.transaction():
+        raw.execute(_SET_UNCLEAN, (0,))

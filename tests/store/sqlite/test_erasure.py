@@ -1,5 +1,6 @@
 """Erasure: not a byte of what was said is left, in no file."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ COUNT = "SELECT count(*) FROM messages"
 
 def left(folder: Path) -> dict[str, int]:
     """Count the canaries in every file."""
-    counts = {path.name: path.read_bytes().lower().count(CANARY.encode()) for path in folder.iterdir()}
+    files = [path for path in folder.iterdir() if path.is_file()]
+    counts = {path.name: path.read_bytes().lower().count(CANARY.encode()) for path in files}
     return {name: count for name, count in counts.items() if count}
 
 
@@ -97,3 +99,26 @@ async def test_a_reader_that_keeps_the_log_from_being_emptied_is_named(
             await store.erase(ANA, 9)
 
     assert await store.erase(ANA, 9) == 0
+
+
+async def test_an_erasure_killed_before_it_emptied_the_log_is_finished_by_the_next(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    talk = await keep_some(store, 0)
+    await keep_told(store, talk, talk.say(ANA, CANARY))
+    cut = tmp_path / "cut"
+
+    def cut_off(statement: str) -> None:
+        if "TRUNCATE" in statement:
+            shutil.copytree(tmp_path, cut, ignore=lambda folder, names: {"cut"} & {*names})
+
+    await store._write(lambda writer: writer.raw.set_trace_callback(cut_off))
+    await store.erase(ANA, 9)
+    await store._write(lambda writer: writer.raw.set_trace_callback(None))
+    assert left(cut)
+    again = await SqliteStore.open(place(cut))
+
+    assert await again.erase(ANA, 9) == 0
+
+    assert left(cut) == {}
+    await again.close()

@@ -1,9 +1,14 @@
 """Lines of journals: what they refer to, and the check that they still do."""
 
+from pathlib import Path
+
 from bridge.ids import Position
+from bridge.store.sqlite import SqliteStore
 from bridge.store.sqlite.journal import note, stamp
 from bridge.store.sqlite.tails import Line
-from tests.builders import ANA, BEN
+from bridge.wire.events import ControlsChanged
+from tests.builders import ANA, BEN, keep, keep_told, make_pair_thread, make_people
+from tests.store.sqlite.places import place
 
 
 def test_lines_of_journals_are_stamped_alike_one_by_one_and_together() -> None:
@@ -16,3 +21,24 @@ def test_lines_of_journals_are_stamped_alike_one_by_one_and_together() -> None:
         assert places == [(ANA, 1), (ANA, 2), (BEN, 3)]
         assert heads == {1: 2, 70_000: 3}
         assert lines == [(no, at, stamp(no, at, ref)) for no, at in [(1, 1), (1, 2), (70_000, 3)]]
+
+
+async def test_an_event_never_gets_the_number_of_one_that_was_forgotten(tmp_path: Path) -> None:
+    """Else it would look as old as that one, and be forgotten before its time."""
+    now = 1_000
+    talk = make_pair_thread()
+    store = await SqliteStore.open(place(tmp_path), clock=lambda: now)
+    await keep(store, *make_people(), *talk.records, told=[(ControlsChanged(account=ANA, version=1), (ANA,))])
+    await keep_told(store, talk, talk.say(ANA, "before"))
+    now = 2_000
+    assert await store.trim(1_500, 9) == 1
+    await store.close()
+
+    store = await SqliteStore.open(place(tmp_path), clock=lambda: now)
+    event = ControlsChanged(account=ANA, version=2)
+    await keep(store, told=[(event, (ANA,))])
+    await keep_told(store, talk, talk.say(ANA, "after"))
+    await store.trim(1_500, 9)
+
+    assert [entry.told for entry in await store.replay(ANA, Position(2), 9)] == [event, talk.said[1]]
+    await store.close()
