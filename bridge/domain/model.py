@@ -284,7 +284,8 @@ class Verdict(Record, frozen=True, kw_only=True, gc=False):
     Attributes:
         account: Who sent.
         token: The client's token.
-        body: Digest of what was sent, so that another body under the same token is noticed.
+        body: For a refusal, a digest of what was sent, so that another body under the same token is noticed;
+            what was taken is the message itself.
         code: ``ok``, or the code of the refusal.
         thread: Where it was sent.
         seq: Its place, if it was taken; else 0.
@@ -295,7 +296,7 @@ class Verdict(Record, frozen=True, kw_only=True, gc=False):
 
     account: AccountId
     token: str
-    body: bytes
+    body: bytes = b""
     code: str
     thread: ThreadId
     seq: int = 0

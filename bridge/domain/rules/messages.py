@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from bridge.domain.content import SALT, Content, digest_of, next_link, pack
+from bridge.domain.content import SALT, Content, digest_of, next_link, pack, unpack
 from bridge.domain.facts import Facts
 from bridge.domain.model import Account, Decision, Member, Message, Thread, ThreadKind, Verdict
 from bridge.domain.networks import NETWORKS, can_reply
@@ -39,7 +39,6 @@ _INBOX: Final = Folder.INBOX
 _UNASKED: Final = Consent.NONE
 _ACCEPTED: Final = Consent.ACCEPTED
 
-_BODY = blake2b(digest_size=16)
 _LIMITED = Decision(outcome=OutcomeOf.NONE, rule="stranger_limit")
 _REFUSALS: dict[str, type[BridgeError]] = {
     kind.code: kind
@@ -53,10 +52,9 @@ _REFUSALS: dict[str, type[BridgeError]] = {
 def send(scene: Scene, command: Send) -> Outcome:
     """Post a message, or refuse it: either way the token stands for this verdict for ever."""
     thread, side = scene.seat(command.thread)
-    body = body_of(command)
     before = scene.facts.verdict(side.account, command.token)
     if before is not None:
-        return Outcome(reply=_again(before, body))
+        return Outcome(reply=_again(scene.facts, before, command))
     try:
         _check_content(scene, thread, scene.facts.account(side.account), command)
     except Refusal as refusal:  # unlike a verdict, this meets no commit that would notice an old token
@@ -66,7 +64,7 @@ def send(scene: Scene, command: Send) -> Outcome:
         verdict = Verdict(
             account=side.account,
             token=command.token,
-            body=body,
+            body=body_of(command),
             code=refusal.code,
             thread=thread.id,
             at=scene.now,
@@ -76,21 +74,19 @@ def send(scene: Scene, command: Send) -> Outcome:
     assert other is not None, "a pair thread has both sides"
     way, decision = settle_route(scene.facts, scene.policy, side.account, other)
     if decision.rule == SELF_RULE:
-        return _refused(scene, command, way, body, CannotMessageSelf.code, decision)
+        return _refused(scene, command, way, CannotMessageSelf.code, decision)
     if must_wait(scene.facts, side, other, is_text=True):
-        return _refused(scene, command, way, body, RequestPending.code, _LIMITED)
+        return _refused(scene, command, way, RequestPending.code, _LIMITED)
     if decision.outcome is _NONE:
-        return _refused(scene, command, way, body, NotAccepting.code, decision)
+        return _refused(scene, command, way, NotAccepting.code, decision)
     message = _message(scene, command, thread, way, decision)
-    return _taken(scene, thread, message, side, other, way, _verdict(command, message, body))
+    return _taken(scene, thread, message, side, other, way, _verdict(command, message))
 
 
 def body_of(command: Send) -> bytes:
-    """Digest what a send says, so that another body under the same token is noticed."""
+    """Digest what a refused send says, so that another body under the same token is noticed."""
     said = f"{command.thread}\0{command.reply_to or 0}\0{command.text}"
-    digest = _BODY.copy()  # making one anew takes as long as the digest
-    digest.update(said.encode())
-    return digest.digest()
+    return blake2b(said.encode(), digest_size=16).digest()
 
 
 def _check_content(scene: Scene, thread: Thread, speaker: Account, command: Send) -> None:
@@ -124,20 +120,33 @@ def must_wait(facts: Facts, side: Member, other: Member, *, is_text: bool) -> bo
     return not (tie.follows or tie.friend)
 
 
-def _again(before: Verdict, body: bytes) -> Sent | BridgeError:
+def _again(facts: Facts, before: Verdict, command: Send) -> Sent | BridgeError:
     """Answer a repeated token as the first time."""
-    if before.body != body:
+    if not _says_the_same(facts, before, command):
         return TokenReused(path="$.token")
     if before.code == "ok":
         return Sent(thread=before.thread, seq=Seq(before.seq), at=before.at)
     return _REFUSALS[before.code]()
 
 
-def _refused(scene: Scene, command: Send, way: Route, body: bytes, code: str, decision: Decision) -> Outcome:
+def _says_the_same(facts: Facts, before: Verdict, command: Send) -> bool:
+    """Compare with what was refused by its digest, with what was taken by the message itself."""
+    if before.code != "ok":
+        return before.body == body_of(command)
+    if before.thread != command.thread:
+        return False
+    message = facts.message(before.thread, Seq(before.seq))
+    if message is None or message.content is None:
+        return True  # it was erased since: nothing is left that could differ
+    said = unpack(message.content)
+    return (said.text, said.reply_to) == (command.text, command.reply_to)
+
+
+def _refused(scene: Scene, command: Send, way: Route, code: str, decision: Decision) -> Outcome:
     verdict = Verdict(
         account=way.sender.id,
         token=command.token,
-        body=body,
+        body=body_of(command),
         code=code,
         thread=command.thread,
         at=scene.now,
@@ -147,11 +156,10 @@ def _refused(scene: Scene, command: Send, way: Route, body: bytes, code: str, de
     return Outcome(reply=_REFUSALS[code](), records=[verdict])
 
 
-def _verdict(command: Send, message: Message, body: bytes) -> Verdict:
+def _verdict(command: Send, message: Message) -> Verdict:
     return Verdict(
         account=message.sender,
         token=command.token,
-        body=body,
         code="ok",
         thread=message.thread,
         seq=message.seq,

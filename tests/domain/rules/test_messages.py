@@ -47,6 +47,28 @@ def test_the_same_token_with_another_body_is_refused(world: World) -> None:
     assert world.sent("ann", "bob", "this", token="token-of-mine") == "ok"
 
 
+def test_the_same_token_with_another_thread_or_target_is_refused(merged: World) -> None:
+    world = merged
+    world.join("cat", "direct")
+    world.send("ann", "bob", "first")
+    world.send("bob", "ann", "so you can say more")
+    world.send("ann", "bob", "this", token="token-of-mine", reply_to=1)
+
+    assert world.sent("ann", "cat", "this", token="token-of-mine") == "token_reused"
+    assert world.sent("ann", "bob", "this", token="token-of-mine", reply_to=2) == "token_reused"
+    assert world.sent("ann", "bob", "this", token="token-of-mine") == "token_reused"
+    assert world.sent("ann", "bob", "this", token="token-of-mine", reply_to=1) == "ok"
+
+
+def test_a_token_still_stands_for_its_message_when_nobody_knows_what_that_said(world: World) -> None:
+    first = world.send("ann", "bob", "this", token="token-of-mine").reply
+    message = world.facts.message(world.thread("ann", "bob"), Seq(1))
+    assert message is not None
+    world.facts.put(replace(message, content=None, salt=None))  # as erasing leaves it
+
+    assert world.send("ann", "bob", "this", token="token-of-mine").reply == first
+
+
 def test_an_old_token_is_recalled_before_its_content_is_judged(world: World) -> None:
     first = world.send("ann", "bob", "this", token="token-of-mine").reply
     world.facts.forget([(Verdict, (ANN, "token-of-mine"))])
