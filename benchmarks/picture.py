@@ -24,8 +24,9 @@ def picture(report: Report, path: Path) -> None:
     from matplotlib import pyplot
 
     pyplot.rcParams["svg.hashsalt"] = "isthmus"
-    places = [["cost", "wait"], ["cost", "load"], ["cost", "size"]]
-    figure, axes = pyplot.subplot_mosaic(places, figsize=(14, 15), layout="constrained")
+    figure, axes = pyplot.subplot_mosaic(
+        [["cost", "wait"], ["cost", "load"], ["cost", "size"]], figsize=(14, 15), layout="constrained"
+    )
     _costs(axes["cost"], costs_of(report))
     _waits(axes["wait"], report.pairs)
     _loads(axes["load"], report.pairs)

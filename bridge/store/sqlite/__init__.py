@@ -6,6 +6,7 @@ only read, so that no search and no page of history holds up a commit.
 """
 # ruff: noqa: D102 -- the port's docstrings bind its engines, which do not repeat them
 
+import asyncio
 import logging
 import os
 import sqlite3
@@ -45,7 +46,7 @@ log = logging.getLogger("bridge.store")
 T = TypeVar("T")
 
 _WALK: Final = 200  # threads read at once while walking through all
-_CATCH_UP: Final = 1_000  # messages taken into the index between two commits
+_CATCH_UP: Final = 200  # messages taken into the index between two commits, fewer of long ones
 _PIECE: Final = 2_500  # lines laid into their journals between two commits
 _ACCOUNTS: Final = 500  # accounts whose journals are trimmed between two commits
 _MERGE: Final = 200  # pages of the index that are rewritten between two commits
@@ -73,6 +74,7 @@ class SqliteStore:
         self._path, self._ownership, self._writing = path, ownership, writing
         self._pages, self._walks = readers
         self._writer: Writer | None = None
+        self._catching_up = asyncio.Lock()
 
     @classmethod
     async def open(
@@ -180,16 +182,18 @@ class SqliteStore:
     ) -> Sequence[tuple[int, Message]]:
         if self._writer is not None:
             goal = self._writer.newest_message
-            while self._writer.index.upto < goal and await self.catch_up(_CATCH_UP):
-                pass
+            async with self._catching_up:  # one piece between two commits, however many search
+                while self._writer.index.upto < goal and await self.catch_up():
+                    pass
         return await self._walks.run(
             lambda raw, names: search.find(raw, names, accounts, text, thread, before, limit)
         )
 
     async def catch_up(self, limit: int = _CATCH_UP) -> int:
-        """Take at most so many committed messages into the index of words; return how many there were.
+        """Take at most so many committed messages into the index of words, fewer of long ones.
 
         A search does this by itself. Done in idle moments, the next search has less to wait for.
+        Returns how many were taken in; 0: none is left.
         """
         return await self._write(lambda writer: writer.catch_up(limit))
 

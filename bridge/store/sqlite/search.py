@@ -1,11 +1,13 @@
 """Search: an index of words that lags behind the commits and is caught up before it answers.
 
-A commit pays nothing for search. The index holds no text, only words and, beside
-them, whose they are: an account's search meets the hits of its own threads only.
+A commit pays nothing for search, and waits for a small piece of the index's work at most: pieces are
+bounded by the length of texts, and merge what FTS5 would otherwise merge in bursts. The index holds no
+text, only words and, beside them, whose they are: an account's search meets the hits of its own threads only.
 """
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
 from typing import Final
 
 import msgspec
@@ -32,11 +34,19 @@ _GROUPS: Final = """
 _MERGE: Final = "INSERT INTO words (words, rank) VALUES ('merge', ?)"
 _SPOKEN: Final = "SELECT term FROM temp.spoken WHERE term >= ? LIMIT 1"
 _NEVER: Final = 2**62
+_AT_ONCE: Final = 16_384  # bytes of contents that a piece ends with: a commit may wait for it
+_MERGED: Final = (
+    400  # bytes of contents for which a page is merged: each word is written again for each level
+)
 _MOST_WORDS: Final = 16
 
 
 Said = tuple[int, int, bytes | None]
 """A message's id, its thread's number, and its content."""
+
+
+def _size(row: Said) -> int:
+    return len(row[2] or b"")
 
 
 def who_of(thread: Thread, no: int, names: Names) -> str:
@@ -64,15 +74,27 @@ class Index:
         self.upto = self._raw.execute(_MARK).fetchone()[0]
 
     def add(self, limit: int) -> int:
-        """Take in the next messages, at most so many; return how many there were."""
-        rows = self._raw.execute(_NEXT, (self.upto, limit)).fetchall()
+        """Take in the next messages, at most so many and fewer of long ones; return how many there were."""
+        rows: list[Said] = []
+        size = 0
+        with closing(self._raw.execute(_NEXT, (self.upto, limit))) as left:
+            for row in left:
+                rows.append(row)
+                size += _size(row)
+                if size >= _AT_ONCE:
+                    break
         if rows:
             self.take(rows)
         return len(rows)
 
+    def lags(self) -> bool:
+        """Say whether there are messages that it has not taken in."""
+        return self._raw.execute(_NEXT, (self.upto, 1)).fetchone() is not None
+
     def take(self, rows: Sequence[Said]) -> None:
-        """Take in messages that are known to be the next."""
+        """Take in messages that are known to be the next, and merge what they are worth."""
         put_rows(self._raw, _ADD, list(self._documents(rows)))
+        self._raw.execute(_MERGE, (1 + sum(map(_size, rows)) // _MERGED,))
         self.upto = rows[-1][0]
         self._raw.execute(_SET_MARK, (self.upto,))
 

@@ -69,7 +69,9 @@ def put_history(writer: Writer, pieces: Sequence[Imported], records: Collection[
             (no, *MESSAGES.row(message, numbers)) for no, message in enumerate(said, first)
         ]
         index = writer.index
-        is_next = bool(rows) and (index.upto == first - 1 or index.add(_FEW) < _FEW)
+        if rows and index.upto < first - 1:
+            index.add(_FEW)
+        is_next = bool(rows) and not index.lags()
         put = put_rows(raw, _KEEP_OLD, rows)
         writer.newest_message += len(rows)
         if is_next and put == len(rows):  # the words of the texts in hand; else the index catches up later

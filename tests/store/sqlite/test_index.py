@@ -1,5 +1,9 @@
 """The index of words: it lags, it is caught up, it is never asked in its own language."""
 
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +15,9 @@ from bridge.store.words import sought
 from bridge.wire.values import Folder
 from tests.builders import ANA, BEN, CYD, Talk, keep, keep_told, make_group, make_pair_thread, make_people
 from tests.store.sqlite.places import keep_some
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 async def test_a_commit_leaves_the_index_to_be_caught_up_in_pieces(store: SqliteStore) -> None:
@@ -29,6 +36,72 @@ async def test_a_search_catches_up_by_itself(store: SqliteStore) -> None:
 
     assert found == talk.said[::-1]
     assert await store.catch_up(9) == 0
+
+
+async def test_a_piece_ends_with_the_first_long_text_or_with_many_short_ones(store: SqliteStore) -> None:
+    talk = make_pair_thread(ANA, BEN)
+    for length in (20_000, 20_000, 9_000, 9_000, 1, 1):
+        talk.say(BEN, "x" * length)
+    await keep(store, *make_people(), *talk.kept)
+
+    assert [await store.catch_up() for _ in range(5)] == [1, 1, 2, 2, 0]
+
+
+def noting(order: list[str], name: str, act: Callable[[T], R]) -> Callable[[T], R]:
+    """Note each time that something is done."""
+
+    def noted(argument: T) -> R:
+        order.append(name)
+        return act(argument)
+
+    return noted
+
+
+async def test_a_commit_waits_for_one_piece_however_many_search(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = make_pair_thread(ANA, BEN)
+    await keep(store, *make_people(), *talk.kept)
+    for _ in range(5):
+        await keep_told(store, talk, talk.say(BEN, "x" * 20_000))
+    order: list[str] = []
+    writer = store._writer
+    assert writer is not None
+    monkeypatch.setattr(writer, "catch_up", noting(order, "piece", writer.catch_up))
+    monkeypatch.setattr(writer, "commit", noting(order, "commit", writer.commit))
+    async with asyncio.TaskGroup() as group:
+        for _ in range(5):
+            group.create_task(store.search([ANA], "x", limit=9))
+        await asyncio.sleep(0)
+        group.create_task(keep_told(store, talk, talk.say(BEN, "meanwhile")))
+
+    assert order.index("commit") <= 1
+    assert order.count("piece") >= 5
+
+
+async def test_segments_of_the_index_never_pile_up_until_all_must_be_merged_at_once(
+    store: SqliteStore,
+) -> None:
+    talk = make_pair_thread(ANA, BEN)
+    await keep(store, *make_people(), *talk.kept)
+    for number in range(63):
+        await keep_told(
+            store, talk, talk.say(BEN, " ".join(f"word{n:04}" for n in range(number, number + 90)))
+        )
+        await store.catch_up()
+
+    async with store._own_reader() as reader:
+        structure = await reader._connection.run(
+            lambda raw: raw.execute("SELECT block FROM words_data WHERE id = 10").fetchone()[0]
+        )
+        automatic = await reader._connection.run(
+            lambda raw: raw.execute("SELECT v FROM words_config WHERE k = 'automerge'").fetchone()[0]
+        )
+
+    assert automatic == 0
+    assert (
+        structure[5] < 16
+    )  # segments in all (SQLite, fts5_index.c: "Structure records"); 16 of a level is a crisis
 
 
 async def test_a_group_is_searched_by_its_members_whoever_they_are_by_then(store: SqliteStore) -> None:
