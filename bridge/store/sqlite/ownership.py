@@ -15,12 +15,13 @@ class Ownership:
     """The right to write to a database, until ``release`` or the process's end."""
 
     def __init__(self, path: Path) -> None:
-        """Take the lock beside the database at ``path``.
+        """Take the lock beside the database at ``path``, be it a link to it.
 
         Raises:
             StoreLocked: If another has it.
         """
-        place = path.with_name(path.name + ".lock")
+        real = path.resolve()
+        place = real.with_name(real.name + ".lock")
         self._file = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

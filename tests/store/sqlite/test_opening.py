@@ -22,6 +22,15 @@ async def test_a_second_owner_is_refused_at_once_and_told_who_the_first_is(
         await SqliteStore.open(place(tmp_path))
 
 
+async def test_a_second_owner_by_another_name_is_refused_too(store: SqliteStore, tmp_path: Path) -> None:
+    other = tmp_path / "elsewhere" / "other.sqlite3"
+    other.parent.mkdir()
+    other.symlink_to(place(tmp_path))
+
+    with pytest.raises(StoreLocked):
+        await SqliteStore.open(other)
+
+
 async def test_the_lock_goes_with_its_owner(tmp_path: Path) -> None:
     await (await SqliteStore.open(place(tmp_path))).close()
 
