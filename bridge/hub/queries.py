@@ -1,6 +1,7 @@
 """Queries that list: read a page from the store, then show it through the rules' eyes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from bridge.domain.answers import FactQuery, answer, is_present_for
 from bridge.domain.facts import Missing
@@ -27,6 +28,9 @@ from bridge.wire.queries import (
     WhoIsHere,
 )
 from bridge.wire.values import MessageView, ThreadView, TieKind, TieState, TieView
+
+PAGE_BYTES: Final = 256 * 1024
+"""How much may have been said on a page: no answer is so long that its reader looks too slow."""
 
 
 class Queries:
@@ -79,14 +83,15 @@ class Queries:
         segments = {thread.id: tuple(await self._store.segments(thread.id)) for thread, _ in shown}
 
         def show(scene: Scene) -> replies.Threads:
+            page = shown[: _fitting(_last(scene, thread) for thread, _ in shown)]
             views = tuple(
                 _thread_view(scene, thread, side, segments[thread.id])
-                for thread, side in shown
+                for thread, side in page
                 if side.stands or thread.kind is not ThreadKind.PAIR  # else it was only opened
             )
             more = None
-            if len(rows) > query.limit:
-                last, side = shown[-1]
+            if len(rows) > len(page):
+                last, side = page[-1]
                 more = f"{last.last_at}/{last.id}/{side.account}"
             return replies.Threads(threads=views, next=more)
 
@@ -108,8 +113,9 @@ class Queries:
         rows = await self._store.history(
             query.thread, before=query.before, after=query.after, limit=query.limit + 1
         )
-        views = await self._views(account, rows[: query.limit])
-        return replies.Messages(messages=views, more=len(rows) > query.limit)
+        shown = rows[: _fitting(rows[: query.limit])]
+        views = await self._views(account, shown)
+        return replies.Messages(messages=views, more=len(rows) > len(shown))
 
     async def _search(self, account: AccountId, query: Search) -> replies.SearchHits:
         legs = await self._pipeline.consult(account, lambda scene: scene.legs)
@@ -122,9 +128,9 @@ class Queries:
         rows = await self._store.search(
             legs, query.text, thread=query.thread, before=before, limit=query.limit + 1
         )
-        shown = rows[: query.limit]
+        shown = rows[: _fitting(message for _, message in rows[: query.limit])]
         views = await self._views(account, [message for _, message in shown])
-        return replies.SearchHits(messages=views, next=str(shown[-1][0]) if len(rows) > query.limit else None)
+        return replies.SearchHits(messages=views, next=str(shown[-1][0]) if len(rows) > len(shown) else None)
 
     async def _ties(self, account: AccountId, query: ListTies) -> replies.Ties:
         own = await self._pipeline.consult(account, lambda scene: scene.own(query.as_).id)
@@ -177,12 +183,26 @@ class Queries:
         return await self._pipeline.consult(account, show)
 
 
+def _fitting(messages: Iterable[Message | None]) -> int:
+    """Say how many messages a page takes: as many as are not too long together, and one at least."""
+    fitting, left = 0, PAGE_BYTES
+    for message in messages:
+        left -= len(message.content or b"") if message is not None else 0
+        if left < 0 and fitting:
+            break
+        fitting += 1
+    return fitting
+
+
+def _last(scene: Scene, thread: Thread) -> Message | None:
+    return scene.facts.message(thread.id, Seq(thread.tip)) if thread.tip else None
+
+
 def _thread_view(scene: Scene, thread: Thread, side: Member, segments: tuple[ThreadId, ...]) -> ThreadView:
     theirs = None
     if thread.kind is ThreadKind.PAIR:
         theirs = scene.facts.find_member(thread.id, other_of(thread, side.account))
-    last = scene.facts.message(thread.id, Seq(thread.tip)) if thread.tip else None
-    return thread_view(scene.facts, scene.policy, thread, side, theirs, last, segments)
+    return thread_view(scene.facts, scene.policy, thread, side, theirs, _last(scene, thread), segments)
 
 
 def _page(cursor: str | None) -> Page | None:

@@ -18,6 +18,7 @@ from bridge.wire.queries import (
     WhoIsHere,
 )
 from bridge.wire.values import Folder, TieKind
+from tests.hub.grounds import Ground
 from tests.hub.house import ANA, BEN, CYD, DAN, EVE, House
 from tests.hub.talker import Frame, Refused, Talker
 
@@ -191,3 +192,42 @@ async def test_a_preview_is_answered_however_long_the_store_takes(hub: House) ->
     hub.hub.pipeline._clock = lambda: next(slow)
 
     assert "moved" in await ana.ask(PreviewControls(as_=ANA, controls={"followers": "none"}))
+
+
+async def test_no_page_is_so_long_that_its_reader_looks_too_slow(ground: Ground) -> None:
+    async with ground.house(limits={"send_queue_bytes": 1024 * 1024}) as hub:
+        await hub.add(BEN, DAN)
+        thread = await hub.acquaint(DAN, BEN)
+        for n in range(20):
+            await hub.send(DAN, thread, f"{n} " + "\N{PARROT}" * 15_000, token=f"{n}")
+        ben = await hub.join(BEN)
+
+        found, sizes, page = list[Frame](), list[int](), Frame(more=True)
+        while page.get("more"):
+            before = found[-1]["seq"] if found else None
+            page = await ben.ask(History(thread=thread, before=before, limit=200))
+            sizes.append(len(page["messages"]))
+            found += page["messages"]
+        hits = await ben.ask(Search(text="\N{PARROT}", limit=200))
+        await ben.ask(CountUnread())
+
+        assert [message["seq"] for message in found] == list(range(22, 0, -1))
+        assert len(sizes) > 1
+        assert min(sizes) > 0
+        assert 0 < len(hits["messages"]) < 20
+        assert hits["next"]
+
+
+@pytest.mark.one_hub
+async def test_a_page_of_threads_counts_what_they_show(hub: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await hub.add(ANA, BEN, CYD, DAN, EVE)
+    for other in (BEN, CYD, DAN, EVE):
+        await hub.acquaint(other, ANA)
+    ana = await hub.join(ANA)
+    monkeypatch.setattr("bridge.hub.queries.PAGE_BYTES", 100)  # of two short messages
+
+    first = await ana.ask(ListThreads())
+    threads = await pages(ana, ListThreads(), "threads")
+
+    assert 0 < len(first["threads"]) < 4
+    assert sorted(thread["others"][0]["id"] for thread in threads) == [BEN, CYD, DAN, EVE]
