@@ -176,6 +176,7 @@ class Client(Calls):
 
         Raises:
             CallTimeout: If it takes longer; the client is closed all the same.
+            BridgeError: What ended the client before all was sent.
         """
         core = self._running()
         idle = asyncio.ensure_future(core.sender.idle())

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from bridge.errors import BridgeError, CloseCode, Invalid, ProtocolError
+from bridge.errors import BridgeError, CloseCode, ProtocolError, Refusal
 from bridge.wire.replies import Reply
 from clients.clock import Clock, Timer
 from clients.errors import ConnectionLost, EventsMissed
@@ -44,7 +44,7 @@ class Connection:
             return future
         try:
             call, frame = self._session.call(operation)
-        except Invalid as error:
+        except Refusal as error:
             future.set_exception(error)
             return future
         self._answers[call] = future

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from bridge.errors import BridgeError, ProtocolError, SignInFailed
+from bridge.errors import BridgeError, CloseCode, ProtocolError, SignInFailed
 from bridge.wire.codec import Codec
 from bridge.wire.sign_in import Register
 from clients.clock import Clock, pause, within
@@ -180,7 +180,10 @@ class Lifeline:
         """Decide what follows the end of a connection: a pause in seconds, or the end."""
         held_s = 0.0 if self._opened_at is None else self._clock.time() - self._opened_at
         self._nonsense = self._nonsense + 1 if isinstance(error, ProtocolError) else 0
-        renewed = isinstance(error, SignInFailed) and self._credentials.refused()
+        unproven = isinstance(error, SignInFailed) or (
+            isinstance(error, ConnectionLost) and error.close_code == CloseCode.REVOKED
+        )
+        renewed = unproven and self._credentials.refused()
         again = renewed or isinstance(error, EventsMissed) or 0 < self._nonsense < NONSENSE_LIMIT
         if not again and (reason := final(error)) is not None:
             self._end(reason)

@@ -104,6 +104,7 @@ class Listeners:
         self._streams: WeakSet[EventStream] = WeakSet()
         self._waiters: set[Waiter] = set()
         self._task: asyncio.Task[None] | None = None
+        self._over: Exception | None = None
 
     def add(self, kind: type[object], handler: Handler) -> None:
         """Call ``handler`` with each event of a kind."""
@@ -114,14 +115,18 @@ class Listeners:
         self._handlers[kind].remove(handler)
 
     def stream(self) -> EventStream:
-        """Make a stream of all pushes from now on."""
+        """Make a stream of all pushes from now on; it ends at once if all is over."""
         stream = EventStream(self._drained)
+        if self._over is not None:
+            stream.close()
         self._streams.add(stream)
         return stream
 
     def waiter(self, kind: type[object], check: Callable[[Any], bool] | None) -> Waiter:
-        """Make a waiter; ``forget`` it afterwards."""
+        """Make a waiter; ``forget`` it afterwards. If all is over, it raises why."""
         waiter = Waiter(kind, check)
+        if self._over is not None:
+            waiter.future.set_exception(self._over)
         self._waiters.add(waiter)
         return waiter
 
@@ -155,6 +160,7 @@ class Listeners:
 
     def end(self, error: Exception) -> None:
         """Take nothing more: streams end after what waits in them, waiters raise ``error``."""
+        self._over = self._over or error
         for stream in self._queues(idle=True):
             stream.close()
         for waiter in self._waiters:

@@ -78,6 +78,10 @@ class Outbox:
         assert send.token not in self._by_token, "the client joins sends of one token before"
         if len(self._by_token) >= self._limit:
             raise OutboxFull
+        return self.restore(send)
+
+    def restore(self, send: Send) -> Entry:
+        """Queue a message that an earlier client took, however many wait."""
         entry = Entry(send)
         self._by_token[send.token] = entry
         self._threads.setdefault(send.thread, deque()).append(entry)

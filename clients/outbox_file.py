@@ -4,8 +4,9 @@ A record is written and synced before its message goes out the first time, so
 after a crash the same message goes out under the same token, and the hub takes it
 once. A record is its length, its CRC-32 and MessagePack: ``["add", token, thread,
 text, reply_to]`` or ``["done", token]``. A torn record at the end (a crash while
-writing) was never sent and is cut off. The calls block; the client makes them in a
-worker thread.
+writing) was never sent and is cut off. What is settled is swept out by writing the
+rest anew beside it and putting that in its place. The calls block; the client makes
+them in a worker thread.
 """
 
 import fcntl
@@ -24,7 +25,7 @@ from clients.errors import OutboxBroken, OutboxInUse
 HEADER = b"isthmus outbox 1\n"
 FRAME = struct.Struct(">II")
 COMPACT_AT = 1 << 20
-"""Size in bytes from which a file without unsent messages is emptied."""
+"""Size in bytes from which what is settled is swept out: often enough for the disk, seldom enough for the work."""
 
 
 class OutboxFile:
@@ -38,12 +39,10 @@ class OutboxFile:
             OutboxBroken: If it is no outbox.
             OSError: If it cannot be opened.
         """
-        self._fd = os.open(Path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._path = Path(path).resolve()
+        self._sweep_at = COMPACT_AT
+        self._fd = _open_locked(self._path)
         try:
-            try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise OutboxInUse from None
             self._unsent = self._load()
         except BaseException:
             os.close(self._fd)
@@ -60,9 +59,12 @@ class OutboxFile:
         return list(self._unsent.values())
 
     def add(self, send: Send) -> None:
-        """Keep a message; it is on disk when this returns."""
-        self._append(["add", send.token, send.thread, send.text, send.reply_to])
-        os.fdatasync(self._fd)
+        """Keep a message; it is on disk when this returns.
+
+        Raises:
+            OSError: If the disk does not take it; nothing of it is left then.
+        """
+        self._append(_added(send), sync=True)
         self._unsent[send.token] = send
 
     def done(self, token: str) -> None:
@@ -70,8 +72,8 @@ class OutboxFile:
         if self._unsent.pop(token, None) is None:
             return
         self._append(["done", token])
-        if not self._unsent and os.lseek(self._fd, 0, os.SEEK_CUR) > COMPACT_AT:
-            self._begin()
+        if os.lseek(self._fd, 0, os.SEEK_CUR) > self._sweep_at:
+            self._sweep()
 
     def close(self) -> None:
         """Let go of the file; more often than once does no harm."""
@@ -79,14 +81,42 @@ class OutboxFile:
             os.close(self._fd)
             self._fd = -1
 
-    def _append(self, record: list[object]) -> None:
+    def _append(self, record: list[object], *, sync: bool = False) -> None:
+        """Write a record whole, or not at all: behind a torn one, nothing would be read again."""
         packed = msgpack.packb(record)
-        self._write(FRAME.pack(len(packed), crc32(packed)) + packed)
+        start = os.lseek(self._fd, 0, os.SEEK_CUR)
+        try:
+            self._write(FRAME.pack(len(packed), crc32(packed)) + packed)
+            if sync:
+                os.fdatasync(self._fd)
+        except BaseException:
+            os.ftruncate(self._fd, start)
+            os.lseek(self._fd, start, os.SEEK_SET)
+            raise
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(self._fd, rest) :]
+
+    def _sweep(self) -> None:
+        """Put a file with nothing but the unsent messages in this one's place; a crash leaves the one or the other."""
+        new, old = self._path.with_name(f"{self._path.name}.new"), self._fd
+        self._fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._begin()
+            for send in self._unsent.values():
+                self._append(_added(send))
+            os.fsync(self._fd)
+            new.replace(self._path)
+            _sync_folder(self._path.parent)
+        except BaseException:
+            os.close(self._fd)
+            self._fd = old
+            raise
+        os.close(old)
+        self._sweep_at = COMPACT_AT + 2 * os.lseek(self._fd, 0, os.SEEK_CUR)
 
     def _begin(self) -> None:
         """Empty the file and write its header."""
@@ -126,3 +156,36 @@ class OutboxFile:
                 unsent.pop(token, None)
             case _:
                 raise OutboxBroken
+
+
+def _open_locked(path: Path) -> int:
+    """Open or make the file and lock it.
+
+    Raises:
+        OutboxInUse: If another process has it open.
+    """
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(fd), path.stat()):
+                return fd
+        except BlockingIOError:
+            os.close(fd)
+            raise OutboxInUse from None
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)  # its owner put another in its place between the two calls
+
+
+def _sync_folder(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _added(send: Send) -> list[object]:
+    return ["add", send.token, send.thread, send.text, send.reply_to]

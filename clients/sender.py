@@ -80,7 +80,7 @@ class Sender:
             self._disk.shutdown(wait=False)
             raise
         for send in self._file.unsent():
-            self._outbox.add(send)
+            self._outbox.restore(send)
 
     def fail(self, error: BridgeError) -> None:
         """Fail those who wait; what is on disk stays there for the next client."""
@@ -138,8 +138,14 @@ class Sender:
         self._connection = None
 
     async def idle(self) -> None:
-        """Wait until nothing is unsent."""
+        """Wait until nothing is unsent.
+
+        Raises:
+            BridgeError: What ended the client, if it did with messages unsent.
+        """
         if len(self._outbox):
+            if self._ended is not None:
+                raise self._ended
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._idle.append(future)
             await future

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar, cast
 
 import msgspec
 
-from bridge.errors import BridgeError, ProtocolError
+from bridge.errors import BridgeError, ProtocolError, TooLong
 from bridge.ids import AccountId
 from bridge.wire.calls import AnyCall
 from bridge.wire.codec import EVENTS, Codec
@@ -76,6 +76,7 @@ class Session:
         self._asked: dict[int, type[Reply]] = {}
         self._opening: int | None = None
         self._last = 0
+        self._max_frame: int | None = None  # known once signed in
         self._late: dict[AccountId, int] = {}
 
     def call(self, operation: Asks[Reply]) -> tuple[int, bytes]:
@@ -83,8 +84,11 @@ class Session:
 
         Raises:
             Invalid: If a field holds what no frame can say.
+            TooLong: If the hub would close the connection over a frame as large as this.
         """
         frame = self.codec.call(self._last + 1, cast(AnyCall, operation))
+        if self._max_frame is not None and len(frame) > self._max_frame:
+            raise TooLong(f"This takes {len(frame):,} bytes on the wire; the hub takes {self._max_frame:,}.")
         self._last += 1
         self._asked[self._last] = operation.reply
         if isinstance(operation, SignIn | Register):
@@ -113,6 +117,7 @@ class Session:
             return Answer(frame.re, error=error_from(frame.error))
         reply = _convert(frame.ok, kind)
         if frame.re == self._opening and isinstance(reply, SignedIn):
+            self._max_frame = reply.max_frame
             return Welcome(frame.re, reply, self._places.begin(reply))
         return Answer(frame.re, reply=reply)
 

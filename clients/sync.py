@@ -10,6 +10,7 @@ from bridge.ids import AccountId, Seq, ThreadId
 from bridge.wire.replies import Sent
 from bridge.wire.values import Folder, MessageView, ThreadView
 from clients.client import DEFAULT, Client
+from clients.listeners import EventStream
 from clients.notices import Push
 from clients.session import Asks, R_co
 
@@ -77,7 +78,11 @@ class SyncClient:
 
     def events(self) -> Iterator[Push]:
         """Stream everything that happens from now on."""
-        stream = self.client.events()
+
+        async def listen() -> EventStream:
+            return self.client.events()  # in the loop's thread: it goes through the streams meanwhile
+
+        stream = self.run(lambda client: listen()) if self._thread.is_alive() else self.client.events()
         return self._walk(aiter(stream))
 
     def _walk(self, items: AsyncIterator[T]) -> Iterator[T]:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bridge.errors import Busy, NotAccepting, NotFound, RateLimited, RequestPending, SignInFailed
+from bridge.errors import Busy, CloseCode, NotAccepting, NotFound, RateLimited, RequestPending, SignInFailed
 from bridge.wire import commands as c
 from bridge.wire import queries, sign_in
 from bridge.wire.codec import CODECS
@@ -76,6 +76,29 @@ async def test_a_token_that_is_no_longer_good_is_got_anew(bench: Bench) -> None:
     await bench.clock.advance(20)
 
     assert client.state is State.CONNECTED
+
+
+async def test_a_token_that_is_revoked_while_it_is_used_is_got_anew(bench: Bench) -> None:
+    asked: list[str] = []
+
+    async def get_token() -> str:
+        asked.append("token-ana")
+        return asked[-1]
+
+    pipes: list[Pipe] = []
+
+    async def dial() -> Pipe:
+        pipes.append(Pipe(bench.hub, CODECS["isthmus.v1.json"]))
+        return pipes[-1]
+
+    client = Client("ws://hub", get_token=get_token, dial=dial, clock=bench.clock)
+    bench.clients.append(client)
+    await client.connect()
+    pipes[-1].cut(CloseCode.REVOKED)
+    await bench.clock.advance(20)
+
+    assert client.state is State.CONNECTED
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize("error", [NotAccepting, RequestPending, NotFound])

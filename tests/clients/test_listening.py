@@ -9,6 +9,7 @@ from bridge.wire import commands as c
 from bridge.wire.events import MessageSent, Typed
 from clients import (
     CallTimeout,
+    ConnectionClosed,
     Options,
     SendSettled,
 )
@@ -88,6 +89,15 @@ async def test_events_beyond_the_limit_wait_at_the_hub_and_none_is_lost(bench: B
             said.append(push.event.message.text)
 
     assert said == [str(number) for number in range(20)]
+
+
+async def test_whoever_listens_to_a_closed_client_is_told_so_at_once(bench: Bench) -> None:
+    client = await bench.connected()
+    await client.close()
+
+    with pytest.raises(ConnectionClosed):
+        await client.wait_for(MessageSent)
+    assert [push async for push in client.events()] == []
 
 
 async def test_wait_for_takes_the_first_that_fits(bench: Bench) -> None:

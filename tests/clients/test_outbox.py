@@ -1,6 +1,8 @@
 """The outbox: in order, at most once, over lost connections and crashes."""
 
 import asyncio
+import resource
+import signal
 import stat
 import threading
 from pathlib import Path
@@ -11,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.errors import Invalid
+from bridge.errors import Invalid, TooLong
 from bridge.ids import Seq, ThreadId
 from bridge.wire.commands import Send
-from clients import Options, OutboxBroken, OutboxFull, OutboxInUse, SendOptions, State
+from clients import ConnectionClosed, Options, OutboxBroken, OutboxFull, OutboxInUse, SendOptions, State
 from clients.outbox import Outbox, new_token
 from clients.outbox_file import FRAME, OutboxFile
 from tests.clients.bench import Bench
@@ -155,6 +157,59 @@ def test_an_emptied_file_shrinks(tmp_path: Path) -> None:
         assert path.stat().st_size < 100
 
 
+def test_a_file_that_is_never_empty_shrinks_too_and_stays_locked(tmp_path: Path) -> None:
+    path = tmp_path / "outbox"
+    with OutboxFile(path) as file:
+        file.add(message(1))
+        for number in range(2, 14):
+            file.add(Send(thread=ThreadId("t"), text="x" * 100_000, token=f"k{number:03}"))
+            file.done(f"k{number:03}")
+        file.add(message(99))
+
+        assert path.stat().st_size < 500_000
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        with pytest.raises(OutboxInUse):
+            OutboxFile(path)
+
+    with OutboxFile(path) as file:
+        assert file.unsent() == [message(1), message(99)]
+
+
+def test_a_message_that_the_disk_took_in_part_hides_none_that_follow(tmp_path: Path) -> None:
+    path = tmp_path / "outbox"
+    with OutboxFile(path) as file:
+        file.add(message(1))
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        signal_before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, limits[1]))
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                file.add(message(2))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            signal.signal(signal.SIGXFSZ, signal_before)
+        file.add(message(3))
+
+    with OutboxFile(path) as file:
+        assert file.unsent() == [message(1), message(3)]
+
+
+async def test_more_messages_than_the_limit_that_an_earlier_client_left_go_out(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.hub.thread(ANA, BEN)
+    with OutboxFile(tmp_path / "outbox") as file:
+        for number in range(3):
+            file.add(Send(thread=AB, text=str(number), token=f"k{number}"))
+
+    options = Options(sending=SendOptions(limit=2), acknowledge=False)
+    client = bench.client(options, outbox=tmp_path / "outbox")
+    await client.connect()
+    await client.drain()
+
+    assert [said.text for said in bench.hub.threads[AB].messages] == ["0", "1", "2"]
+
+
 async def test_what_was_said_before_a_crash_goes_out_after_it_under_the_same_token(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,3 +316,31 @@ async def test_a_text_that_no_frame_can_say_is_refused_without_harm(bench: Bench
         await client.send(AB, "half \ud800")
 
     assert (await client.send(AB, "whole")).seq == 1
+
+
+async def test_a_message_that_no_frame_can_hold_is_refused_and_the_client_lives(
+    bench: Bench, tmp_path: Path
+) -> None:
+    client = bench.client(outbox=tmp_path / "outbox")
+    await client.connect()
+    bench.hub.thread(ANA, BEN)
+
+    with pytest.raises(TooLong, match="the hub takes"):
+        await client.send(AB, "x" * 70_000)
+
+    assert (await client.send(AB, "short")).seq == 1
+    assert client.unsent == 0
+
+
+async def test_draining_a_client_that_ended_says_why_instead_of_waiting(bench: Bench) -> None:
+    bench.unreachable = [bench.cannot() for _ in range(9)]
+    client = bench.client()
+    await client.connect(wait=False)
+    sending = asyncio.create_task(client.send(AB, "never said"))
+    await settle()
+    await client.close()
+
+    with pytest.raises(ConnectionClosed):
+        await client.drain()
+    with pytest.raises(ConnectionClosed):
+        await sending

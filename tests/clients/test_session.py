@@ -39,7 +39,7 @@ def signed(*legs: LegHead) -> SignedIn:
         accounts=tuple(own(leg.account) for leg in legs),
         legs=legs,
         heartbeat_s=20,
-        max_frame=1,
+        max_frame=1_000,
         hub="test",
     )
 

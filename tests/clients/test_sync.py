@@ -11,6 +11,7 @@ from bridge.ids import ThreadId
 from bridge.wire.events import MessageSent
 from bridge.wire.queries import CountUnread
 from clients import Client, Options, SyncClient
+from clients.listeners import EventStream
 from tests.clients.fake_hub import FakeHub
 from tests.clients.fake_sockets import serving
 from tests.clients.fake_state import AB, ANA, BEN
@@ -52,6 +53,22 @@ def test_a_script_sends_reads_and_listens(hub_url: str) -> None:
         assert [thread.id for thread in ana.threads()] == [AB]
         assert ana.call(CountUnread()).requests == 0
         assert ana.run(lambda inner: inner.get_thread(AB)).thread.tip == 2
+
+
+def test_a_script_listens_from_the_thread_in_which_events_are_told(
+    hub_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+
+    def noting(self: Client) -> EventStream:
+        threads.append(threading.current_thread().name)
+        return self._core.listeners.stream()
+
+    monkeypatch.setattr(Client, "events", noting)
+    with client(hub_url) as ana:
+        ana.events()
+
+    assert threads == ["isthmus-loop"]
 
 
 def test_refusals_reach_the_script(hub_url: str) -> None:
