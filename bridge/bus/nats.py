@@ -63,15 +63,21 @@ class NatsBus:
         self.is_up = False
         self.sent_total = self.heard_total = 0
         self.name = token_hex(_NAME // 2)
-        self._beats = Beats(self.name, self._say, gone=self._tell_gone, announced=self._tell_announced)
-        self.nodes = self._beats.nodes
         self._presence = Presence(
             ask=self._ask,
             is_here=lambda account: self._subject("account", account) in self._interest,
-            is_watched=lambda account: self._subject("here", account) in self._interest,
-            left=self._tell_left,
+            is_up=lambda: self.is_up,
+            tell=self._tell_here,
             start=self._start,
         )
+        self._beats = Beats(
+            self.name,
+            self._say,
+            gone=self._tell_gone,
+            back=self._presence.doubted,
+            announced=self._tell_announced,
+        )
+        self.nodes = self._beats.nodes
         self._options = options
         self._hear: list[Callable[[News], None]] = []
         self._elsewhere: list[Elsewhere] = []
@@ -130,6 +136,7 @@ class NatsBus:
 
     def watch(self, account: AccountId) -> None:
         """Subscribe to an account's comings and goings."""
+        self._presence.watch(account)
         self._want(self._subject("here", account))
 
     def unwatch(self, account: AccountId) -> None:
@@ -201,9 +208,9 @@ class NatsBus:
             return ""
         return answer.data.decode()
 
-    def _tell_left(self, account: AccountId) -> None:
+    def _tell_here(self, account: AccountId, online: bool) -> None:
         for hear in self._hear:
-            hear(News(presence=((account, False),)))
+            hear(News(presence=((account, online),)))
 
     # --- subscriptions
 
@@ -317,6 +324,7 @@ class NatsBus:
         self._doubt()
 
     def _doubt(self) -> None:
+        self._presence.doubted()
         for elsewhere in self._elsewhere:
             elsewhere.doubted()
 

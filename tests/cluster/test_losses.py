@@ -8,11 +8,12 @@ import pytest
 
 from bridge.ids import ThreadId
 from bridge.wire.commands import Send
+from bridge.wire.queries import WhoIsHere
 from bridge.wire.sign_in import RevokeDevice
 from tests.cluster.losing import lose
 from tests.cluster.servers import Nats
-from tests.cluster.town import Shared, Town, page, town, up
-from tests.hub.house import ANA, CYD
+from tests.cluster.town import OneMemory, Shared, Town, page, town, up
+from tests.hub.house import ANA, CYD, EVE
 from tests.hub.talker import Talker
 
 MANY = 60
@@ -122,3 +123,25 @@ async def test_a_revocation_is_noticed_without_its_news(
 
         assert await gone.closed() == 4504
         assert loop.time() - before < 2.0
+
+
+async def test_who_came_and_went_while_nats_was_away_is_told_once_it_is_back(
+    password_hash: str, tmp_path: Path, nats: Nats
+) -> None:
+    async with town(password_hash, OneMemory(), tmp_path, nats.url) as made:
+        await made[0].add(ANA, CYD, EVE)
+        for other in (CYD, EVE):
+            await made[0].acquaint(ANA, other)
+        ana, cyd = await made.join(0, ANA), await made.join(1, CYD)
+        online = await ana.ask(WhoIsHere(accounts=(CYD, EVE)))
+        await nats.kill()
+        for number in (0, 1):
+            await up(made.hub(number), is_up=False)
+        await cyd.close()
+        await made.join(1, EVE)
+
+        await nats.start()
+
+        assert online == {"online": [CYD]}
+        assert await ana.event("presence_changed", account=EVE, online=True)
+        assert await ana.event("presence_changed", account=CYD, online=False)
