@@ -3,10 +3,18 @@
 from typing import assert_never
 
 from bridge.domain.model import Member, Message, ThreadKind
+from bridge.domain.networks import seen_across
 from bridge.domain.outcome import Scene, other_of
-from bridge.domain.routing import decide_route, may_learn, route, shown_to_receiver
+from bridge.domain.routing import (
+    as_the_receiver_knows,
+    decide_route,
+    may_learn,
+    route,
+    shown_to_receiver,
+)
 from bridge.domain.rules.controls import get_controls, preview_controls
 from bridge.domain.rules.hybrid import preview_leave_hybrid
+from bridge.domain.rules.messages import check_content
 from bridge.domain.rules.threads import find_other
 from bridge.domain.rules.unlink import preview_unlink
 from bridge.domain.translate import translate
@@ -86,7 +94,8 @@ def _explain(scene: Scene, query: Explain) -> replies.Explained:
         raise Invalid("Name an account, or a thread and a seq.", path="$.account")
     sender = find_other(scene, query.account, None, None)
     side: Member | None = scene.facts.find_member(thread_of_pair(own.id, sender.id), own.id)
-    decision = decide_route(route(scene.facts, scene.policy, sender.id, own.id, side))
+    way = route(scene.facts, scene.policy, sender.id, own.id, side)
+    decision = decide_route(as_the_receiver_knows(way))
     return replies.Explained(decision=shown_to_receiver(decision))
 
 
@@ -106,9 +115,11 @@ def _preview_send(scene: Scene, query: PreviewSend) -> replies.SendPreview:
     thread, side = scene.seat(query.thread)
     if thread.kind is not ThreadKind.PAIR:
         raise NotFound(path="$.thread")
-    other = scene.facts.account(other_of(thread, side.account))
+    own, other = scene.facts.account(side.account), scene.facts.account(other_of(thread, side.account))
+    check_content(scene, thread, own, query)
     quoted = None if query.reply_to is None else text_of(scene.facts, thread.id, Seq(query.reply_to))
-    shown = translate(query.text, quoted, other.network, other.hybrid)
+    hybrid = seen_across(own.network, other.network, other.hybrid)
+    shown = translate(query.text, quoted, other.network, hybrid)
     return replies.SendPreview(
         text=shown.text, parts=shown.parts, translation=shown.translation or Translation(kept=("text",))
     )

@@ -25,12 +25,14 @@ class Sides(Struct, frozen=True):
         sender: The account that speaks.
         receiver: The account that is written to.
         twins: The receiver's accounts on other networks.
+        blind: Whether to leave out what only the sender may know.
     """
 
     facts: Facts
     sender: Account
     receiver: Account
     twins: tuple[Account, ...]
+    blind: bool = False
 
 
 class Category(Struct, frozen=True):
@@ -53,6 +55,11 @@ class Category(Struct, frozen=True):
     needs_link: bool
     fact: str
     holds: Callable[[Sides], bool] | None
+
+    @property
+    def is_the_senders(self) -> bool:
+        """Whether only the sender owns the fact that puts it here."""
+        return self.fact.startswith("sender:")
 
 
 def _has_chatted(facts: Facts, owner: AccountId, other: AccountId) -> bool:
@@ -156,6 +163,7 @@ def category_of(sides: Sides) -> Category:
         if category.senders in (None, sides.sender.network)
         and (category.holds is None or (category.holds(sides) and not only_strangers))
         and (bool(sides.twins) or not category.needs_link)
+        and not (sides.blind and category.is_the_senders)
     ]
     return held[0]
 

@@ -78,12 +78,21 @@ def can_reply(network: Network, hybrid: Hybrid) -> bool:
     return NETWORKS[network].replies or hybrid is Hybrid.ON
 
 
+def seen_across(viewer: Network, network: Network, hybrid: Hybrid) -> Hybrid:
+    """Say which hybrid state an account shows to one of this network.
+
+    Where nothing crosses any more, whoever left looks as before: a departure is announced to nobody.
+    """
+    return Hybrid.ON if hybrid is Hybrid.OFF and viewer is not network else hybrid
+
+
 def carried(own: Network, own_hybrid: Hybrid, other: Network, other_hybrid: Hybrid) -> dict[str, Level]:
     """Say what a 1:1 thread carries from the one side to the other, and how well.
 
     Only what this version can send is named; a capability that a thread does not
     name does not exist there.
     """
+    other_hybrid = seen_across(own, other, other_hybrid)
     shorter = NETWORKS[other].text_limit < NETWORKS[own].text_limit
     replies = Level.REJECTED
     if can_reply(own, own_hybrid):

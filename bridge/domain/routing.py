@@ -28,9 +28,12 @@ _NEVER: Final = Hybrid.NEVER
 _REQUESTS: Final = OutcomeOf.REQUESTS
 _NOWHERE: Final = OutcomeOf.NONE
 
+_LINKED: Final = "sender:linked"
 _RESTRICTED: Final = Decision(outcome=OutcomeOf.REQUESTS, rule="restricted", facts=("you_restrict",))
 _ACCEPTED: Final = Decision(outcome=OutcomeOf.INBOX, rule="accepted", facts=("you_accepted",))
 _HIDDEN: Final = Decision(outcome=OutcomeOf.HIDDEN, rule="hidden_after_decline", facts=("you_declined",))
+_RESTRICTED_BY_LINK: Final = replace(_RESTRICTED, facts=("you_restrict", _LINKED))
+_HIDDEN_BY_LINK: Final = replace(_HIDDEN, facts=("you_declined", _LINKED))
 
 
 class Route(Struct, frozen=True, kw_only=True):
@@ -47,6 +50,7 @@ class Route(Struct, frozen=True, kw_only=True):
         theirs: What the receiver's accounts have to do with the sender's.
         ours: What the sender's accounts have to do with the receiver's.
         side: The receiver's side of the standing thread, if there is one.
+        blind: Whether to leave out what only the sender may know.
     """
 
     facts: Facts
@@ -59,6 +63,7 @@ class Route(Struct, frozen=True, kw_only=True):
     theirs: list[Tie]
     ours: list[Tie]
     side: Member | None
+    blind: bool = False
 
     @property
     def tie(self) -> Tie | None:
@@ -73,7 +78,7 @@ class Route(Struct, frozen=True, kw_only=True):
         """Give what the control categories are computed from."""
         others = [self.facts.account(other) for other in self.receivers if other != self.receiver.id]
         twins = tuple(twin for twin in others if twin.network is not self.receiver.network)
-        return Sides(self.facts, self.sender, self.receiver, twins)
+        return Sides(self.facts, self.sender, self.receiver, twins, self.blind)
 
 
 def route(facts: Facts, policy: Policy, sender: AccountId, receiver: AccountId, side: Member | None) -> Route:
@@ -92,6 +97,22 @@ def route(facts: Facts, policy: Policy, sender: AccountId, receiver: AccountId, 
         theirs=facts.ties_between(receivers, senders) if apart else [],
         ours=facts.ties_between(senders, receivers) if apart else [],
         side=side,
+    )
+
+
+def as_the_receiver_knows(way: Route) -> Route:
+    """Leave out what only the sender may know: its blocks, contacts, links and hybrid state.
+
+    What a receiver asks about a sender rests on nothing else: else whoever is refused would ask, the other
+    way round, whether it is a block.
+    """
+    return replace(
+        way,
+        sender=replace(way.sender, hybrid=_ON),
+        senders=(way.sender.id,),
+        theirs=[tie for tie in way.theirs if tie.other == way.sender.id],
+        ours=[],
+        blind=True,
     )
 
 
@@ -160,10 +181,10 @@ def _is_closed(way: Route) -> Decision | None:
 
 
 def _is_restricted(way: Route) -> Decision | None:
-    for tie in way.theirs:
-        if tie.restricts:
-            return _RESTRICTED
-    return None
+    restricting = [tie.other for tie in way.theirs if tie.restricts]
+    if not restricting:
+        return None
+    return _RESTRICTED if way.sender.id in restricting else _RESTRICTED_BY_LINK
 
 
 def _is_accepted(way: Route) -> Decision | None:
@@ -173,10 +194,10 @@ def _is_accepted(way: Route) -> Decision | None:
 
 
 def _is_hidden_after_decline(way: Route) -> Decision | None:
-    for tie in way.theirs:
-        if tie.hides:
-            return _HIDDEN
-    return None
+    hiding = [tie.other for tie in way.theirs if tie.hides]
+    if not hiding:
+        return None
+    return _HIDDEN if way.sender.id in hiding else _HIDDEN_BY_LINK
 
 
 def _is_in_the_graph(way: Route) -> Decision | None:
@@ -196,7 +217,7 @@ def _is_controlled(way: Route) -> Decision | None:
     outcome = outcome_for(controls, category)
     if (
         outcome is OutcomeOf.INBOX
-        and category.fact.startswith("sender:")
+        and category.is_the_senders
         and way.side is not None
         and way.side.consent is not Consent.NONE
     ):

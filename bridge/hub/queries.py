@@ -79,16 +79,14 @@ class Queries:
         )
         after = _page(query.before)
         rows = await self._store.threads(legs, query.folder, after=after, limit=query.limit + 1)
+        # What was only opened by others is not told; nothing was said there, so it would come last of all.
+        rows = [(thread, side) for thread, side in rows if side.stands or thread.kind is not ThreadKind.PAIR]
         shown = rows[: query.limit]
         segments = {thread.id: tuple(await self._store.segments(thread.id)) for thread, _ in shown}
 
         def show(scene: Scene) -> replies.Threads:
             page = shown[: _fitting(_last(scene, thread) for thread, _ in shown)]
-            views = tuple(
-                _thread_view(scene, thread, side, segments[thread.id])
-                for thread, side in page
-                if side.stands or thread.kind is not ThreadKind.PAIR  # else it was only opened
-            )
+            views = tuple(_thread_view(scene, thread, side, segments[thread.id]) for thread, side in page)
             more = None
             if len(rows) > len(page):
                 last, side = page[-1]

@@ -68,7 +68,10 @@ class PreviewControls(Operation, frozen=True, kw_only=True):
 
 
 class Explain(Operation, frozen=True, kw_only=True):
-    """Tell where a sender's next message would land, or why a message lies where it does, by which rule.
+    """Tell where a next message would land by what the asker owns, or why a message lies where it does.
+
+    Of the sender's blocks, contacts, links and hybrid state the former knows nothing; a message that rests on
+    them reads ``not_delivered``.
 
     Attributes:
         as_: The own account that receives.
@@ -105,7 +108,7 @@ class PreviewLeaveHybrid(Operation, frozen=True, kw_only=True):
 
 
 class PreviewSend(Operation, frozen=True, kw_only=True):
-    """Show how a message would look on the other side, before it is sent."""
+    """Show how a message would look on the other side, before it is sent; what cannot be said is refused."""
 
     op = "preview_send"
     reply = replies.SendPreview

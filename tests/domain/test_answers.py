@@ -12,12 +12,29 @@ from bridge.ids import AccountId, Seq
 from bridge.wire.commands import SetLinkOptions, UploadContacts
 from bridge.wire.queries import Explain, PreviewSend
 from bridge.wire.replies import Explained, SendPreview
-from bridge.wire.values import AccountState, Network
+from bridge.wire.values import AccountState, Hybrid, Network
 from tests.domain.world import World, phone_of
 
 ANN, BOB, BOBM = AccountId("aann"), AccountId("abob"), AccountId("abobm")
-HIDDEN_CAUSES: dict[str, Callable[[World], object]] = {
+THE_SENDERS: dict[str, Callable[[World], object]] = {
     "S blocks": lambda world: world.set_tie("block", "annm", "bobm"),
+    "S blocks by the other account": lambda world: (
+        world.link("ann", "annm"),
+        world.set_tie("block", "ann", "bobm"),
+    ),
+    "S is linked to whom R blocks": lambda world: (
+        world.set_tie("block", "bobm", "ann"),
+        world.link("ann", "annm"),
+    ),
+    "S is linked to whom R restricts": lambda world: (
+        world.set_tie("restrict", "bobm", "ann"),
+        world.link("ann", "annm"),
+    ),
+    "S is linked to whom R hides": lambda world: (
+        world.send("ann", "bobm"),
+        world.decline("bobm", "ann", hide=True),
+        world.link("ann", "annm"),
+    ),
     "S has the number": lambda world: world.run(
         "annm", UploadContacts(as_=AccountId("aannm"), phones=(phone_of("bobm"),))
     ),
@@ -25,20 +42,51 @@ HIDDEN_CAUSES: dict[str, Callable[[World], object]] = {
 }
 
 
-@pytest.mark.parametrize("cause", ["S blocks", "S has the number"])
-def test_what_rests_on_the_sender_reads_not_delivered(world: World, cause: str) -> None:
-    HIDDEN_CAUSES[cause](world)
+@pytest.mark.parametrize("cause", THE_SENDERS)
+@pytest.mark.parametrize("known", [False, True], ids=["stranger", "accepted"])
+@pytest.mark.parametrize("sender", ["ann", "annm"])
+def test_what_only_the_sender_may_know_changes_no_explanation(
+    world: World, sender: str, known: bool, cause: str
+) -> None:
+    """Else whoever is refused would ask, the other way round, whether he is blocked, or who is linked."""
+    world.put(replace(world.account("ann"), hybrid=Hybrid.ON))
+    if known:
+        world.send(sender, "bobm")
+        world.send("bobm", sender)
+    before = world.explain("bobm", sender)
+    tie = world.tie("bobm", sender)
 
-    told = world.explain("bobm", "annm")
+    THE_SENDERS[cause](world)
 
-    assert (told["rule"], told["category"], told["facts"]) == ("not_delivered", None, ())
+    if world.tie("bobm", sender) == tie:  # else it is R's own doing
+        assert world.explain("bobm", sender) == before
+    assert world.explain("bobm", sender)["rule"] != "not_delivered"
 
 
-def test_who_left_or_never_upgraded_is_not_told_of_either(world: World) -> None:
-    assert world.explain("bobm", "ann")["rule"] == "not_delivered"
-    HIDDEN_CAUSES["S left"](world)
+@pytest.mark.parametrize("cause", ["S is linked to whom R restricts", "S is linked to whom R hides"])
+def test_a_message_that_lies_where_it_does_by_the_senders_link_does_not_tell_of_it(
+    world: World, cause: str
+) -> None:
+    world.put(replace(world.account("ann"), hybrid=Hybrid.ON))
+    THE_SENDERS[cause](world)
+    world.send("annm", "bobm")
+    thread = world.thread("annm", "bobm")
 
-    assert world.explain("bobm", "ann")["rule"] == "not_delivered"
+    told = world.ask("bobm", Explain(as_=BOBM, thread=thread, seq=Seq(1)))
+
+    assert isinstance(told, Explained)
+    assert told.decision.outcome != "inbox"
+    assert (told.decision.rule, told.decision.facts) == ("not_delivered", ())
+
+
+def test_a_message_of_one_who_has_the_number_does_not_tell_of_it(world: World) -> None:
+    THE_SENDERS["S has the number"](world)
+    world.send("annm", "bobm")
+
+    told = world.ask("bobm", Explain(as_=BOBM, thread=world.thread("annm", "bobm"), seq=Seq(1)))
+
+    assert isinstance(told, Explained)
+    assert (told.decision.rule, told.decision.category) == ("not_delivered", None)
 
 
 def test_what_the_receiver_owns_is_told(world: World) -> None:
@@ -86,6 +134,11 @@ def test_a_preview_shows_the_message_as_the_other_side_would_see_it(world: World
     assert len(long.parts) == 2
     assert (reply.text, reply.translation.kept) == ("yes", ("text",))
     assert world.records == before
+    for asked, code in (
+        (PreviewSend(thread=thread, text="x" * 20_001), "too_long"),
+        (PreviewSend(thread=thread, text="x", reply_to=Seq(9)), "invalid"),
+    ):  # as of a send
+        assert world.refusal("bobm", asked) == code
     world.put(replace(world.records[Thread, thread], kind=ThreadKind.SEGMENT))
     assert world.refusal("bobm", PreviewSend(thread=thread, text="late")) == "not_found"
 

@@ -172,6 +172,8 @@ def test_a_long_reply_keeps_being_a_reply_where_replies_show() -> None:
         ((Network.DIRECT, Hybrid.NEVER), (Network.DIRECT, Hybrid.ON), {"text": "full", "reply": "rejected"}),
         ((Network.DIRECT, Hybrid.ON), (Network.DIRECT, Hybrid.NEVER), {"text": "full", "reply": "fallback"}),
         ((Network.MESSENGER, Hybrid.ON), (Network.DIRECT, Hybrid.ON), {"text": "partial", "reply": "full"}),
+        ((Network.MESSENGER, Hybrid.ON), (Network.DIRECT, Hybrid.OFF), {"text": "partial", "reply": "full"}),
+        ((Network.DIRECT, Hybrid.ON), (Network.DIRECT, Hybrid.OFF), {"text": "full", "reply": "fallback"}),
         ((Network.MESSENGER, Hybrid.ON), (Network.MESSENGER, Hybrid.OFF), {"text": "full", "reply": "full"}),
     ],
 )

@@ -16,7 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from bridge.domain.deeds import ChangeAccount
-from bridge.domain.model import Account, Tie
+from bridge.domain.model import Account, Controls, Tie
 from bridge.ids import AccountId, Seq, ThreadId, thread_of_pair
 from bridge.wire.codec import JSON, MSGPACK, Codec
 from bridge.wire.commands import (
@@ -34,6 +34,7 @@ from bridge.wire.commands import (
 )
 from bridge.wire.queries import (
     CountUnread,
+    Explain,
     FindAccount,
     GetThread,
     History,
@@ -44,8 +45,8 @@ from bridge.wire.queries import (
     WhoIsHere,
 )
 from bridge.wire.replies import Present
-from bridge.wire.values import AccountState, Folder, Hybrid, TieKind
-from tests.hub.house import ANA, BEN, DAN, FAY, House, config, house
+from bridge.wire.values import AccountState, Folder, Hybrid, Network, TieKind
+from tests.hub.house import ANA, BEN, DAN, FAY, NETWORKS, House, config, house
 from tests.hub.talker import Talker
 
 PHONE = "+4915112345678"
@@ -105,7 +106,7 @@ async def refuse_strangers(hub: House, sender: AccountId, receiver: AccountId) -
 
 
 async def refuse_the_other_network(hub: House, sender: AccountId, receiver: AccountId) -> None:
-    await control(hub, receiver, others_on_messenger="none")
+    await hub.put(Controls(account=receiver, version=1, outcomes={"others_on_messenger": "none"}))
 
 
 async def protect(hub: House, sender: AccountId, receiver: AccountId) -> None:
@@ -131,8 +132,10 @@ async def try_everything(talker: Talker, sender: AccountId, receiver: AccountId)
     thread = thread_of_pair(sender, receiver)
     calls: list[Any] = [
         FindAccount(account=receiver),
+        Explain(as_=sender, account=receiver),
         OpenThread(as_=sender, account=receiver),
         PreviewSend(thread=thread, text="hello there " * 120),
+        PreviewSend(thread=thread, text="hello there", reply_to=Seq(1)),
         WhoIsHere(accounts=(receiver,)),
         Send(thread=thread, text="hello there", token="first"),
         Typing(thread=thread),
@@ -140,6 +143,8 @@ async def try_everything(talker: Talker, sender: AccountId, receiver: AccountId)
         Send(thread=thread, text="are you there?", token="second"),
         Send(thread=thread, text="hello there", token="first"),
         Send(thread=thread, text="another text", token="first"),
+        Explain(as_=sender, account=receiver),
+        PreviewSend(thread=thread, text="hello there", reply_to=Seq(1)),
         History(thread=thread),
         ListThreads(),
         ListThreads(folder=Folder.REQUESTS),
@@ -177,6 +182,8 @@ async def two(
     async with house(password_hash, config(**sections)) as hub:
         await hub.add(sender)
         await hub.add(receiver, phone=PHONE)
+        if NETWORKS[receiver] is Network.DIRECT:
+            await hub.upgrade_alone(receiver)  # who left was there before
         await hub.hub.pipeline.do(sender, UploadContacts(as_=sender, phones=(PHONE,)))
         for account in (sender, receiver):  # both have heard something: where their journals end is known
             await hub.hub.pipeline.do(account, SetProfile(as_=account, name="Somebody"))
@@ -359,7 +366,7 @@ async def test_watching_begins_under_the_rules_of_that_very_moment(hub: House) -
 
 async def test_an_opening_shows_itself_to_nobody(hub: House) -> None:
     """Whoever computes the thread's name finds nothing there either, until something was delivered."""
-    await hub.add(ANA, BEN)
+    await hub.add(ANA, BEN, DAN)
     ana = await hub.join(ANA)
     thread = thread_of_pair(ANA, BEN)
     asked: list[Any] = [
@@ -369,11 +376,13 @@ async def test_an_opening_shows_itself_to_nobody(hub: House) -> None:
         Search(text="x", thread=thread),
         Send(thread=thread, text="who is there?", token="t"),
         ListThreads(folder=Folder.NONE),
+        ListThreads(folder=Folder.NONE, limit=1),
         WhoIsHere(accounts=(BEN,)),
         CountUnread(),
     ]
     before = [{**answer, "re": 0} for answer in await ana.pipe(*asked)]
     await hub.open(BEN, ANA)
+    await hub.open(DAN, ANA)
     opened = [{**answer, "re": 0} for answer in await ana.pipe(*asked)]
     await hub.tie(ANA, BEN, TieKind.BLOCK)
     await hub.in_order((BEN, Send(thread=thread, text="hello?", token="t")))

@@ -29,6 +29,7 @@ from bridge.errors import (
 )
 from bridge.ids import AccountId, Seq
 from bridge.wire.commands import Send
+from bridge.wire.queries import PreviewSend
 from bridge.wire.replies import Sent
 from bridge.wire.values import Consent, Folder, OutcomeOf
 
@@ -56,7 +57,7 @@ def send(scene: Scene, command: Send) -> Outcome:
     if before is not None:
         return Outcome(reply=_again(scene.facts, before, command))
     try:
-        _check_content(scene, thread, scene.facts.account(side.account), command)
+        check_content(scene, thread, scene.facts.account(side.account), command)
     except Refusal as refusal:  # unlike a verdict, this meets no commit that would notice an old token
         scene.facts.recall(side.account, command.token)
         if not scene.doubtful:
@@ -89,8 +90,12 @@ def body_of(command: Send) -> bytes:
     return blake2b(said.encode(), digest_size=16).digest()
 
 
-def _check_content(scene: Scene, thread: Thread, speaker: Account, command: Send) -> None:
-    """See that the network of the speaking account can say this at all."""
+def check_content(scene: Scene, thread: Thread, speaker: Account, command: Send | PreviewSend) -> None:
+    """See that the network of the speaking account can say this at all.
+
+    Raises:
+        Refusal: If it cannot: what it may know of itself, whoever is written to.
+    """
     if thread.kind is not _PAIR:
         raise NotAllowed("This is imported history; nothing can be added to it.", path="$.thread")
     if not fits(command.text, speaker.network):
