@@ -206,6 +206,8 @@ class Connection:
                 self._socket.close(CloseCode.SIGN_IN_FAILED, "sign-in failed")
             elif isinstance(refusal, QuotaExceeded):
                 self._socket.close(CloseCode.TOO_MANY, "too many connections of this person")
+            elif self.account:  # it was half open: another try needs another socket
+                self._socket.close(CloseCode.FAULT, refusal.code)
             return
         if self._deadline is not None:
             self._deadline.cancel()

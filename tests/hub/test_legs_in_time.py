@@ -6,14 +6,14 @@ import pytest
 
 from bridge.domain.deeds import PutDevice
 from bridge.domain.model import Device
-from bridge.errors import CloseCode
+from bridge.errors import CloseCode, Unavailable
 from bridge.hub.errands import Errands
 from bridge.hub.work import NOBODY, Work
 from bridge.ids import AccountId
 from bridge.wire.commands import Command, SetLinkOptions, Unlink
 from bridge.wire.sign_in import SignIn
 from tests.hub.house import ANA, BEN, DAN, House
-from tests.hub.talker import Talker
+from tests.hub.talker import Refused, Talker
 
 pytestmark = pytest.mark.one_hub
 
@@ -154,6 +154,23 @@ async def test_a_leg_that_comes_back_while_its_forerunner_catches_up_is_heard(
     goes_on.set()
 
     assert await heard_of(hub, ana, thread) == ["to ben alone"]
+
+
+async def test_a_sign_in_that_fails_half_way_leaves_no_half_a_session(
+    hub: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hub.add(ANA)
+    monkeypatch.setattr(hub.hub.store, "heads", away)
+    talker = await hub.connect()
+
+    with pytest.raises(Refused, match="unavailable"):
+        await talker.ask(SignIn(token=hub.tokens[ANA]))
+
+    assert await talker.closed() == CloseCode.FAULT
+
+
+async def away(accounts: object) -> None:
+    raise Unavailable
 
 
 async def test_nothing_begins_any_more_for_a_session_that_is_gone() -> None:
