@@ -371,7 +371,7 @@ class CloseCode:
     WRONG_FRAME_TYPE = 4501  #: text for a binary codec or the reverse
     SIGN_IN_TIMEOUT = 4502  #: no sign-in in time
     SIGN_IN_FAILED = 4503  #: the sign-in was not accepted
-    REVOKED = 4504  #: this device was signed out
+    REVOKED = 4504  #: this device was signed out, or its account closed
     TOO_MANY = 4505  #: too many connections of this person or address
 
     @staticmethod

@@ -8,9 +8,10 @@ from bridge.domain.facts import Facts
 from bridge.domain.model import Account, AuditLine, Member, Message, StoredRecord, Thread, ThreadKind
 from bridge.domain.policy import Policy
 from bridge.errors import BridgeError, NotFound
-from bridge.ids import AccountId, ThreadId
+from bridge.ids import AccountId, DeviceId, ThreadId
 from bridge.wire.events import JournalEvent, Typed
 from bridge.wire.replies import Done, Reply
+from bridge.wire.values import AccountState
 
 Told = Message | JournalEvent
 """What a journal entry refers to: a message, kept once in its thread, or an event, kept once."""
@@ -104,6 +105,10 @@ class Scene(Struct):
                 return thread, side
         raise NotFound(path="$.thread")
 
+    def is_shut_out(self, device: DeviceId) -> bool:
+        """Say whether a device was signed out, or its account can be used no more."""
+        return self.facts.is_revoked(device) or not is_usable(self.facts.account(self.account))
+
     def note(self, deed: str, account: AccountId, detail: str = "") -> AuditLine:
         """Write a line for the audit log."""
         return AuditLine(at=self.now, actor=self.account, deed=deed, account=account, detail=detail)
@@ -112,20 +117,24 @@ class Scene(Struct):
 def legs_of(facts: Facts, account: AccountId) -> tuple[AccountId, ...]:
     """Give the accounts that a device signed in to ``account`` may use.
 
-    Its own; and the person's others with single sign-on, or where both take
-    part in hybrid messaging, which merges their inboxes.
+    Its own; and the person's others that can be used, with single sign-on, or where
+    both take part in hybrid messaging, which merges their inboxes.
     """
     own = facts.account(account)
     person = facts.person_of(account)
     if len(person.accounts) == 1:
         return (account,)
-    return (
-        account,
-        *(
-            other
-            for other in person.accounts
-            if other != account and (person.single_sign_on or are_merged(own, facts.account(other)))
-        ),
+    others = [facts.account(other) for other in person.accounts if other != account]
+    opened = [
+        other.id for other in others if is_usable(other) and (person.single_sign_on or are_merged(own, other))
+    ]
+    return (account, *opened)
+
+
+def is_usable(account: Account) -> bool:
+    """Say whether an account can be signed in to: while it is active, or its deletion can be taken back."""
+    return account.state is AccountState.ACTIVE or (
+        account.state is AccountState.DEACTIVATED and account.erase_at > 0
     )
 
 

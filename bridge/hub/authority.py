@@ -11,7 +11,7 @@ from bridge.domain.deeds import CreateAccount, PutDevice, SeeDevice, SetPassword
 from bridge.domain.facts import Missing
 from bridge.domain.model import Credential, Device
 from bridge.domain.networks import handle_key
-from bridge.domain.outcome import Scene
+from bridge.domain.outcome import Scene, is_usable
 from bridge.domain.views import own_account_view
 from bridge.errors import Invalid, NotFound, ProofFailed, QuotaExceeded, RegistrationClosed, SignInFailed
 from bridge.hub.auth import Passwords, new_device, token_hash
@@ -27,7 +27,7 @@ from bridge.wire.commands import DeleteAccount, Link, UndoUnlink
 from bridge.wire.operation import Operation
 from bridge.wire.replies import Devices, Done, Reply, SignedIn
 from bridge.wire.sign_in import ChangePassword, ListDevices, Register, RevokeDevice, SignIn, SignOut
-from bridge.wire.values import AccountState, DeviceView, LegHead, LegState, Network, OwnAccountView
+from bridge.wire.values import DeviceView, LegHead, LegState, Network, OwnAccountView
 
 _SEEN_MS: Final = 60_000  # how closely it is kept when a device was here last
 
@@ -157,7 +157,7 @@ class Authority:
         """Wait until other nodes' news come; a revocation that came before that did not find this session."""
         await self._bus.settled()
         if self._bus.connects and await self._pipeline.consult(
-            client.account, lambda scene: scene.facts.is_revoked(client.device)
+            client.account, lambda scene: scene.is_shut_out(client.device)
         ):
             raise SignInFailed
 
@@ -230,10 +230,7 @@ class Authority:
 
         def state(scene: Scene) -> bool:
             found = scene.facts.find_account(account)
-            return found is not None and (
-                found.state is AccountState.ACTIVE
-                or (found.state is AccountState.DEACTIVATED and found.erase_at > scene.now)
-            )
+            return found is not None and is_usable(found) and not 0 < found.erase_at <= scene.now
 
         return await self._pipeline.consult(AccountId(""), state)
 
@@ -327,4 +324,4 @@ def _standing(scene: Scene, device: DeviceId) -> _Standing:
     person = scene.facts.person_of(scene.account)
     accounts = [scene.facts.account(leg) for leg in scene.legs]
     own = [(own_account_view(account, person), account.epoch) for account in accounts]
-    return person.id, own, scene.facts.is_revoked(device)
+    return person.id, own, scene.is_shut_out(device)

@@ -327,13 +327,13 @@ class Connection:
             )
             for leg in scene.legs
         }
-        return accounts, scene.facts.is_revoked(self.device)
+        return accounts, scene.is_shut_out(self.device)
 
     def _apply(self, allowed: dict[AccountId, tuple[OwnAccountView, int]], revoked: bool) -> None:
         if revoked:
             if self._signing_out:
                 return  # the answer comes first, then the close
-            self._socket.close(CloseCode.REVOKED, "this device was signed out")
+            self._socket.close(CloseCode.REVOKED, "this device was signed out, or its account closed")
             return
         for account in list(self.legs):
             self._services.sessions.unwatch(account)

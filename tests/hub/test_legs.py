@@ -2,8 +2,10 @@
 
 import pytest
 
+from bridge.domain.deeds import ChangeAccount, EraseAccount
 from bridge.domain.model import Device
 from bridge.errors import CloseCode
+from bridge.ids import AccountId
 from bridge.wire.codec import Codec
 from bridge.wire.commands import (
     AnswerLink,
@@ -19,7 +21,7 @@ from bridge.wire.commands import (
 )
 from bridge.wire.queries import CountUnread, GetThread, ListThreads
 from bridge.wire.sign_in import ChangePassword, SignIn
-from bridge.wire.values import Network
+from bridge.wire.values import AccountState, Network
 from tests.hub.house import ANA, BEN, CYD, DAN, PASSWORD, House
 from tests.hub.talker import Frame, Refused, leg_of
 
@@ -292,3 +294,38 @@ async def test_a_revoked_session_hears_nothing_more(hub: House) -> None:
     await lost.gone()
     assert lost.messages() == []
     assert "messages" in await here.ask(CountUnread())
+
+
+async def test_an_account_that_the_operator_closes_leaves_all_sockets_until_it_is_opened_again(
+    hub: House,
+) -> None:
+    await hub.add(ANA, BEN, CYD)
+    await hub.link(ANA, BEN)
+    thread = await hub.acquaint(ANA, CYD)
+    ana, ben = await hub.join(ANA), await hub.join(BEN)
+
+    await hub.next().pipeline.do(AccountId(""), ChangeAccount(account=ANA, state=AccountState.DEACTIVATED))
+
+    assert await ana.closed() == CloseCode.REVOKED
+    assert (await ben.event("leg_removed"))["account"] == ANA
+    with pytest.raises(Refused, match="not_found"):
+        await ben.ask(Send(thread=thread, text="still here", token="token-1"))
+    await hub.next().pipeline.do(AccountId(""), ChangeAccount(account=ANA, state=AccountState.ACTIVE))
+    assert (await ben.event("leg_added"))["account"]["id"] == ANA
+    await ben.ask(Send(thread=thread, text="here again", token="token-1"))
+
+
+async def test_an_erased_account_is_nobodys_to_use(hub: House) -> None:
+    await hub.add(ANA, BEN, CYD)
+    await hub.link(ANA, BEN)
+    thread = await hub.acquaint(ANA, CYD)
+    ana, ben = await hub.join(ANA), await hub.join(BEN)
+
+    await hub.next().pipeline.do(AccountId(""), EraseAccount(account=ANA))
+
+    assert await ana.closed() == CloseCode.REVOKED
+    assert (await ben.event("leg_removed"))["account"] == ANA
+    with pytest.raises(Refused, match="not_found"):
+        await ben.ask(Send(thread=thread, text="from the grave", token="token-1"))
+    _, signed_in = await hub.sign_in(BEN)
+    assert accounts(signed_in) == [BEN]

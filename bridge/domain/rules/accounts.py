@@ -3,10 +3,11 @@
 from msgspec.structs import replace
 
 from bridge.domain.deeds import ChangeAccount, CreateAccount, EraseAccount, PutDevice, SeeDevice, SetPassword
-from bridge.domain.model import Account, Credential, Person
+from bridge.domain.model import Account, ContactList, Credential, Person
 from bridge.domain.networks import NETWORKS, handle_key
 from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.rules.graph import phone_hash
+from bridge.domain.rules.unlink import part
 from bridge.domain.views import own_account_view
 from bridge.errors import Expired, HandleTaken, Invalid, NotFound, ProofFailed
 from bridge.ids import AccountId, home_of
@@ -146,15 +147,25 @@ def see_device(scene: Scene, deed: SeeDevice) -> Outcome:
 
 
 def erase_account(scene: Scene, deed: EraseAccount) -> Outcome:
-    """Leave of an account only its id and its links in chains."""
+    """Leave of an account only its id and its links in chains; whoever was linked to it is not any more."""
     own = scene.facts.find_account(deed.account)
     if own is None:
         raise NotFound("There is no such account.", path="$.account")
+    parted, person = Outcome(), scene.facts.person_of(own.id)
+    if rest := tuple(other for other in person.accounts if other != own.id):
+        part(scene, parted, person, own.id, rest, None)
+        own = next(one for one in parted.records if isinstance(one, Account) and one.id == own.id)
     after = replace(
         own, state=AccountState.DELETED, handle=own.id, name="", picture="", phone=b"", region="", erase_at=0
     )
     outcome = _state_changed(scene, after, "erase_account")
-    outcome.records.append(Credential(account=own.id, password=""))
+    outcome.records = [
+        *parted.records,
+        after,
+        Credential(account=own.id, password=""),
+        ContactList(account=own.id),
+    ]
+    outcome.told += parted.told
     return outcome
 
 

@@ -31,9 +31,10 @@ from bridge.ids import AccountId, Seq
 from bridge.wire.commands import Send
 from bridge.wire.queries import PreviewSend
 from bridge.wire.replies import Sent
-from bridge.wire.values import Consent, Folder, OutcomeOf
+from bridge.wire.values import AccountState, Consent, Folder, OutcomeOf
 
 # Each send looks at these; Python before 3.12 takes 70 ns to look a member of an enum up.
+_ACTIVE: Final = AccountState.ACTIVE
 _PAIR: Final = ThreadKind.PAIR
 _NONE: Final = OutcomeOf.NONE
 _INBOX: Final = Folder.INBOX
@@ -98,6 +99,8 @@ def check_content(scene: Scene, thread: Thread, speaker: Account, command: Send 
     """
     if thread.kind is not _PAIR:
         raise NotAllowed("This is imported history; nothing can be added to it.", path="$.thread")
+    if speaker.state is not _ACTIVE:
+        raise NotAllowed("This account is deactivated or deleted; it says nothing more.", path="$.thread")
     if not fits(command.text, speaker.network):
         network = NETWORKS[speaker.network]
         raise TooLong(f"{network.title} takes at most {network.text_limit:,} characters.", path="$.text")

@@ -39,8 +39,7 @@ def unlink(scene: Scene, command: Unlink) -> Outcome:
         ],
         audit=[scene.note("unlink", leaver.id, "from " + ", ".join(rest))],
     )
-    outcome.reply = _part(scene, outcome, person, leaver.id, rest, until)
-    outcome.records += _copied(scene, person.accounts)
+    outcome.reply = part(scene, outcome, person, leaver.id, rest, until)
     return outcome
 
 
@@ -76,10 +75,15 @@ def _unlinking_of(scene: Scene, own: Account, other: Account) -> Unlinking | Non
     return None
 
 
-def _part(
-    scene: Scene, outcome: Outcome, person: Person, leaver: AccountId, rest: tuple[AccountId, ...], until: int
+def part(
+    scene: Scene,
+    outcome: Outcome,
+    person: Person,
+    leaver: AccountId,
+    rest: tuple[AccountId, ...],
+    until: int | None,
 ) -> Effects:
-    """Make two persons of one, and say what that does."""
+    """Make two persons of one, and say what that does; it can be undone until then, or never."""
     closed = lapsed = 0
     groups = scene.facts.own_threads(leaver).groups
     left_hybrid = False
@@ -104,6 +108,7 @@ def _part(
                 account_view(scene.facts.account(other)) for other in accounts if other != own.id
             )
             outcome.told.append((LinkChanged(leg=own.id, linked_to=linked_to, undo_until=until), (own.id,)))
+    outcome.records += _copied(scene, person.accounts)
     return Effects(
         threads_closed=closed,
         groups_left=groups,

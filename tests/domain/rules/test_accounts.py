@@ -5,8 +5,8 @@ import pytest
 from bridge.domain.deeds import ChangeAccount, CreateAccount, EraseAccount, PutDevice, SeeDevice, SetPassword
 from bridge.domain.model import Account, Credential, Device
 from bridge.ids import AccountId, DeviceId
-from bridge.wire.commands import DeleteAccount, RestoreAccount, SetProfile
-from bridge.wire.events import AccountStateChanged, ProfileChanged
+from bridge.wire.commands import DeleteAccount, OpenThread, RestoreAccount, Send, SetProfile
+from bridge.wire.events import AccountStateChanged, LinkChanged, ProfileChanged
 from bridge.wire.queries import FindAccount
 from bridge.wire.replies import Found, Profile
 from bridge.wire.values import AccountState, Network
@@ -149,3 +149,51 @@ def test_a_found_account_shows_what_anyone_may_know(world: World) -> None:
     assert world.refusal("bob", FindAccount(account=AccountId("anobody"))) == "not_found"
     world.change("ann", state=AccountState.DEACTIVATED)
     world.ask("bob", FindAccount(account=ANN))
+
+
+def test_who_was_linked_to_an_erased_account_is_alone_and_may_link_anew(merged: World) -> None:
+    merged.set_tie("block", "bob", "ann")
+    merged.send("annm", "bobm")  # the block covers both: nothing comes of it
+    merged.run("ann", EraseAccount(account=ANN))
+
+    assert merged.person("annm").accounts == (AccountId("aannm"),)
+    assert [event.linked_to for event in merged.heard("annm", LinkChanged)] == [()]
+    assert merged.tie("bob", "annm").blocks, "what covered both covers each"
+    assert (merged.account("ann").state, merged.person("ann").accounts) == ("deleted", (ANN,))
+    merged.join("ann2", "direct")
+    merged.link("annm", "ann2")
+
+
+def test_a_direct_account_crosses_no_more_when_the_one_it_was_linked_to_is_erased(merged: World) -> None:
+    merged.run("annm", EraseAccount(account=AccountId("aannm")))
+
+    assert merged.account("ann").hybrid == "off"
+    assert merged.sent("ann", "bobm") == "not_accepting"
+
+
+def _legs(world: World) -> object:
+    return world.look(lambda: world.scene("annm").legs)
+
+
+def test_nobody_uses_a_linked_account_that_is_closed(merged: World) -> None:
+    merged.send("ann", "bob")
+    say = Send(thread=merged.thread("ann", "bob"), text="still me", token="the-token")
+    assert _legs(merged) == (AccountId("aannm"), ANN)
+
+    merged.change("ann", state=AccountState.DEACTIVATED)
+
+    assert _legs(merged) == (AccountId("aannm"),)
+    assert merged.refusal("annm", say) == "not_found"
+    assert merged.refusal("ann", say) == "not_allowed"
+    merged.change("ann", state=AccountState.ACTIVE)
+    assert _legs(merged) == (AccountId("aannm"), ANN)
+
+
+def test_a_deleted_account_says_nothing_until_it_is_restored(merged: World) -> None:
+    merged.say("ann", DELETE, proven=["ann"])
+    merged.say("annm", OpenThread(as_=ANN, account=BOB, confirm=True))
+    say = Send(thread=merged.thread("ann", "bob"), text="still me", token="the-token")
+
+    assert merged.refusal("annm", say) == "not_allowed"
+    merged.say("annm", RestoreAccount(as_=ANN))
+    merged.say("annm", say)
