@@ -56,6 +56,8 @@ class Limits(Struct, frozen=True, kw_only=True):
         send_queue_bytes: How much may wait for a slow reader before it is told to come back, in bytes.
         calls_in_flight: Calls of one connection that may wait for their answers; reading pauses at more.
             One of more than 4 KiB counts for several.
+        queries_at_once: Queries of one account that are looked up at once; others of it wait, and accounts
+            take turns.
         waiting_commands: Commands that may wait for a commit before calls are answered ``busy``; long ones
             count for several too.
         connections: Connections of the whole hub.
@@ -72,6 +74,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     frame_bytes: int = 256 * 1024
     send_queue_bytes: int = 4 * 1024 * 1024
     calls_in_flight: int = 256
+    queries_at_once: int = 4
     waiting_commands: int = 50_000
     connections: int = 20_000
     connections_per_person: int = 50

@@ -164,11 +164,12 @@ class Connection:
 
     async def _looked_up(self, operation: AnyOperation) -> Reply:
         """Look until no account was lost meanwhile: an answer must not tell of one that is gone."""
-        while True:
-            lost = self._lost
-            reply = await self._services.queries.answer(self, operation)  # type: ignore[arg-type]
-            if lost == self._lost:
-                return reply
+        async with self._services.places.place(self.account):
+            while True:
+                lost = self._lost
+                reply = await self._services.queries.answer(self, operation)  # type: ignore[arg-type]
+                if lost == self._lost:
+                    return reply
 
     async def _proven(self, call: int, operation: Link | UndoUnlink | DeleteAccount) -> None:
         await self._answer(call, self._services.auth.prove_and_do(self, operation))

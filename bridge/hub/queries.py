@@ -1,14 +1,12 @@
 """Queries that list: read a page from the store, then show it through the rules' eyes."""
 
-from collections.abc import Iterable, Sequence
-from typing import Final
-
 from bridge.domain.answers import FactQuery, answer, is_present_for
 from bridge.domain.facts import Missing
-from bridge.domain.model import Member, Message, Thread, ThreadKind
+from bridge.domain.model import Member, Message, Thread, ThreadKind, Tie
 from bridge.domain.outcome import Scene, other_of
 from bridge.domain.views import account_view, message_view, thread_view
 from bridge.errors import Invalid
+from bridge.hub.pages import A_PAGE, Pages, show_each
 from bridge.hub.pipeline import Pipeline
 from bridge.hub.sessions import Listening, Sessions
 from bridge.ids import AccountId, Seq, ThreadId
@@ -29,9 +27,6 @@ from bridge.wire.queries import (
 )
 from bridge.wire.values import MessageView, ThreadView, TieKind, TieState, TieView
 
-PAGE_BYTES: Final = 256 * 1024
-"""How much may have been said on a page: no answer is so long that its reader looks too slow."""
-
 
 class Queries:
     """Answers what clients ask without changing anything."""
@@ -39,6 +34,7 @@ class Queries:
     def __init__(self, pipeline: Pipeline, store: Store, sessions: Sessions) -> None:
         """Take what there is to read."""
         self._pipeline = pipeline
+        self._pages = Pages(pipeline)
         self._store = store
         self._sessions = sessions
 
@@ -81,19 +77,19 @@ class Queries:
         rows = await self._store.threads(legs, query.folder, after=after, limit=query.limit + 1)
         # What was only opened by others is not told; nothing was said there, so it would come last of all.
         rows = [(thread, side) for thread, side in rows if side.stands or thread.kind is not ThreadKind.PAIR]
-        shown = rows[: query.limit]
-        segments = {thread.id: tuple(await self._store.segments(thread.id)) for thread, _ in shown}
+        asked = rows[: query.limit]
+        segments = {thread.id: tuple(await self._store.segments(thread.id)) for thread, _ in asked}
 
-        def show(scene: Scene) -> replies.Threads:
-            page = shown[: _fitting(_last(scene, thread) for thread, _ in shown)]
-            views = tuple(_thread_view(scene, thread, side, segments[thread.id]) for thread, side in page)
-            more = None
-            if len(rows) > len(page):
-                last, side = page[-1]
-                more = f"{last.last_at}/{last.id}/{side.account}"
-            return replies.Threads(threads=views, next=more)
+        def show(scene: Scene, row: tuple[Thread, Member]) -> ThreadView:
+            thread, side = row
+            return _thread_view(scene, thread, side, segments[thread.id])
 
-        return await self._pipeline.consult(account, show)
+        shown = await self._pages.show(account, asked, show)
+        more = None
+        if len(rows) > len(shown):
+            last, side = rows[len(shown) - 1]
+            more = f"{last.last_at}/{last.id}/{side.account}"
+        return replies.Threads(threads=tuple(shown), next=more)
 
     async def _thread(self, account: AccountId, query: GetThread) -> replies.OneThread:
         segments = tuple(await self._store.segments(query.thread))
@@ -111,9 +107,8 @@ class Queries:
         rows = await self._store.history(
             query.thread, before=query.before, after=query.after, limit=query.limit + 1
         )
-        shown = rows[: _fitting(rows[: query.limit])]
-        views = await self._views(account, shown)
-        return replies.Messages(messages=views, more=len(rows) > len(shown))
+        views = await self._pages.show(account, rows[: query.limit], _message_view)
+        return replies.Messages(messages=tuple(views), more=len(rows) > len(views))
 
     async def _search(self, account: AccountId, query: Search) -> replies.SearchHits:
         legs = await self._pipeline.consult(account, lambda scene: scene.legs)
@@ -126,37 +121,35 @@ class Queries:
         rows = await self._store.search(
             legs, query.text, thread=query.thread, before=before, limit=query.limit + 1
         )
-        shown = rows[: _fitting(message for _, message in rows[: query.limit])]
-        views = await self._views(account, [message for _, message in shown])
-        return replies.SearchHits(messages=views, next=str(shown[-1][0]) if len(rows) > len(shown) else None)
+        hits = [message for _, message in rows[: query.limit]]
+        views = await self._pages.show(account, hits, _message_view)
+        more = str(rows[len(views) - 1][0]) if len(rows) > len(views) else None
+        return replies.SearchHits(messages=tuple(views), next=more)
 
     async def _ties(self, account: AccountId, query: ListTies) -> replies.Ties:
         own = await self._pipeline.consult(account, lambda scene: scene.own(query.as_).id)
         rows = await self._store.ties(own, query.tie, after=query.before, limit=query.limit + 1)
-        shown = rows[: query.limit]
 
-        def show(scene: Scene) -> replies.Ties:
-            views = []
-            for tie, incoming in shown:
-                other = scene.facts.account(tie.owner if incoming else tie.other)
-                asked = (query.tie is TieKind.FOLLOW and tie.follow_asked) or (
-                    query.tie is TieKind.FRIEND and tie.friend_asked
-                )
-                state = TieState.ASKED if asked else TieState.ON
-                views.append(
-                    TieView(account=account_view(other), tie=query.tie, state=state, incoming=incoming)
-                )
-            more = None
-            if len(rows) > query.limit:
-                tie, incoming = shown[-1]
-                more = f"{tie.owner if incoming else tie.other}/{int(incoming)}"
-            return replies.Ties(ties=tuple(views), next=more)
+        def show(scene: Scene, row: tuple[Tie, bool]) -> TieView:
+            tie, incoming = row
+            other = scene.facts.account(tie.owner if incoming else tie.other)
+            asked = (query.tie is TieKind.FOLLOW and tie.follow_asked) or (
+                query.tie is TieKind.FRIEND and tie.friend_asked
+            )
+            state = TieState.ASKED if asked else TieState.ON
+            return TieView(account=account_view(other), tie=query.tie, state=state, incoming=incoming)
 
-        return await self._pipeline.consult(account, show)
+        shown = await self._pages.show(account, rows[: query.limit], show)
+        more = None
+        if len(rows) > len(shown):
+            tie, incoming = rows[len(shown) - 1]
+            more = f"{tie.owner if incoming else tie.other}/{int(incoming)}"
+        return replies.Ties(ties=tuple(shown), next=more)
 
     async def _who_is_here(self, session: Listening, query: WhoIsHere) -> replies.Present:
         def seen(scene: Scene) -> tuple[AccountId, ...]:
-            return tuple(account for account in query.accounts if is_present_for(scene, account))
+            may = show_each(scene, query.accounts, is_present_for, A_PAGE)
+            return tuple(account for account, shows in zip(query.accounts, may, strict=True) if shows)
 
         allowed = await self._pipeline.consult(session.account, seen)
         while True:  # what was decided since then must hold when the watching begins
@@ -168,39 +161,19 @@ class Queries:
         self._sessions.watch(session, allowed)
         return replies.Present(online=await self._sessions.online(allowed))
 
-    async def _views(self, account: AccountId, messages: Sequence[Message]) -> tuple[MessageView, ...]:
-        """Show messages of threads in which the session has a seat."""
 
-        def show(scene: Scene) -> tuple[MessageView, ...]:
-            views = []
-            for message in messages:
-                _, side = scene.seat(message.thread)
-                views.append(message_view(scene.facts, message, scene.facts.account(side.account)))
-            return tuple(views)
-
-        return await self._pipeline.consult(account, show)
-
-
-def _fitting(messages: Iterable[Message | None]) -> int:
-    """Say how many messages a page takes: as many as are not too long together, and one at least."""
-    fitting, left = 0, PAGE_BYTES
-    for message in messages:
-        left -= len(message.content or b"") if message is not None else 0
-        if left < 0 and fitting:
-            break
-        fitting += 1
-    return fitting
-
-
-def _last(scene: Scene, thread: Thread) -> Message | None:
-    return scene.facts.message(thread.id, Seq(thread.tip)) if thread.tip else None
+def _message_view(scene: Scene, message: Message) -> MessageView:
+    """Show a message of a thread in which the session has a seat."""
+    _, side = scene.seat(message.thread)
+    return message_view(scene.facts, message, scene.facts.account(side.account))
 
 
 def _thread_view(scene: Scene, thread: Thread, side: Member, segments: tuple[ThreadId, ...]) -> ThreadView:
     theirs = None
     if thread.kind is ThreadKind.PAIR:
         theirs = scene.facts.find_member(thread.id, other_of(thread, side.account))
-    return thread_view(scene.facts, scene.policy, thread, side, theirs, _last(scene, thread), segments)
+    last = scene.facts.message(thread.id, Seq(thread.tip)) if thread.tip else None
+    return thread_view(scene.facts, scene.policy, thread, side, theirs, last, segments)
 
 
 def _page(cursor: str | None) -> Page | None:

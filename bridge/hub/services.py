@@ -4,6 +4,7 @@ from time import time
 
 from bridge.bus.base import Bus
 from bridge.config import Limits
+from bridge.hub.asking import Places
 from bridge.hub.authority import Authority
 from bridge.hub.counters import Counters
 from bridge.hub.entrance import Entrance
@@ -42,6 +43,7 @@ class Services:
         self.limits = limits
         self.auth = auth
         self.entrance = entrance
+        self.places = Places(limits.queries_at_once)
         self.queries = Queries(pipeline, store, sessions)
         self.usage = usage
         self.calls = usage.calls

@@ -1,10 +1,12 @@
 """Pages: listed in order, continued without gaps or doubles, and refused when their cursor is not ours."""
 
+from functools import partial
 from itertools import count
 from typing import Any
 
 import pytest
 
+from bridge.hub import pages as pages_of
 from bridge.ids import Seq
 from bridge.wire.commands import Accept, OpenThread, Send, SetTie
 from bridge.wire.queries import (
@@ -19,7 +21,7 @@ from bridge.wire.queries import (
 )
 from bridge.wire.values import Folder, TieKind
 from tests.hub.grounds import Ground
-from tests.hub.house import ANA, BEN, CYD, DAN, EVE, House
+from tests.hub.house import ANA, BEN, CYD, DAN, EVE, House, house
 from tests.hub.talker import Frame, Refused, Talker
 
 
@@ -52,6 +54,68 @@ async def test_threads_come_newest_first_page_by_page(hub: House) -> None:
     for cursor in ("nonsense", "1/2", "x/y/z", "99999999999999999/t/a"):
         with pytest.raises(Refused, match="invalid"):
             await ana.ask(ListThreads(before=cursor))
+
+
+async def test_long_texts_make_short_pages_shown_in_pieces_and_none_is_left_out(
+    hub: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages_of, "A_PAGE", 2_000)
+    monkeypatch.setattr(pages_of, "A_PIECE", 900)
+    await hub.add(ANA, BEN)
+    thread = await hub.acquaint(BEN, ANA)
+    for n in range(3, 13):
+        await hub.send(BEN, thread, f"word {n} " + "x" * 400)
+    ana = await hub.join(ANA)
+    consulted = 0
+    pieces = [one.pipeline.consult for one in hub.hubs]
+
+    async def count(consult: Any, *given: Any, **more: Any) -> Any:
+        nonlocal consulted
+        consulted += 1
+        return await consult(*given, **more)
+
+    for one, consult in zip(hub.hubs, pieces, strict=True):
+        monkeypatch.setattr(one.pipeline, "consult", partial(count, consult))
+
+    newest = await ana.ask(History(thread=thread))
+    shown, consults = [message["seq"] for message in newest["messages"]], consulted
+    while newest.get("more"):
+        newest = await ana.ask(History(thread=thread, before=Seq(shown[-1])))
+        shown += [message["seq"] for message in newest["messages"]]
+    forward = await ana.ask(History(thread=thread, after=2))
+    hits = await ana.ask(Search(text="word"))
+    rest = await ana.ask(Search(text="word", before=hits["next"]))
+
+    assert shown == list(range(12, 0, -1))
+    assert consults == 1 + 2, "who asks has a seat; then two pieces of two messages"
+    assert [message["seq"] for message in forward["messages"]] == [3, 4, 5, 6]
+    assert forward["more"]
+    assert [hit["seq"] for hit in hits["messages"] + rest["messages"]] == [12, 11, 10, 9, 8, 7, 6, 5]
+
+
+async def test_what_a_page_lacks_is_loaded_together(password_hash: str) -> None:
+    async with house(password_hash) as hub:
+        await hub.add(ANA, BEN, CYD, DAN, EVE)
+        for other in (BEN, CYD, DAN, EVE):
+            await hub.acquaint(other, ANA)
+        ana = await hub.join(ANA)
+        await ana.ask(ListThreads(limit=1))
+        hub.hub.pipeline.facts.shrink(0)
+        load, loads = hub.hub.store.load, 0
+
+        async def count(keys: Any) -> Any:
+            nonlocal loads
+            loads += 1
+            return await load(keys)
+
+        hub.hub.store.load = count  # type: ignore[method-assign]
+        await ana.ask(ListThreads(limit=1))
+        one = loads
+        hub.hub.pipeline.facts.shrink(0)
+        await ana.ask(ListThreads())
+
+    assert one > 0
+    assert loads - one <= one + 1, "not so many for each thread"
 
 
 async def test_requests_lie_in_their_own_folder_and_are_counted_apart(hub: House) -> None:
@@ -224,7 +288,8 @@ async def test_a_page_of_threads_counts_what_they_show(hub: House, monkeypatch: 
     for other in (BEN, CYD, DAN, EVE):
         await hub.acquaint(other, ANA)
     ana = await hub.join(ANA)
-    monkeypatch.setattr("bridge.hub.queries.PAGE_BYTES", 100)  # of two short messages
+    monkeypatch.setattr(pages_of, "A_PIECE", 300)
+    monkeypatch.setattr(pages_of, "A_PAGE", 300)  # of two short messages
 
     first = await ana.ask(ListThreads())
     threads = await pages(ana, ListThreads(), "threads")

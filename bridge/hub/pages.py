@@ -1,0 +1,85 @@
+"""Shows rows through the rules' eyes, in pieces: others wait for one at most, and no page is too long."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final, TypeVar
+
+from bridge.domain.facts import Key, Missing
+from bridge.domain.outcome import Scene
+from bridge.hub.pipeline import Pipeline
+from bridge.ids import AccountId
+from bridge.wire.values import MessageView, ThreadView
+
+A_PIECE: Final = 16_384
+"""Letters after which a piece ends: to show as many may take 10 ms, in which the hub does nothing else."""
+
+AT_ONCE: Final = 2
+"""How many pieces a batch may have to show."""
+
+A_PAGE: Final = 65_536
+"""Letters after which a page ends, however many were asked for: what is written at once stays bounded."""
+
+_BESIDE: Final = 100  # what a view weighs without its text
+
+Row = TypeVar("Row")
+Shown = TypeVar("Shown")
+
+
+class Pages:
+    """Shows rows, a piece after the other, and few pieces of all pages at once."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        """Take what knows the facts."""
+        self._pipeline = pipeline
+        self._pieces = asyncio.Semaphore(AT_ONCE)
+
+    async def show(
+        self, account: AccountId, rows: Sequence[Row], show: Callable[[Scene, Row], Shown]
+    ) -> list[Shown]:
+        """Show rows from the first on, as many as make a page."""
+        shown: list[Shown] = []
+        letters = 0
+        while len(shown) < len(rows) and letters < A_PAGE:
+            ask = partial(show_each, rows=rows[len(shown) :], show=show, most=A_PIECE)
+            async with self._pieces:
+                piece = await self._pipeline.consult(account, ask)
+            shown += piece
+            letters += sum(map(letters_of, piece))
+        return shown
+
+
+def show_each(
+    scene: Scene, rows: Sequence[Row], show: Callable[[Scene, Row], Shown], most: int
+) -> list[Shown]:
+    """Show rows from the first on, until they have so many letters.
+
+    Raises:
+        Missing: If facts are not in memory: those of all these rows, so that they are loaded together.
+    """
+    shown: list[Shown] = []
+    lacking: list[Key] = []
+    letters = 0
+    for row in rows:
+        try:
+            shown.append(show(scene, row))
+        except Missing as missing:
+            lacking += missing.keys
+            continue
+        letters += letters_of(shown[-1])
+        if letters >= most:
+            break
+    if lacking:
+        raise Missing(*lacking)
+    return shown
+
+
+def letters_of(view: object) -> int:
+    """Say how long a view is, about."""
+    match view:
+        case MessageView():
+            return _BESIDE + len(view.text or "") + sum(map(len, view.parts))
+        case ThreadView():
+            return _BESIDE + letters_of(view.last)
+        case _:
+            return _BESIDE
