@@ -292,11 +292,9 @@ class Sessions:
             for event, accounts in news.passing:
                 self._pass(event, accounts)
             for account in news.moved:
-                looking = dict.fromkeys(self._by_leg.get(account, ()))
                 for own in self._of_same_person(account):
                     self.unwatch(own)
-                    looking |= dict.fromkeys(self.of_device(own))
-                for session in looking:
+                for session in self.of_device(account):
                     session.look_again()
             for count in news.counts:
                 self._hear_count(news.node, count)

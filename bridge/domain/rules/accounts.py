@@ -185,11 +185,12 @@ def check_handle(scene: Scene, own: Account, handle: str) -> None:
 
 def _state_changed(scene: Scene, after: Account, deed: str) -> Outcome:
     person = scene.facts.person_of(after.id)
+    is_news = len(person.accounts) > 1 and after.state is not scene.facts.account(after.id).state
     view = own_account_view(after, person)
     shows = view != own_account_view(scene.facts.account(after.id), person)  # suspicion, for one, does not
     return Outcome(
         reply=Done(),
-        records=[after],
+        records=[after, person] if is_news else [after],  # all of the person's sessions look again
         told=[(AccountStateChanged(account=view), (after.id,))] if shows else [],
         audit=[scene.note(deed, after.id, f"state {after.state}")],
     )
