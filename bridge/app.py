@@ -140,7 +140,8 @@ async def offline_operator(config: Config) -> AsyncIterator[Operator]:
 
 
 def _importer(store: Store, pipeline: Pipeline) -> Importer:
-    """Import archives beside everything else that is decided."""
+    """Import archives beside everything else that is decided, one after the other."""
+    turn = asyncio.Lock()
 
     async def bring_in(order: Import, report: Report) -> "ImportReport":
         from bridge.transfer import ImportOptions, import_archives  # reading archives takes much code
@@ -154,7 +155,8 @@ def _importer(store: Store, pipeline: Pipeline) -> Importer:
             dry_run=order.dry_run,
         )
         paths = [Path(path) for path in order.paths]
-        return await import_archives(store, paths, options=options, progress=report, desk=Desk(pipeline))
+        async with turn:
+            return await import_archives(store, paths, options=options, progress=report, desk=Desk(pipeline))
 
     return bring_in
 

@@ -200,7 +200,8 @@ async def _threads(store: Store, account: Account, ledger: Ledger) -> AsyncItera
     own_name = ledger.owner.name if ledger.owner else account.name
     for path, entry in ledger.threads.items():
         members = standing[entry.thread][0].members
-        parts = [Part(entry.thread, 0, entry.count, dict(zip(members, entry.names, strict=True)))]
+        named = dict(zip(members, entry.names, strict=False))  # who came since is of an import under way
+        parts = [Part(entry.thread, 0, entry.count, named)]
         known = ledger.resolved.get(path)
         if known is not None and known.thread not in gone_on and known.thread in standing:
             gone_on.add(known.thread)

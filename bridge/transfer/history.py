@@ -9,18 +9,22 @@ in a thread of its own, with placeholders for everybody but the owner.
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from bridge.archive.model import ArchiveOwner, MessageKind, MessageRecord, Section, ThreadRecord
 from bridge.archive.reader import Archive
 from bridge.domain.content import SALT, digest_of, first_link, links_of
-from bridge.domain.model import Member, Message, StoredRecord, Thread, ThreadKind
+from bridge.domain.model import Account, Member, Message, Person, StoredRecord, Thread, ThreadKind
+from bridge.domain.outcome import Outcome, Scene
+from bridge.errors import Busy
 from bridge.ids import AccountId, Seq, ThreadId, thread_of_pair
 from bridge.store.base import Imported
+from bridge.transfer.desk import gathered
 from bridge.transfer.forms import encode, packed_row
 from bridge.transfer.ledger import Ledger, ThreadEntry, entry_of
 from bridge.transfer.names import group_of, one_of_group, other_of_thread, placeholder, shown_name
@@ -56,15 +60,15 @@ class Talk:
     Attributes:
         head: What the archive says of it.
         thread: The thread, as far as it has come.
-        added: Messages that were not in the store before.
         made: Accounts and persons that must be kept before anything of it is shown.
     """
 
-    def __init__(self, head: ThreadRecord, owner: AccountId, told: ArchiveOwner) -> None:
-        """Find out who takes part."""
+    def __init__(
+        self, head: ThreadRecord, owner: AccountId, told: ArchiveOwner, entry: ThreadEntry | None = None
+    ) -> None:
+        """Find out who takes part; what was a 1:1 thread or a group at the first import stays one."""
         self.head = head
-        self.added = 0
-        self.made: list[StoredRecord] = []
+        self.made: dict[AccountId, tuple[Account, Person]] = {}
         self._owner, self._owner_name = owner, told.name
         self._network = told.network
         others = list(head.participants)
@@ -73,6 +77,10 @@ class Talk:
         if not others and head.title and head.title != told.name:
             others = [head.title]
         is_pair = len(others) == 1 and not head.is_group and head.section is not Section.BROADCAST
+        if entry is not None:
+            is_pair = entry.is_pair
+            if is_pair and not others:
+                others = [entry.other_name(owner)]
         self._names: dict[AccountId, str] = {owner: told.name}
         self._speakers: dict[str, tuple[AccountId, bytes, bool]] = {}
         self._add_speaker(told.name, owner, True)
@@ -111,7 +119,7 @@ class Talk:
         self._sent.setdefault(account, 0)
         if name not in self._speakers:  # a namesake's words cannot be told from the owner's
             self._add_speaker(name, account, True)
-        self.made += placeholder(account, Network(self._network), name)
+        self.made[account] = placeholder(account, Network(self._network), name)
 
     def _add_speaker(self, name: str, account: AccountId, is_usual: bool) -> tuple[AccountId, bytes, bool]:
         speaker = self._speakers[name] = (account, account.encode(), is_usual)
@@ -127,24 +135,30 @@ class Talk:
         return self._speakers[name]
 
     def go_on(self, standing: tuple[Thread, tuple[Member, ...]] | None, entry: ThreadEntry | None) -> None:
-        """Take up a thread of which the store has a part."""
+        """Take up a thread of which the store has a part; its members keep their order."""
         if standing is None:
             return
         thread, sides = standing
-        self.made = []
-        if entry is not None and thread.kind is ThreadKind.GROUP:
-            for account, name in zip(thread.members, entry.names, strict=True):
-                self._names[account] = name
+        known = dict(zip(thread.members, entry.names, strict=False)) if entry is not None else {}
+        self._names = {**known, **self._names}
+        for account in thread.members:
+            self.made.pop(account, None)
+            self._names.setdefault(
+                account, ""
+            )  # of an import that was killed, and is not the one that goes on
+        for account, name in known.items():
+            if name not in self._speakers:
                 self._add_speaker(name, account, True)
         self.thread = replace(thread, members=thread.members if self._anyone else tuple(self._names))
         self._sides = {side.account: side for side in sides}
         self._sent |= {side.account: side.sent for side in sides}
         self._last_at = thread.last_at if entry is None else entry.last_at
 
-    def hear(self, name: str) -> None:
-        """Learn who speaks in rows that the store has already."""
-        if name not in self._speakers:
-            self._speaker(name)
+    def hear(self, row: MessageRecord) -> None:
+        """Learn from a row that the store has already."""
+        self._last_at = max(self._last_at, row.at_ms)
+        if row.sender_name not in self._speakers:
+            self._speaker(row.sender_name)
 
     @property
     def is_pair(self) -> bool:
@@ -173,7 +187,6 @@ class Talk:
             link=links[-1] if links else self.thread.link,
             last_at=self._last_at,
         )
-        self.added += len(rows)
         return [
             Message(
                 thread=thread, seq=Seq(seq), sender=sender, at=row.at_ms, content=content,
@@ -210,28 +223,66 @@ class Talk:
         return senders, packed_senders, contents
 
     def piece(self, messages: list[Message]) -> Imported:
-        """Give the new messages with the thread as it is after them; it is shown nowhere yet."""
+        """Give the new messages with the thread as it is after them."""
         return Imported(self.thread, tuple(self._side(account) for account in self.thread.members), messages)
+
+    def taken(self) -> list[StoredRecord]:
+        """Give the accounts and persons that were made since, for whoever keeps them."""
+        made: list[StoredRecord] = [record for pair in self.made.values() for record in pair]
+        self.made.clear()
+        return made
 
     def _side(self, account: AccountId) -> Member:
         side = self._sides.get(account) or Member(thread=self.thread.id, account=account)
         return replace(side, sent=self._sent[account])
 
-    def sealed(self, *, is_new: bool) -> tuple[Thread, *tuple[Member, ...]]:
-        """Give the whole thread's records, the owner's side where its section wants it."""
+    def sealed(self) -> tuple[Thread, *tuple[Member, ...]]:
+        """Give the whole new thread's records, the owner's side where its section wants it."""
         sides = {account: self._side(account) for account in self.thread.members}
         own = sides[self._owner]
-        if is_new:
-            own = landed(own, self.head.section, wrote=own.sent > 0)
-        tip = self.thread.tip
-        if own.consent is not Consent.PENDING:
-            own = replace(own, read=tip, read_sent=own.sent)
-        sides[self._owner] = replace(own, delivered=tip)
+        sides[self._owner] = all_seen(landed(own, self.head.section, wrote=own.sent > 0), self.thread)
         return (self.thread, *sides.values())
+
+    def grown(self, scene: Scene) -> list[StoredRecord]:
+        """Give a thread that was shown before as it stands, the owner's side up to its new end."""
+        thread = scene.facts.find_thread(self.thread.id)
+        own = scene.facts.find_member(self.thread.id, self._owner)
+        assert thread is not None, "a testimony stays"
+        assert own is not None, "a testimony is a thread of its owner's"
+        members = {account: Member(thread=thread.id, account=account) for account in self.thread.members}
+        new: list[StoredRecord] = [members[account] for account in members.keys() - set(thread.members)]
+        return [replace(thread, members=self.thread.members), *new, all_seen(own, thread)]
 
     def entry(self) -> ThreadEntry:
         """Note it for the ledger."""
         return entry_of(self.head, self.thread, self.names, self._last_at)
+
+
+def all_seen(side: Member, thread: Thread) -> Member:
+    """Say that a member has seen a thread of history to its end; what is asked of him stays unread."""
+    if side.consent is not Consent.PENDING:
+        side = replace(side, read=thread.tip, read_sent=side.sent)
+    return replace(side, delivered=thread.tip)
+
+
+def grow(scene: Scene, piece: Imported) -> Outcome:
+    """Add history to a thread that is shown: everything but its messages stays as it is by now.
+
+    Raises:
+        Busy: If another import has added to it meanwhile.
+    """
+    find_member, name = scene.facts.find_member, piece.thread.id
+    thread = scene.facts.find_thread(name)
+    sides = gathered([partial(find_member, name, side.account) for side in piece.members])
+    assert thread is not None, "what is shown is there"
+    if thread.tip + len(piece.messages) != piece.thread.tip:
+        raise Busy("Another import is adding to the same chats; try again once it is done.")
+    outcome = Outcome(messages=list(piece.messages))
+    tip, link, last_at = piece.thread.tip, piece.thread.link, max(thread.last_at, piece.thread.last_at)
+    outcome.records.append(replace(thread, members=piece.thread.members, tip=tip, link=link, last_at=last_at))
+    for now, then in zip(sides, piece.members, strict=True):
+        outcome.records.append(then if now is None else replace(now, sent=then.sent))
+    return outcome
 
 
 def landed(side: Member, section: Section, *, wrote: bool) -> Member:
@@ -246,21 +297,18 @@ class Chunk(Struct):
     """What is kept in one go.
 
     Attributes:
-        pieces: Parts of threads, all together at most ``PIECE`` messages.
+        pieces: Parts of threads that nobody is shown yet.
+        grown: Parts of threads that were shown before; with the others at most ``PIECE`` messages.
         records: Accounts and persons that the pieces speak of.
         done: Threads that are whole with this.
         bytes_done: How far the reader has come.
     """
 
-    pieces: list[Imported]
-    records: list[StoredRecord]
-    done: list[Talk]
+    pieces: list[Imported] = field(default_factory=list)
+    grown: list[Imported] = field(default_factory=list)
+    records: list[StoredRecord] = field(default_factory=list)
+    done: list[Talk] = field(default_factory=list)
     bytes_done: int = 0
-
-    @property
-    def is_empty(self) -> bool:
-        """Say whether there is nothing to keep."""
-        return not (self.pieces or self.records or self.done)
 
 
 class Teller:
@@ -278,10 +326,10 @@ class Teller:
 
     def chunks(self) -> Iterator[Chunk]:
         """Read all threads."""
-        chunk, room = Chunk([], [], []), PIECE
+        chunk, room = Chunk(), PIECE
         for head, rows in self._archive.threads():
-            talk = Talk(head, self._owner, self._archive.owner)
             entry = self._ledger.threads.get(head.path)
+            talk = Talk(head, self._owner, self._archive.owner, entry)
             talk.go_on(self._standing.get(talk.thread.id), entry)
             self.groups += not talk.is_pair
             self.threads += talk.is_pair
@@ -291,16 +339,15 @@ class Teller:
                 self.messages += len(batch)
                 if batch or talk.made:
                     messages = talk.say(batch)
-                    chunk.pieces.append(talk.piece(messages))
-                    chunk.records += talk.made
-                    talk.made = []
+                    (chunk.grown if entry else chunk.pieces).append(talk.piece(messages))
+                    chunk.records += talk.taken()
                 room -= len(batch)
                 if room > 0:
                     break
                 chunk.bytes_done = self._archive.report.bytes_read
                 yield chunk
-                chunk, room = Chunk([], [], []), PIECE
-            if talk.added or talk.head != (entry.head() if entry else None):
+                chunk, room = Chunk(), PIECE
+            if entry is None or talk.thread.tip > entry.count or talk.head != entry.head():
                 chunk.done.append(talk)
         chunk.bytes_done = self._archive.report.bytes_read
         yield chunk
@@ -308,12 +355,13 @@ class Teller:
     def _new_rows(
         self, rows: Iterator[MessageRecord], talk: Talk, entry: ThreadEntry | None
     ) -> Iterator[MessageRecord]:
-        """Leave out what the store has: up to a thread's latest time, or as many as a killed import kept."""
+        """Leave out what the store has: up to a thread's latest time, and as many as a killed import kept."""
+        kept = talk.thread.tip
         if entry is not None:
-            return self._later(rows, entry.last_at)
-        for row in islice(rows, talk.thread.tip):
+            rows, kept = self._later(rows, entry.last_at), kept - entry.count
+        for row in islice(rows, kept):
             self.messages += 1
-            talk.hear(row.sender_name)
+            talk.hear(row)
         return rows
 
     def _later(self, rows: Iterator[MessageRecord], last_at: int) -> Iterator[MessageRecord]:

@@ -24,8 +24,8 @@ from bridge.domain.policy import Policy
 from bridge.ids import AccountId, ThreadId
 from bridge.store.base import Store
 from bridge.transfer import edges, links
-from bridge.transfer.desk import StoreDesk
-from bridge.transfer.history import Chunk, Teller
+from bridge.transfer.desk import StoreDesk, gathered
+from bridge.transfer.history import Chunk, Teller, grow
 from bridge.transfer.ledger import Ledger, write
 from bridge.transfer.model import Desk, ImportOptions, ImportReport, Progress
 from bridge.transfer.owner import Claim, claim_of, make_owner
@@ -140,6 +140,8 @@ class _Import:
         self._count(chunk)
         if chunk.pieces or chunk.records:
             await self._store.put_history(chunk.pieces, chunk.records)
+        for piece in chunk.grown:
+            await self._desk.decide(partial(grow, piece=piece))
         if chunk.done:
             await self._desk.decide(partial(self._show, owner=owner.id, ledger=ledger, chunk=chunk))
             self._is_noted = True
@@ -162,8 +164,13 @@ class _Import:
     def _show(self, scene: Scene, owner: AccountId, ledger: Ledger, chunk: Chunk) -> Outcome:
         """Show threads that are whole, where their sections want them, and note them in the ledger."""
         outcome = Outcome()
-        for talk in chunk.done:
-            outcome.records += talk.sealed(is_new=talk.head.path not in ledger.threads)
+        new = [talk for talk in chunk.done if talk.head.path not in ledger.threads]
+        known = [talk for talk in chunk.done if talk.head.path in ledger.threads]
+        for records in (
+            *gathered([partial(talk.grown, scene) for talk in known]),
+            *(t.sealed() for t in new),
+        ):
+            outcome.records += records
         account = scene.facts.account(owner)
         write(scene, outcome, owner, account.network, (talk.entry() for talk in chunk.done))
         outcome.records.append(replace(account, epoch=account.epoch + 1))
@@ -172,7 +179,7 @@ class _Import:
         return outcome
 
     def _count(self, chunk: Chunk) -> None:
-        self.report.added += sum(len(piece.messages) for piece in chunk.pieces)
+        self.report.added += sum(len(piece.messages) for piece in (*chunk.pieces, *chunk.grown))
         self.report.placeholders += sum(isinstance(record, Account) for record in chunk.records)
 
     def _told(self, teller: Teller) -> None:

@@ -29,7 +29,7 @@ from bridge.domain.outcome import Outcome, Scene
 from bridge.ids import AccountId, Seq, ThreadId
 from bridge.store.base import Store
 from bridge.transfer.forms import official
-from bridge.transfer.names import ledger_of, shown_name
+from bridge.transfer.names import ledger_of, other_of_thread, shown_name
 from bridge.wire.values import Folder, Network
 
 PAGE: Final = 2_000
@@ -104,6 +104,11 @@ class ThreadEntry(Struct, frozen=True, tag="thread"):
     is_group: bool
     image: tuple[str, int | None, bytes] | None
     extras: bytes
+
+    def other_name(self, owner: AccountId) -> str:
+        """Give the name of the other side of an owner's 1:1 thread, whatever the owner was called then."""
+        low, high = self.names
+        return high if owner < other_of_thread(owner, self.path) else low
 
     def head(self) -> ThreadRecord:
         """Give the archive's own form."""
@@ -236,8 +241,7 @@ class Ledger:
 
     def other_name(self, path: str) -> str:
         """Give the name of the other side of a 1:1 thread."""
-        one, other = self.threads[path].names
-        return other if self.owner is not None and one == self.owner.name else one
+        return self.threads[path].other_name(self.account)
 
     def edges(self) -> list[Edge]:
         """Give all lists in the archive's own form."""

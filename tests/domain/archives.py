@@ -195,11 +195,11 @@ def bring_in(
 
 async def _tell(store: Store, desk: _Desk, talk: Talk, rows: list[MessageRecord], ledger: Ledger) -> None:
     messages = talk.say(rows)
-    await store.put_history([talk.piece(messages)], talk.made)
+    await store.put_history([talk.piece(messages)], talk.taken())
 
     def show(scene: Scene) -> Outcome:
         outcome = Outcome()
-        outcome.records += talk.sealed(is_new=True)
+        outcome.records += talk.sealed()
         owner = scene.facts.account(ledger.account)
         write(scene, outcome, owner.id, owner.network, [talk.entry()])
         return outcome
