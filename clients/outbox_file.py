@@ -25,7 +25,7 @@ from clients.errors import OutboxBroken, OutboxInUse
 HEADER = b"isthmus outbox 1\n"
 FRAME = struct.Struct(">II")
 COMPACT_AT = 1 << 20
-"""Size in bytes from which what is settled is swept out: often for the disk, seldom for the work."""
+"""Size in bytes, beside thrice what is unsent, from which what is settled is swept out."""
 
 
 class OutboxFile:
@@ -100,7 +100,7 @@ class OutboxFile:
             rest = rest[os.write(self._fd, rest) :]
 
     def _sweep(self) -> None:
-        """Put a file with nothing but the unsent messages in this one's place; a crash leaves one of them."""
+        """Put a file of the unsent messages in this one's place; a crash leaves the one or the other."""
         new, old = self._path.with_name(f"{self._path.name}.new"), self._fd
         self._fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:

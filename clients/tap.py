@@ -8,6 +8,7 @@ frames of the hub after ``<``, always as JSON. In a pipe, the end of input waits
 
 import argparse
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import TextIO
@@ -39,7 +40,7 @@ class Tap:
         self._codec = codec
         self._screen = screen
         self._last = 0
-        self._open: set[object] = set()
+        self._open: set[int] = set()
         self._answered = asyncio.Event()
         self._answered.set()
 
@@ -69,10 +70,11 @@ class Tap:
         if "id" not in call:
             self._last += 1
             call = {"id": self._last, **call}
-        elif isinstance(call["id"], int):
-            self._last = max(self._last, call["id"])
-        self._open.add(call["id"])
-        self._answered.clear()
+        number = call["id"]
+        if isinstance(number, int):  # nothing else is answered
+            self._last = max(self._last, number)
+            self._open.add(number)
+            self._answered.clear()
         self._screen.say(f"> {orjson.dumps(call).decode()}")
         await self._transport.send(self._codec.pack(call))
 
@@ -134,16 +136,15 @@ async def tap(url: str, codec: Codec, token: str | None, stdin: TextIO, stdout: 
     typing = asyncio.create_task(_type(tapped, lines, token))
     try:
         await asyncio.wait((listening, typing), return_when=asyncio.FIRST_COMPLETED)
-        if listening.done():
-            lost = listening.exception()
-            assert isinstance(lost, ConnectionLost)
-            screen.say(f"closed {lost.close_code} {lost.text}".rstrip())
-            return 1
+        await (listening if listening.done() else typing)
         return 0
+    except ConnectionLost as lost:
+        screen.say(f"closed {lost.close_code} {lost.text}".rstrip())
+        return 1
     finally:
         for task in (listening, typing):
             task.cancel()
-        await asyncio.wait((listening, typing))
+        await asyncio.gather(listening, typing, return_exceptions=True)
         await transport.close()
 
 
@@ -168,12 +169,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--codec", choices=["json", "msgpack"], default="json")
     parser.add_argument("--token-file", type=Path, help="sign in first, with the token in this file")
     given = parser.parse_args(arguments)
-    token = given.token_file.read_text().strip() if given.token_file else None
+    try:
+        token = given.token_file.read_text().strip() if given.token_file else None
+    except (OSError, UnicodeDecodeError) as wrong:
+        parser.error(f"no token can be read: {wrong}")
     codec = CODECS.get(f"isthmus.v1.{given.codec}", JSON)
     try:
         return asyncio.run(tap(given.url, codec, token, sys.stdin, sys.stdout))
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone
+        return 0
 
 
 if __name__ == "__main__":

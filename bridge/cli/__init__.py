@@ -9,7 +9,7 @@ from typing import Final
 from cyclopts import App, CycloptsError
 
 from bridge import __version__
-from bridge.cli.exits import INTERRUPTED, OK, USAGE, exit_code
+from bridge.cli.exits import FAILED, INTERRUPTED, OK, USAGE, exit_code
 from bridge.cli.printing import Printer
 from bridge.errors import BridgeError, Invalid
 
@@ -79,9 +79,24 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone
+        _silence()  # whoever read us has gone
         return OK
+    except OSError as wrong:
+        try:
+            printer.error("failed", f"The system says: {wrong}.")
+        except OSError:  # it is the output itself that fails, as on a full disk
+            Printer(json=False).error("failed", f"The system says: {wrong}.")
+        _silence()
+        return FAILED
     return code if isinstance(code, int) else OK
+
+
+def _silence() -> None:
+    """Write no more, if what was written does not get through; the exit would try once more, and fail."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _topic(arguments: Sequence[str]) -> str:

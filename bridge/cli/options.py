@@ -82,8 +82,12 @@ def new_password(file: Path | None, *, generate: bool = False) -> tuple[str, boo
         raise SetupError(
             "Nobody is here to type a password: use --password-file FILE (- for stdin) or --generate."
         )
-    password = getpass.getpass("New password: ")
-    if getpass.getpass("The same again: ") != password:
+    try:
+        password = getpass.getpass("New password: ")
+        again = getpass.getpass("The same again: ")
+    except EOFError:
+        raise SetupError("No password was typed; nothing was changed.") from None
+    if again != password:
         raise SetupError("These were two different passwords; nothing was changed.")
     return password, False
 

@@ -1,15 +1,30 @@
 """What a command prints: sentences for people, or one JSON value a line with ``--json``."""
 
+import io
+import os
 import re
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from json import dumps
 from typing import Any, Final
 
 import msgspec
 
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """What moves a terminal's cursor, colours or reading direction; names from archives may hold it."""
+
+
+def open_streams(*, json: bool) -> None:
+    """See that there is something to read from and to write to, whatever the process was started with.
+
+    What the terminal's encoding lacks is shown as ``?``; data is UTF-8, wherever it goes.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 -- open to the end
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8" if json else None, errors="replace")
 
 
 class Printer:
@@ -22,8 +37,13 @@ class Printer:
 
     def data(self, value: object) -> None:
         """Print a value as one line of JSON; people are told by ``line`` and ``table``."""
-        if self.json:
-            print(msgspec.json.encode(value, enc_hook=str).decode(), flush=True)
+        if not self.json:
+            return
+        try:
+            text = msgspec.json.encode(value, enc_hook=str).decode()
+        except UnicodeEncodeError:  # a file's name that is no text
+            text = dumps(msgspec.to_builtins(value, enc_hook=str))
+        print(text, flush=True)
 
     def line(self, text: str = "") -> None:
         """Print a line for people."""

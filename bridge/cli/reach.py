@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from bridge.app import is_shared, offline_operator
 from bridge.cli.printing import Printer
 from bridge.config import Config
-from bridge.errors import BridgeError, SetupError, all_errors
+from bridge.errors import BridgeError, Invalid, SetupError, all_errors
 from bridge.hub.admin import orders_to, read_order
 from bridge.hub.orders import AnyOrder
 
@@ -36,6 +36,10 @@ async def _ask(config: Config, order: AnyOrder, printer: Printer, absent: Absent
     path = config.store.path
     if not path:
         raise SetupError("A database in memory has no operator: name a file with --db.")
+    try:
+        written = msgspec.json.encode(order)
+    except UnicodeEncodeError:
+        raise Invalid("What this command names is no UTF-8 text; give it another name.") from None
     async with orders_to(path) as hub:
         if hub is not None:
             async for said in hub.ask(order):
@@ -51,7 +55,7 @@ async def _ask(config: Config, order: AnyOrder, printer: Printer, absent: Absent
             raise SetupError(f"There is no database at {path}. {hint}")
         if absent == "imagined":
             config = replace(config, store=replace(config.store, path=""))
-    checked = read_order(msgspec.json.encode(order))
+    checked = read_order(written)
     async with offline_operator(config) as operator:
         return msgspec.to_builtins(await operator.do(checked, printer.progress), enc_hook=str)
 

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Coroutine
-from typing import TypeVar
+from collections.abc import AsyncIterator, Coroutine
 
 from bridge.errors import BridgeError, NotFound
 from bridge.ids import AccountId, Seq, ThreadId
-from bridge.wire.values import AccountView, Folder, MessageView, Network, OwnAccountView, ThreadView
+from bridge.wire.events import LinkAsked
+from bridge.wire.values import Folder, MessageView, Network, OwnAccountView, ThreadView
 from clients.client import Client
 from clients.inbox import Inbox, Row
 from clients.options import State
@@ -19,7 +19,10 @@ FOLDERS = (Folder.INBOX, Folder.REQUESTS, Folder.HIDDEN, Folder.ARCHIVED)
 
 log = logging.getLogger("clients")
 
-T = TypeVar("T")
+
+def number_in(text: str) -> int | None:
+    """Read a number that a person may mean; ``None`` if it is none."""
+    return int(text) if text.strip().isdecimal() and len(text) < 16 else None
 
 
 class Wrong(Exception):
@@ -34,8 +37,9 @@ class Chat(Dialog):
         inbox: What there is to see.
         open: The thread that plain lines are sent to.
         listed: The threads of the last list, by which numbers name them.
-        asked: Links that wait for an answer: own account, asking account.
+        asked: Links that wait for an answer, each pair of accounts once.
         done: Whether the person wants to leave.
+        failed: Gets what went wrong in the background, if it is no refusal of the hub.
     """
 
     def __init__(self, client: Client, screen: Screen, lines: Lines) -> None:
@@ -45,8 +49,9 @@ class Chat(Dialog):
         self.inbox = Inbox()
         self.open: ThreadId | None = None
         self.listed: list[ThreadId] = []
-        self.asked: list[tuple[AccountId, AccountView]] = []
+        self.asked: list[LinkAsked] = []
         self.done = False
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._speaking: AccountId | None = None
         self._oldest: int | None = None
         self._tasks: set[asyncio.Task[object]] = set()
@@ -80,6 +85,11 @@ class Chat(Dialog):
         guess = Network.DIRECT if "@" in text else self.speaking.network
         return (networks or [guess])[0], handles[0]
 
+    def note_asked(self, link: LinkAsked) -> None:
+        """Keep a link for the person to answer."""
+        pair = link.leg, link.account.id
+        self.asked = [kept for kept in self.asked if (kept.leg, kept.account.id) != pair] + [link]
+
     # --- threads
 
     def row(self, thread: ThreadId) -> Row | None:
@@ -97,7 +107,7 @@ class Chat(Dialog):
             if row is None:
                 raise Wrong("No thread is open. Say which, by its number in the last list.")
             return row
-        if text.strip().isdecimal() and 0 < (number := int(text)) <= len(self.listed):
+        if (number := number_in(text)) is not None and 0 < number <= len(self.listed):
             row = self.row(self.listed[number - 1])
             if row is not None:
                 return row
@@ -197,7 +207,12 @@ class Chat(Dialog):
     def _in_background(self, work: Coroutine[None, None, object]) -> None:
         task = asyncio.create_task(work, name="isthmus-chat-call")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[object]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None and not self.failed.done():
+            self.failed.set_exception(error)
 
     async def _mark(self, thread: ThreadId, upto: Seq) -> None:
         try:
@@ -206,20 +221,10 @@ class Chat(Dialog):
             log.debug("read receipt refused: %s", error)
 
     async def _send(self, row: Row, text: str, reply_to: int | None) -> None:
-        answered = None
-        if reply_to is not None:
-            page = await self._or_say(self.client.history_page(row.id, after=reply_to - 1, limit=1))
-            answered = page.messages[0].seq if page is not None and page.messages else None
-            if answered is None:
-                self.say(f"Not sent: there is no message {reply_to}.")
-                return
-        sent = await self._or_say(self.client.send(row.id, text, reply_to=answered))
-        if sent is not None:
-            self.say(f"Sent as {self.via(row)}, number {sent.seq}.")
-
-    async def _or_say(self, asked: Awaitable[T]) -> T | None:
+        answered = None if reply_to is None else Seq(reply_to)
         try:
-            return await asked
+            sent = await self.client.send(row.id, text, reply_to=answered)
         except BridgeError as error:
             self.say(f"Not sent: {clean_line(error.text)}")
-            return None
+        else:
+            self.say(f"Sent as {self.via(row)}, number {sent.seq}.")

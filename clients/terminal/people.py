@@ -4,7 +4,7 @@ from bridge.errors import StaleVersion
 from bridge.wire.replies import Linked
 from bridge.wire.values import Network, TieKind
 from clients.terminal import words
-from clients.terminal.chat import Chat, Wrong
+from clients.terminal.chat import Chat, Wrong, number_in
 from clients.terminal.cleaning import clean_line
 
 TIES = {
@@ -29,10 +29,11 @@ async def accounts(chat: Chat, text: str) -> None:
 async def speak_as(chat: Chat, text: str) -> None:
     """Choose the account that commands are about."""
     own = list(chat.client.accounts.values())
-    if not text.isdecimal() or not 0 < int(text) <= len(own):
+    number = number_in(text)
+    if number is None or not 0 < number <= len(own):
         raise Wrong("Say its number in /accounts: /as 2")
     chat.turn_to(None)
-    chat.speak_as(own[int(text) - 1].id)
+    chat.speak_as(own[number - 1].id)
     chat.say(f"Commands are about {words.own_name(chat.speaking)} now; no thread is open.")
 
 
@@ -68,26 +69,32 @@ async def ask_link(chat: Chat, text: str) -> None:
     chat.say(f"Asked. Approve it within 10 minutes where {handle} is signed in.")
 
 
-async def answer(chat: Chat, accept: bool) -> None:
-    """Answer a link that another account asked for."""
-    if not chat.asked:
+async def answer(chat: Chat, text: str, accept: bool) -> None:
+    """Answer a link that another account asked for; of several, the one that is named by its number."""
+    asked = chat.asked
+    if not asked:
         raise Wrong("No link waits for your answer.")
-    own, asking = chat.asked.pop()
-    linked = await chat.client.answer_link(own, asking.id, accept=accept)
+    number = number_in(text or ("1" if len(asked) == 1 else "0"))
+    if number is None or not 0 < number <= len(asked):
+        for count, link in enumerate(asked, 1):
+            chat.say(f"{count}. {words.full_name(link.account)} asks to be linked with you.")
+        raise Wrong("Say which one, by its number: /approve 1 or /refuse 1")
+    asking = asked.pop(number - 1)
+    linked = await chat.client.answer_link(asking.leg, asking.account.id, accept=accept)
     if accept:
         _say_linked(chat, linked, "Linked")
     else:
-        chat.say(f"Refused: {words.full_name(asking)} was not linked.")
+        chat.say(f"Refused: {words.full_name(asking.account)} was not linked.")
 
 
 async def approve(chat: Chat, text: str) -> None:
     """Approve a link."""
-    await answer(chat, accept=True)
+    await answer(chat, text, accept=True)
 
 
 async def refuse(chat: Chat, text: str) -> None:
     """Refuse a link."""
-    await answer(chat, accept=False)
+    await answer(chat, text, accept=False)
 
 
 async def upgrade(chat: Chat, text: str) -> None:
@@ -163,12 +170,13 @@ async def controls(chat: Chat, text: str) -> None:
 
 async def set_control(chat: Chat, text: str) -> None:
     """Change one message control, after a preview."""
-    number, _, said = text.partition(" ")
+    first, _, said = text.partition(" ")
+    number = number_in(first)
     own = chat.speaking
     read = await chat.client.get_controls(own.id)
-    if not number.isdecimal() or not 0 < int(number) <= len(read.controls):
+    if number is None or not 0 < number <= len(read.controls):
         raise Wrong("Say its number in /controls, then the outcome: /set 2 don't receive")
-    view = read.controls[int(number) - 1]
+    view = read.controls[number - 1]
     option = words.outcome_word(said, view)
     if option is None:
         takes = " or ".join(words.outcome(option) for option in view.options)
@@ -215,8 +223,9 @@ async def explain(chat: Chat, text: str) -> None:
 async def devices(chat: Chat, text: str) -> None:
     """List the devices that are signed in."""
     found = (await chat.client.list_devices()).devices
-    if text.isdecimal() and 0 < int(text) <= len(found):
-        device = found[int(text) - 1]
+    number = number_in(text)
+    if number is not None and 0 < number <= len(found):
+        device = found[number - 1]
         if device.here:
             raise Wrong("That is this device; /signout signs it out.")
         await chat.client.revoke_device(device.id)

@@ -6,6 +6,7 @@ types commands with a slash, and plain lines into the open thread.
 
 import asyncio
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -35,7 +36,7 @@ from clients.terminal import threads, words
 from clients.terminal.chat import Chat, Wrong
 from clients.terminal.cleaning import clean_line
 from clients.terminal.commands import find, similar
-from clients.terminal.screen import Dialog, Lines, Screen
+from clients.terminal.screen import Dialog, Lines, Screen, nobody
 from clients.terminal.tokens import TokenFile, default_path
 
 OK, FAILED, NOT_SIGNED_IN = 0, 1, 3
@@ -87,7 +88,8 @@ async def chat(
     Returns:
         The exit code: 0, 1 if the connection ended for good, 3 if the sign-in was not accepted.
     """
-    screen, lines = Screen(stdout or sys.stdout), Lines(stdin or sys.stdin)
+    screen = Screen(stdout or sys.stdout or nobody("w"))
+    lines = Lines(stdin or sys.stdin or nobody("r"))
     who = Who(
         token=token,
         network=None if network is None else Network(network),
@@ -112,15 +114,18 @@ async def _signed_in(
     if who.token is not None:
         return await _connected(Client(url, token=who.token, codec=codec, options=options), url, screen)
     asking = Dialog(screen, lines)
-    network = who.network or Network((await asking.ask("Network (direct or messenger):")).lower())
-    handle = who.handle or (await asking.ask("Your name there:")).removeprefix("@")
+    network = who.network or await _network(asking)
+    handle = (who.handle or await asking.ask("Your name there:")).removeprefix("@")
+    if not handle:
+        raise SignInFailed("Nobody is named, so nobody is signed in.")
     tokens, account = None if who.keep is None else TokenFile(who.keep), f"{network} {handle}"
     kept = tokens.find(url, account) if tokens else None
     if kept is not None and tokens is not None:
         try:
             return await _connected(Client(url, token=kept, codec=codec, options=options), url, screen)
         except SignInFailed:
-            tokens.forget(url, account)
+            with suppress(OSError):  # what cannot be forgotten is refused again next time
+                tokens.forget(url, account)
     password = await asking.ask_hidden(f"Password of {handle} on {words.network(network)} (not shown):")
     client = Client(
         url,
@@ -133,8 +138,23 @@ async def _signed_in(
     )
     signed = await _connected(client, url, screen)
     if tokens is not None and client.token is not None:
-        tokens.keep(url, account, client.token)
+        try:
+            tokens.keep(url, account, client.token)
+        except OSError as wrong:
+            screen.say(f"The password will be asked for next time too: {clean_line(str(wrong))}")
     return signed
+
+
+async def _network(asking: Dialog) -> Network:
+    """Ask until a network is named.
+
+    Raises:
+        SignInFailed: If nothing is said.
+    """
+    while said := (await asking.ask("Network (direct or messenger):")).lower():
+        if said in list(Network):
+            return Network(said)
+    raise SignInFailed("No network is named, so nobody is signed in.")
 
 
 async def _connected(client: Client, url: str, screen: Screen) -> tuple[Client, EventStream]:
@@ -160,15 +180,16 @@ async def _talk(chat: Chat, stream: EventStream) -> int:
     listening = asyncio.create_task(listener.listen(stream), name="isthmus-listen")
     typing = asyncio.create_task(_take_lines(chat, listener), name="isthmus-lines")
     try:
-        await asyncio.wait((listening, typing), return_when=asyncio.FIRST_COMPLETED)
-        if chat.done or typing.done():
-            await typing
+        done, _ = await asyncio.wait((listening, typing, chat.failed), return_when=asyncio.FIRST_COMPLETED)
+        if chat.done:
+            done.add(typing)
+        for task in done:
+            await task  # raises what nobody foresaw, as a reader that went away
         return FAILED if listener.failed and not chat.done else OK
     finally:
         typing.cancel()
-        await asyncio.wait([typing])
         await chat.client.close()
-        await asyncio.wait([listening])
+        await asyncio.gather(listening, typing, return_exceptions=True)
 
 
 async def _take_lines(chat: Chat, listener: "Listener") -> None:
@@ -224,14 +245,18 @@ class Listener:
             now = asyncio.get_running_loop().time()
             news = self._is_news(push, now)
             self._chat.inbox.hear(push, now)
-            try:
-                await self._chat.reload()
-                if news:
-                    await self._tell(push)
-            except ConnectionClosed:
-                continue  # the stream's end says it
-            except BridgeError as error:
-                self._chat.say(words.refusal(error))
+            if not isinstance(push.event, Disconnected):  # it is told at once; reading waits for the hub
+                await self._reload()
+            if news:
+                self._tell(push)
+
+    async def _reload(self) -> None:
+        try:
+            await self._chat.reload()
+        except ConnectionClosed:
+            pass  # the stream's end says it
+        except BridgeError as error:
+            self._chat.say(f"The lists are not whole yet; they are read again. {words.refusal(error)}")
 
     def _is_news(self, push: Push, now: float) -> bool:
         """Say whether something was not shown before: a snapshot may already hold it."""
@@ -244,7 +269,7 @@ class Listener:
             case _:
                 return True
 
-    async def _tell(self, push: Push) -> None:
+    def _tell(self, push: Push) -> None:
         chat = self._chat
         match push.event:
             case Connected():
@@ -259,7 +284,7 @@ class Listener:
                     self.failed = True
                     chat.say(f"The connection is closed: {clean_line(error.text)}")
             case MessageSent() as sent:
-                await self._tell_message(sent)
+                self._tell_message(sent)
             case Read() as read:
                 self._tell_read(read)
             case Typed() as typed:
@@ -277,7 +302,7 @@ class Listener:
         chat.say(f"Unread messages: {chat.inbox.unread}. Requests waiting: {chat.inbox.requests}.")
         self.loaded.set()
 
-    async def _tell_message(self, event: MessageSent) -> None:
+    def _tell_message(self, event: MessageSent) -> None:
         chat, message = self._chat, event.message
         row = chat.row(message.thread)
         if row is None or message.sender in chat.client.accounts:
@@ -300,8 +325,8 @@ class Listener:
     def _of_people(self, push: Push) -> list[str]:
         """Say what happened around accounts."""
         match push.event:
-            case LinkAsked(leg=leg, account=account):
-                self._chat.asked.append((leg, account))
+            case LinkAsked(account=account) as link:
+                self._chat.note_asked(link)
                 return [
                     f"{words.full_name(account)} asks to be linked with you. /approve or /refuse answers."
                 ]

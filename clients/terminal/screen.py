@@ -6,13 +6,18 @@ import sys
 import termios
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TextIO
+from contextlib import contextmanager, suppress
+from typing import TextIO, cast
 
 from clients.terminal.cleaning import clean
 
 WAITING_LINES = 100
 """So many lines may wait to be taken; a pipe that is faster waits."""
+
+
+def nobody(mode: str) -> TextIO:
+    """Stand in for a stream that the process was started without: nobody types there, nobody reads."""
+    return cast(TextIO, open(os.devnull, mode, encoding="utf-8"))
 
 
 class Screen:
@@ -83,10 +88,11 @@ class Lines:
             termios.tcsetattr(fd, termios.TCSADRAIN, before)
 
     def _pump(self, loop: asyncio.AbstractEventLoop) -> None:
-        for line in self._lines():
-            self._room.acquire()
-            if not self._hand_over(loop, line):
-                return
+        with suppress(OSError):  # a terminal that is gone is the end of input
+            for line in self._lines():
+                self._room.acquire()
+                if not self._hand_over(loop, line):
+                    return
         self._hand_over(loop, None)
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop, line: str | None) -> bool:

@@ -5,7 +5,7 @@ from bridge.wire.commands import OpenThread
 from bridge.wire.values import Folder
 from clients.inbox import Row
 from clients.terminal import words
-from clients.terminal.chat import Chat, Wrong
+from clients.terminal.chat import Chat, Wrong, number_in
 from clients.terminal.cleaning import clean_line
 
 PAGE = 20
@@ -115,10 +115,11 @@ async def send(chat: Chat, text: str) -> None:
 
 async def reply(chat: Chat, text: str) -> None:
     """Answer one message."""
-    number, _, answer = text.partition(" ")
-    if not number.isdecimal() or not answer.strip():
+    first, _, answer = text.partition(" ")
+    number = number_in(first)
+    if number is None or not answer.strip():
         raise Wrong("Say which message, then the answer: /reply 3 yes")
-    chat.post(chat.thread_named(""), answer.strip(), int(number))
+    chat.post(chat.thread_named(""), answer.strip(), number)
 
 
 async def preview(chat: Chat, text: str) -> None:

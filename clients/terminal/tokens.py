@@ -24,11 +24,19 @@ class TokenFile:
         return self._read().get(f"{url} {account}")
 
     def keep(self, url: str, account: str, token: str) -> None:
-        """Keep a token; the file is replaced whole."""
+        """Keep a token; the file is replaced whole.
+
+        Raises:
+            OSError: If it cannot be kept there.
+        """
         self._write(self._read() | {f"{url} {account}": token})
 
     def forget(self, url: str, account: str) -> None:
-        """Drop a token that is no longer good."""
+        """Drop a token that is no longer good.
+
+        Raises:
+            OSError: If the file cannot be replaced.
+        """
         tokens = self._read()
         if tokens.pop(f"{url} {account}", None) is not None:
             self._write(tokens)
@@ -36,7 +44,7 @@ class TokenFile:
     def _read(self) -> dict[str, str]:
         try:
             tokens = orjson.loads(self._path.read_bytes())
-        except (FileNotFoundError, orjson.JSONDecodeError):
+        except (OSError, orjson.JSONDecodeError):
             return {}  # lost tokens cost a password, nothing else
         if not isinstance(tokens, dict):
             return {}

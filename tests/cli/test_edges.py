@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from bridge.cli import exits, serve
 from bridge.cli.printing import Printer, count, when
 from bridge.config import Config
 from bridge.errors import CommitFailed
-from tests.cli.conftest import Isthmus, Served, started_with
+from tests.cli.conftest import ROOT, Isthmus, Served, started_with
 
 
 class Terminal(io.StringIO):
@@ -107,6 +108,74 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     _, err = process.communicate(timeout=20)
 
     assert (process.returncode, err) == (0, "")
+
+
+def _in_a_shell(folder: Path, line: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    """Run a line of shell in which ``isthmus`` is the command."""
+    return subprocess.run(
+        ["sh", "-c", line.replace("isthmus", f"{sys.executable} -m bridge")],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **more},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "err"),
+    [
+        ("isthmus version >&-", 0, ""),
+        ("isthmus account create direct/ana <&-", 1, "Nobody is here to type a password"),
+        ("isthmus account show direct/ana 2>&-", 1, ""),
+        ("isthmus version >/dev/full", 1, "No space left on device"),
+        ("isthmus version --json >/dev/full", 1, "No space left on device"),
+    ],
+)
+def test_streams_that_are_closed_or_full_end_in_a_sentence(
+    tmp_path: Path, line: str, code: int, err: str
+) -> None:
+    ran = _in_a_shell(tmp_path, line)
+
+    assert (ran.returncode, err in ran.stderr) == (code, True)
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_terminal_that_lacks_a_letter_shows_the_rest_and_data_lacks_none(tmp_path: Path) -> None:
+    poor = {"PYTHONIOENCODING": "ascii"}
+    made = _in_a_shell(tmp_path, "isthmus account create direct/zoe --name Zoë --no-password", **poor)
+    listed = _in_a_shell(tmp_path, "isthmus account list --json", **poor)
+
+    assert "Made direct/zoe (Zo?)" in made.stdout
+    assert json.loads(listed.stdout)["name"] == "Zoë"
+
+
+def test_what_is_no_text_is_refused_wherever_it_would_go(isthmus: Isthmus) -> None:
+    asked = isthmus("account", "create", "direct/\udcff", "--no-password", "--json")
+    named = isthmus("check", "--db", "\udcff.db", "--json")
+
+    assert (asked.code, asked.data["error"]["code"]) == (exits.USAGE, "invalid")
+    assert "\udcff.db" in named.data["checks"][0]["text"]
+
+
+def test_a_password_that_is_not_typed_changes_nothing(
+    isthmus: Isthmus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(question: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", ended)
+    monkeypatch.setattr("sys.stdin", Terminal())
+
+    ran = isthmus("account", "create", "direct/ana")
+
+    assert (ran.code, "No password was typed" in ran.err) == (exits.FAILED, True)
+
+
+def test_a_handle_is_made_without_its_sign(isthmus: Isthmus) -> None:
+    ran = isthmus("account", "create", "direct/@ana", "--no-password")
+
+    assert (ran.code, "without the @" in ran.err) == (exits.USAGE, True)
 
 
 def test_log_lines_may_be_data(serve: Callable[..., Served], isthmus: Isthmus) -> None:

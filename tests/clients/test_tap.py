@@ -64,6 +64,22 @@ async def test_broken_lines_are_explained_and_raw_ones_are_sent_as_they_are() ->
     assert any('"re":9,"error":{"code":"unknown_operation"' in line for line in lines)
 
 
+async def test_an_id_of_another_kind_is_sent_as_it_is() -> None:
+    _, lines = await tapped(SIGN_IN + '{"id":[7],"op":"count_unread"}\n')
+
+    assert '> {"id":[7],"op":"count_unread"}' in lines
+
+
+def test_a_token_file_that_cannot_be_read_is_a_mistake_of_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["ws://127.0.0.1:1", "--token-file", str(tmp_path / "nothing")])
+
+    assert left.value.code == 2
+    assert "no token can be read" in capsys.readouterr().err
+
+
 async def test_a_closed_connection_is_shown_with_its_code() -> None:
     code, lines = await tapped(SIGN_IN + "sign_out\n" + "count_unread\n" * 50)
 

@@ -174,8 +174,11 @@ def check_handle(scene: Scene, own: Account, handle: str) -> None:
 
     Raises:
         HandleTaken: If another account has it, however written.
-        Invalid: If nothing of it is left to compare, or white space is in it.
+        Invalid: If nothing of it is left to compare, white space is in it, or it begins with the sign that
+            people put before handles.
     """
+    if handle_key(handle).startswith("@"):
+        raise Invalid("A handle is kept without the @ that people write before it.", path="$.handle")
     if not handle_key(handle) or any(character.isspace() for character in handle):
         raise Invalid("A handle has no spaces.", path="$.handle")
     owner = scene.facts.handle_owner(own.network, handle)

@@ -26,7 +26,8 @@ def test_a_profile_changes_in_the_fields_that_are_named(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("handle", "code"), [("BOB", "handle_taken"), ("ｂｏｂ", "handle_taken"), ("two words", "invalid")]
+    ("handle", "code"),
+    [("BOB", "handle_taken"), ("ｂｏｂ", "handle_taken"), ("two words", "invalid"), ("＠ann", "invalid")],
 )
 def test_a_handle_is_unique_however_it_is_written(world: World, handle: str, code: str) -> None:
     assert world.refusal("ann", SetProfile(as_=ANN, handle=handle)) == code

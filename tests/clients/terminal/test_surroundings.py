@@ -1,0 +1,162 @@
+"""The line-mode client in bad surroundings: answers mistyped, tokens not kept, readers gone, lists late."""
+
+import asyncio
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bridge.app import Hub
+from bridge.errors import Busy
+from bridge.wire import queries
+from clients.terminal.plain import NOT_SIGNED_IN, chat
+from tests.clients.fake_hub import FakeHub
+from tests.clients.fake_sockets import serving
+from tests.clients.fake_state import ANA, BEN
+from tests.clients.terminal.people import (
+    AT_ONCE,
+    DIRECT,
+    MESSENGER,
+    PASSWORD,
+    Keyboard,
+    at_keyboard,
+    chatted,
+    person,
+    thread_of,
+)
+
+
+async def test_a_network_that_is_none_is_asked_for_again(hub: Hub) -> None:
+    async with person(hub, DIRECT, "Ana"):
+        stdout = io.StringIO()
+        stdin = io.StringIO(f"instagram\ndirect\n@ana\n{PASSWORD}\n")
+        code = await chat(hub.url, keep_token=False, stdin=stdin, stdout=stdout, options=AT_ONCE)
+
+    assert code == 0
+    assert stdout.getvalue().count("Network (direct or messenger):") == 2
+
+
+@pytest.mark.parametrize("typed", ["", "direct\n"])
+async def test_whoever_says_nothing_is_not_signed_in(hub: Hub, typed: str) -> None:
+    stdout = io.StringIO()
+
+    code = await chat(hub.url, keep_token=False, stdin=io.StringIO(typed), stdout=stdout)
+
+    assert code == NOT_SIGNED_IN
+    assert stdout.getvalue().endswith("so nobody is signed in.\n")
+
+
+async def test_a_handle_may_be_given_with_its_sign(hub: Hub) -> None:
+    async with person(hub, DIRECT, "Ana"):
+        assert (await chatted(hub, DIRECT, "@ana", "/accounts"))[0].startswith("1. ana on Direct")
+
+
+async def test_where_no_token_can_be_kept_one_chats_all_the_same(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    stdout = io.StringIO()
+    async with person(hub, DIRECT, "Ana"):
+        stdin = io.StringIO(f"{PASSWORD}\n/accounts\n")
+        code = await chat(hub.url, network="direct", handle="ana", stdin=stdin, stdout=stdout)
+
+    assert code == 0
+    assert "The password will be asked for next time too" in stdout.getvalue()
+    assert "1. ana on Direct" in stdout.getvalue()
+
+
+class Closing(io.StringIO):
+    """A pipe whose reader goes away after so many lines."""
+
+    def __init__(self, lines: int) -> None:
+        super().__init__()
+        self._left = lines
+
+    def write(self, text: str) -> int:
+        self._left -= text.count("\n")
+        if self._left < 0:
+            raise BrokenPipeError
+        return len(text)
+
+
+@pytest.mark.parametrize("lines", [0, 1, 2, 3, 4])
+async def test_a_reader_that_goes_away_ends_it_wherever_that_is(hub: Hub, lines: int) -> None:
+    async with person(hub, MESSENGER, "Ana") as ana, person(hub, MESSENGER, "Ben"):
+        stdin = Keyboard()
+        for line in ("/open ben on messenger", "hello", "/help"):
+            stdin.type(line)
+
+        with pytest.raises(BrokenPipeError):
+            await chat(hub.url, token=ana.token, stdin=stdin, stdout=Closing(lines), options=AT_ONCE)
+        stdin.end()
+
+
+async def test_lists_that_cannot_be_read_at_first_are_read_later() -> None:
+    hub = FakeHub()
+    hub.say(BEN, ANA, "hello")
+    hub.refuse.append((queries.ListThreads, Busy()))
+    async with serving(hub) as url, at_keyboard(url, "token-ana") as (keyboard, paper):
+        hub.heartbeat()
+        keyboard.type("/open ben on messenger")
+        await paper.has("1. From Ben via Messenger: hello")
+
+
+async def test_an_answer_and_what_is_typed_after_it_go_out_in_that_order(hub: Hub) -> None:
+    async with person(hub, MESSENGER, "Ana") as ana, person(hub, MESSENGER, "Ben") as ben:
+        thread = await thread_of(ben, ana)
+        await ben.send(thread, "coming?")
+        async with at_keyboard(hub.url, ana.token) as (keyboard, paper):
+            for line in ("/open ben on messenger", "/reply 1 yes", "in an hour", "/reply 9 no"):
+                keyboard.type(line)
+            await paper.has("Sent as ana on Messenger, number 3.")
+            await paper.has("Not sent: There is no such message in this thread.")
+
+        said = [message.text async for message in ben.history(thread)]
+
+    assert said == ["in an hour", "yes", "coming?"]
+
+
+async def test_numbers_without_end_are_no_numbers(hub: Hub) -> None:
+    async with person(hub, DIRECT, "Ana"):
+        long = "9" * 5_000
+        lines = await chatted(
+            hub, DIRECT, "Ana", f"/open {long}", f"/as {long}", f"/set {long} x", f"/reply {long} x",
+            f"/devices {long}", "/accounts",
+        )  # fmt: skip
+
+    assert lines[-1].startswith("1. ana on Direct")
+
+
+async def test_of_several_links_that_are_asked_for_one_is_named(hub: Hub) -> None:
+    async with (
+        person(hub, DIRECT, "Ana"), person(hub, DIRECT, "Eve"), person(hub, MESSENGER, "Annie") as annie,
+        at_keyboard(hub.url, annie.token) as (keyboard, paper),
+    ):  # fmt: skip
+        await chatted(hub, DIRECT, "Ana", "/asklink annie on messenger")
+        await paper.has("Ana (ana on Direct) asks")
+        await chatted(hub, DIRECT, "Eve", "/asklink annie on messenger")
+        await paper.has("Eve (eve on Direct) asks")
+        keyboard.type("/approve")
+        await paper.has("2. Eve (eve on Direct) asks")
+        keyboard.type("/refuse 2")
+        await paper.has("Refused: Eve (eve on Direct) was not linked.")
+        keyboard.type("/approve")
+        linked = await paper.has("Linked:")
+
+    assert "ana on Direct" in linked
+
+
+async def test_a_terminal_that_is_gone_is_the_end_of_input(hub: Hub) -> None:
+    class Gone(Keyboard):
+        def __iter__(self) -> Iterator[str]:  # type: ignore[override]  # the base knows bytes only
+            yield "/accounts\n"
+            raise OSError(5, "Input/output error")
+
+    stdout = io.StringIO()
+    async with person(hub, DIRECT, "Ana") as ana, asyncio.timeout(20):
+        code = await chat(hub.url, token=ana.token, stdin=Gone(), stdout=stdout, options=AT_ONCE)
+
+    assert code == 0
+    assert "1. ana on Direct" in stdout.getvalue()
