@@ -114,6 +114,7 @@ class Authority:
             raise SignInFailed
         accounts = [view.id for view, _ in own]
         if self._sessions.is_full(accounts):
+            self._sessions.doubt_counts(accounts)
             raise QuotaExceeded("This person has too many connections.")
         client.account, client.device = device.account, device.id
         self._sessions.add(client)

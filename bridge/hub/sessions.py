@@ -200,6 +200,12 @@ class Sessions:
         """Say whether a person with these accounts has as many sessions as may be, here and elsewhere."""
         return self._count(accounts) >= max(1, self._most // self._crowd.hubs)
 
+    def doubt_counts(self, accounts: Iterable[AccountId]) -> None:
+        """Ask anew how many sessions of a person are elsewhere: some may have ended unheard."""
+        for account in accounts:
+            self._crowd.forget(account)
+            self._crowd.tell(account, (account,), asks=True)
+
     def _count(self, accounts: Iterable[AccountId]) -> int:
         return sum(self._count_here(account) + self._crowd.elsewhere(account) for account in accounts)
 

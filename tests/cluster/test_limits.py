@@ -120,6 +120,34 @@ async def test_a_person_has_no_more_connections_at_two_hubs(
         assert [who.socket.close_code for who in (*first[1:], fourth, again)] == [None] * 4
 
 
+async def test_a_person_whose_leaving_was_not_heard_is_refused_once_at_most(
+    password_hash: str, tmp_path: Path, nats: Nats
+) -> None:
+    limits = {"connections_per_person": 3}
+    async with town(password_hash, OneMemory(), tmp_path, nats.url, limits=limits) as made:
+        await acquainted(made)
+        await made[0].add(ANA)
+        there = [await made.join(1, ANA), await made.join(1, ANA)]
+        await made.join(0, ANA)
+        async with asyncio.timeout(10):
+            while not made.hub(0).sessions.is_full([ANA]):  # noqa: ASYNC110 -- the bus tells its hub
+                await asyncio.sleep(0)
+        deaf = made.hub(1).bus
+        vars(deaf)["publish"] = lambda news: None
+        for who in there:
+            await who.close()
+        async with asyncio.timeout(10):
+            while made.hub(1).sessions.of_device(ANA):  # noqa: ASYNC110 -- nobody tells when a socket has ended
+                await asyncio.sleep(0)
+        del vars(deaf)["publish"]
+
+        with pytest.raises(Refused):
+            await made.join(0, ANA)
+        again = await made.join(0, ANA)
+
+        assert again.socket.close_code is None
+
+
 async def test_the_first_at_a_hub_is_sent_away_if_the_others_are_full(
     password_hash: str, tmp_path: Path, shared: Shared, nats: Nats
 ) -> None:

@@ -13,11 +13,14 @@ Connection = Any
 """An asyncpg connection, or its proxy from the pool; asyncpg has no types of its own."""
 
 CONNECT_S: Final = 5.0
+HELD_S: Final = 5
+"""For how long a node that says nothing amid a transaction may keep what it locked from all others."""
+
 _SETTINGS: Final = {
     "application_name": "isthmus",
     "synchronous_commit": "on",
     "default_transaction_isolation": "read committed",
-    "idle_in_transaction_session_timeout": "60s",
+    "idle_in_transaction_session_timeout": f"{HELD_S}s",
     "lock_timeout": "10s",
     "jit": "off",
     # Every question but an audit's has its index; a plan from when a table was small must not scan it.
@@ -32,6 +35,7 @@ LOST: Final = (
     TimeoutError,
     asyncio.TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the driver no longer knows where it is in the talk
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # shut down, crashed, starting, cancelled by the statement timeout
     asyncpg.TooManyConnectionsError,
@@ -43,6 +47,16 @@ LOST: Final = (
 
 async def _leave(connection: Connection) -> None:
     """Leave a connection as it is: no verb sets anything beyond its transaction."""
+
+
+@asynccontextmanager
+async def _ended_if_lost(connection: Connection) -> AsyncIterator[None]:
+    """End a connection that breaks: the server's last word comes before its end, and nobody may borrow it."""
+    try:
+        yield
+    except LOST:
+        connection.terminate()
+        raise
 
 
 class Pool:
@@ -98,7 +112,7 @@ class Pool:
         if self._inner is None:
             raise Unavailable
         try:
-            async with self._inner.acquire(timeout=CONNECT_S) as connection:
+            async with self._inner.acquire(timeout=CONNECT_S) as connection, _ended_if_lost(connection):
                 yield connection
         except LOST as error:
             raise Unavailable(f"PostgreSQL cannot be reached: {error}.") from error
@@ -121,7 +135,8 @@ class Pool:
         except (*LOST, asyncpg.PostgresError) as error:
             raise Unavailable(f"PostgreSQL cannot be reached: {error}.") from error
         try:
-            yield connection
+            async with _ended_if_lost(connection):
+                yield connection
         finally:
             await self._inner.release(connection)
 

@@ -74,6 +74,7 @@ async def put_history(
         else:
             keyed[key_of(record)] = record
     async with connection.transaction():
+        await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '60s'")  # words take time
         accounts = sorted({member.account for piece in pieces for member in piece.members})
         await committer.hold(connection, Batch(keyed, [], [], [], {}))
         await connection.execute(_HOLD, accounts)  # whoever speaks in these threads waits from here on

@@ -66,6 +66,7 @@ async def fill(connection: Connection, pieces: AsyncIterator[Sequence[Item]]) ->
     threads: dict[ThreadId, Thread] = {}
     async with connection.transaction():
         await connection.execute("SET LOCAL statement_timeout = 0")
+        await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         await connection.execute("LOCK TABLE marks IN EXCLUSIVE MODE")  # one at a time
         if await connection.fetchval(_IN_USE):
             raise StoreNotEmpty("There is something in this database already; name an empty one.")

@@ -5,11 +5,21 @@ from pathlib import Path
 
 import pytest
 
+from bridge.domain.model import Account
 from bridge.errors import Stale, Unavailable, Unresolved
 from bridge.store.base import Store
 from bridge.store.postgres import PostgresStore, commit
 from bridge.wire.events import LinkAttempted
-from tests.builders import ANA, BEN, Talk, keep, keep_told, make_pair_thread, make_people, make_verdict
+from tests.builders import (
+    ANA,
+    BEN,
+    Talk,
+    keep,
+    keep_told,
+    make_pair_thread,
+    make_people,
+    make_verdict,
+)
 from tests.engines_postgres import PROMISE, PostgresServer, find_binaries, the_server
 from tests.store.postgres.wire import Cut, Wire, wire_to
 
@@ -81,6 +91,28 @@ async def test_a_node_that_cannot_learn_the_outcome_says_so_and_a_retry_is_safe(
         await keep(far, *things, told=[(message, (ANA, BEN))])
     assert list(await one.history(talk.id, limit=9)) == talk.said
     assert (await one.heads([ANA]))[ANA].newest == 1
+
+
+async def test_connections_that_the_server_ends_are_lost_and_no_fault(dsn: str, one: PostgresStore) -> None:
+    await keep(one, *make_people())
+    far = await PostgresStore.open(dsn, pool=1)
+    key, found = (Account, ANA), {"away": 0, "there": 0}
+    try:
+        for _ in range(30):  # what the server says last may come long before the end, or with it
+            async with far._pool.use() as connection:
+                ended = await connection.fetchval("SELECT pg_backend_pid()")
+            async with one._pool.use() as connection:
+                await connection.execute(f"SELECT pg_terminate_backend({ended})")
+            for _ in range(20):
+                try:
+                    await far.load([key])
+                    found["there"] += 1
+                except Unavailable:
+                    found["away"] += 1
+    finally:
+        await far.close()
+
+    assert found["there"] > found["away"]
 
 
 async def test_a_look_whose_answer_is_lost_is_simply_not_answered(far: PostgresStore, wire: Wire) -> None:

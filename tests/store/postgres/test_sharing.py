@@ -1,7 +1,7 @@
 """Several nodes on one database: what one has committed governs every commit of the others."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from random import Random
 
 import pytest
@@ -12,7 +12,8 @@ from bridge.domain.questions import HandleOwner, Mutual, OwnThreads, OwnUpto, Qu
 from bridge.errors import Stale
 from bridge.ids import AccountId, home_of
 from bridge.store.base import Store, Told
-from bridge.store.postgres import PostgresStore
+from bridge.store.postgres import PostgresStore, facts
+from bridge.store.postgres.pool import HELD_S, Connection
 from bridge.wire.events import LinkAttempted
 from bridge.wire.values import Folder, Network
 from tests.builders import (
@@ -113,6 +114,34 @@ async def test_an_answer_over_many_records_is_asked_again(
         await one.commit(make_batch([make_person(ANA, sync_picture=True)], versions=versions))
 
     assert stale.value.keys == ((type(question), question),)
+
+
+@pytest.mark.slow
+async def test_a_node_that_is_held_amid_a_commit_holds_the_others_for_seconds_only(
+    one: PostgresStore, other: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keep(one, *make_people())
+    load, held, goes_on = facts.load, asyncio.Event(), asyncio.Event()
+
+    async def hold(connection: Connection, keys: Collection[Key]) -> dict[Key, object]:
+        if not held.is_set():  # all its locks are taken
+            held.set()
+            await goes_on.wait()
+        return await load(connection, keys)
+
+    monkeypatch.setattr(facts, "load", hold)
+    question = Tightened((ANA, CYD))
+    batch = make_batch([make_person(ANA, sync_name=True)], versions={(type(question), question): ()})
+    begun = asyncio.ensure_future(other.commit(batch))
+    await held.wait()
+
+    async with asyncio.timeout(2 * HELD_S):
+        await keep(one, make_person(ANA, sync_picture=True))
+    goes_on.set()
+
+    assert await begun == []  # its locks were let go, so it began anew
+    key = (Person, home_of(ANA))
+    assert (await one.load([key]))[key] == make_person(ANA, sync_name=True)
 
 
 async def test_a_handle_taken_at_another_node_is_named(one: PostgresStore, other: PostgresStore) -> None:
