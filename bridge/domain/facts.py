@@ -328,6 +328,8 @@ class Facts:
         """Move one fact; give its key."""
         kind = type(record)
         name = _NAMES[kind](record)
+        if kind is Account:
+            self._free_handle(record)  # type: ignore[arg-type]  # it is of this kind
         self._tables[kind][name] = record
         if self._answers:
             for question in _MOVES.get(kind, ()):
@@ -337,6 +339,12 @@ class Facts:
             if isinstance(record, Account):
                 self.learn((HandleOwner, HandleOwner(record.network, handle_key(record.handle))), record.id)
         return kind, name
+
+    def _free_handle(self, after: Account) -> None:
+        """Forget whose handle it is that an account gives up: asked after the commit, it is nobody's."""
+        before = self._tables[Account].get(after.id)
+        if before is not None and before.handle != after.handle and HandleOwner in self._answers:
+            self._answers[HandleOwner].pop(HandleOwner(before.network, handle_key(before.handle)), None)
 
     def forget(self, keys: Iterable[Key]) -> None:
         """Drop what may differ from the disk."""

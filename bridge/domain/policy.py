@@ -19,7 +19,7 @@ class Policy(Struct, frozen=True, kw_only=True):
         link_answer_s: How long a link waits for its approval, in seconds.
         erase_grace_s: How long a deletion can be taken back, in seconds.
         preview_s: How far back a preview of controls looks, in seconds.
-        contact_uploads_a_day: How often an account may upload its contacts a day.
+        contact_uploads_a_day: How often a person may upload contacts a day.
     """
 
     link_from: Network | None = Network.DIRECT

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bridge.domain.facts import UNKNOWN, Facts, Missing, key_of
 from bridge.domain.model import (
@@ -140,3 +141,17 @@ def test_what_memory_has_can_be_compared_without_asking_for_it() -> None:
     assert facts.known((Account, ANN)) is ACCOUNT
     assert facts.known((Account, BOB)) is None
     assert facts.known((Person, PERSON)) is UNKNOWN
+
+
+def test_a_handle_that_is_given_up_is_asked_for_anew() -> None:
+    facts = Facts()
+    facts.put(ACCOUNT)
+    facts.put(replace(ACCOUNT, name="Anna"))
+    assert facts.handle_owner(Network.DIRECT, "ann") == ANN
+
+    facts.put(replace(ACCOUNT, handle="another"))
+
+    assert facts.handle_owner(Network.DIRECT, "another") == ANN
+    with pytest.raises(Missing) as missing:
+        facts.handle_owner(Network.DIRECT, "ann")
+    assert missing.value.keys == ((HandleOwner, HandleOwner(Network.DIRECT, "ann")),)

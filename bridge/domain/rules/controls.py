@@ -72,7 +72,12 @@ def preview_controls(scene: Scene, query: PreviewControls) -> replies.ControlsPr
     counts: dict[tuple[str, OutcomeOf, OutcomeOf], int] = {}
     for arrived in scene.facts.arrivals(account.id, _since(scene)):
         category = categories.get(arrived.category)
-        if category is not None and arrived.outcome is not (would_be := outcome_for(after, category)):
+        if category is None:
+            continue
+        would_be = outcome_for(after, category)
+        if would_be is OutcomeOf.REQUESTS and arrived.outcome is OutcomeOf.HIDDEN:
+            would_be = OutcomeOf.HIDDEN  # the operator's score hid it, and would again
+        if arrived.outcome is not would_be:
             key = (category.name, arrived.outcome, would_be)
             counts[key] = counts.get(key, 0) + arrived.messages
     moved = tuple(

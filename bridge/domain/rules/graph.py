@@ -63,15 +63,16 @@ def answer_tie(scene: Scene, command: AnswerTie) -> Outcome:
 
 
 def upload_contacts(scene: Scene, command: UploadContacts) -> Outcome:
-    """Replace an account's contacts: kept as keyed hashes, capped per day."""
+    """Replace an account's contacts: kept as keyed hashes, capped per person and day."""
     own = scene.own(command.as_)
-    before = scene.facts.contacts(own.id)
     today = scene.now // _DAY_MS
-    uploads = before.uploads + 1 if before.day == today else 1
-    if uploads > scene.policy.contact_uploads_a_day:
+    lists = map(scene.facts.contacts, scene.facts.person_of(own.id).accounts)
+    today_by = {before.account: before.uploads for before in lists if before.day == today}
+    if sum(today_by.values()) >= scene.policy.contact_uploads_a_day:
         left_s = ((today + 1) * _DAY_MS - scene.now) / 1000
         raise RateLimited("Contacts were uploaded often enough today.", retry_after_s=left_s)
     phones = frozenset(phone_hash(scene.phone_key, phone) for phone in command.phones)
+    uploads = today_by.get(own.id, 0) + 1
     return Outcome(
         reply=Done(), records=[ContactList(account=own.id, phones=phones, uploads=uploads, day=today)]
     )

@@ -76,7 +76,7 @@ def leave(scene: Scene, account: Account) -> Outcome:
 def _check(scene: Scene, own: Account, *, is_linked: bool) -> None:
     if own.hybrid is Hybrid.ON:
         return
-    if not is_linked:
+    if not is_linked and NETWORKS[own.network].upgrade:
         raise NeedsLink("Link an account of the other network, then update messaging.", path="$.as")
     regions = scene.policy.upgrade_regions
     if NETWORKS[own.network].upgrade and regions is not None and own.region not in regions:

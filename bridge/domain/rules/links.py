@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from bridge.domain.model import Account, LinkAsk, Person
-from bridge.domain.outcome import Outcome, Scene
+from bridge.domain.outcome import Outcome, Scene, is_usable
 from bridge.domain.rules.covers import cover_thread
 from bridge.domain.views import account_view, own_account_view
 from bridge.errors import AlreadyLinked, Expired, NeedsLink, NotAllowed, ProofFailed, WrongStart
@@ -23,11 +23,16 @@ def link(scene: Scene, command: Link) -> Outcome:
 
 
 def ask_link(scene: Scene, command: AskLink) -> Outcome:
-    """Ask the other account's devices; the answer is the same whether or not there is such an account."""
+    """Ask the other account's devices; the answer is the same whether or not there is such an account.
+
+    Nobody whom the other account blocks, or who blocks it, gets himself shown to it by asking.
+    """
     own = scene.own(command.as_)
     _check_start(scene, own)
     other = other_to_link(scene, command)
     if other is None or other.network is own.network or _is_linked(scene, own) or _is_linked(scene, other):
+        return Outcome(reply=Done())
+    if scene.facts.tie(own.id, other.id).blocks or scene.facts.tie(other.id, own.id).blocks:
         return Outcome(reply=Done())
     until = scene.now + scene.policy.link_answer_s * 1000
     event = LinkAsked(leg=other.id, account=account_view(own), until=until)
@@ -43,9 +48,9 @@ def answer_link(scene: Scene, command: AnswerLink) -> Outcome:
     """Approve or refuse a link that another account asked for, in time."""
     own = scene.own(command.as_)
     ask = scene.facts.link_ask(command.account, own.id)
-    if ask is None or ask.until < scene.now:
+    asker = scene.facts.account(command.account) if ask is not None else None
+    if ask is None or asker is None or ask.until < scene.now or not _may_still_link(scene, asker):
         raise Expired("Nobody waits for this answer any more.", path="$.account")
-    asker = scene.facts.account(command.account)
     outcome = joined(scene, asker, own) if command.accept else Outcome()
     outcome.records.append(replace(ask, until=0))
     outcome.told.append((LinkAnswered(leg=asker.id, account=own.id, accepted=command.accept), (asker.id,)))
@@ -161,6 +166,11 @@ def linked_reply(scene: Scene, own: Account, outcome: Outcome) -> Linked:
 
 def _is_linked(scene: Scene, account: Account) -> bool:
     return len(scene.facts.person_of(account.id).accounts) > 1
+
+
+def _may_still_link(scene: Scene, asker: Account) -> bool:
+    """Say whether who asked for a link is still there for it; what else became of him is not told."""
+    return is_usable(asker) and not _is_linked(scene, asker)
 
 
 def _or(wanted: bool | None, before: bool) -> bool:

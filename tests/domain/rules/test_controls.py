@@ -95,6 +95,19 @@ def test_a_preview_tells_of_refused_messages_too(world: World) -> None:
     assert [(row.was, row.would_be) for row in preview.moved] == [("none", "requests")]
 
 
+def test_a_preview_knows_that_what_the_operators_score_hid_would_be_hidden_again(world: World) -> None:
+    world.change("bob", suspected=True)
+    world.send("bob", "ann")
+
+    def moved(**controls: str) -> list[tuple[str, str]]:
+        preview = world.ask("ann", PreviewControls(as_=ANN, controls=controls))
+        assert isinstance(preview, ControlsPreview)
+        return [(row.was, row.would_be) for row in preview.moved]
+
+    assert moved() == []
+    assert moved(others_on_direct="none") == [("hidden", "none")]
+
+
 def test_a_preview_tells_whether_it_would_leave_the_hybrid(merged: World) -> None:
     stays = merged.ask("ann", PreviewControls(as_=ANN, controls={"followers": "none"}))
     leaves = merged.ask("ann", PreviewControls(as_=ANN, controls={"others_on_messenger": "none"}))

@@ -178,6 +178,15 @@ def test_contacts_are_uploaded_so_often_a_day(world: World) -> None:
     assert world.all(ContactList)[0].uploads == 1
 
 
+def test_uploads_are_counted_over_all_accounts_of_a_person(merged: World) -> None:
+    for _ in range(merged.policy.contact_uploads_a_day // 2):
+        merged.has_number("ann", "bob")
+        merged.has_number("annm", "bob")
+
+    for own in (ANN, ANNM):
+        assert merged.refusal("ann", UploadContacts(as_=own, phones=())) == "rate_limited"
+
+
 def test_a_claim_of_an_archive_gains_nobody_an_inbox_until_it_is_confirmed(world: World) -> None:
     world.put(Tie(owner=ANNM, other=BOBM, claimed="friend"))
     assert world.explain("bobm", "annm")["rule"] == "control:others_on_messenger"

@@ -116,3 +116,16 @@ def test_a_person_that_never_upgraded_cannot_leave_by_a_control(world: World) ->
 
     assert world.account("ann").hybrid == "never"
     assert world.sent("bobm", "ann") == "not_accepting"
+
+
+def test_who_left_and_then_unlinked_may_cross_again_where_the_network_asks_for_no_upgrade(
+    merged: World,
+) -> None:
+    merged.leave("ann")
+    merged.unlink("ann")
+    assert merged.account("annm").hybrid == "off"
+
+    merged.upgrade("annm")
+
+    assert merged.account("annm").hybrid == "on"
+    assert merged.refusal("ann", Upgrade(as_=ANN)) == "needs_link"

@@ -8,7 +8,8 @@ from bridge.domain.policy import Policy
 from bridge.ids import AccountId
 from bridge.wire.commands import AnswerLink, AskLink, Link, SetLinkOptions, SetProfile
 from bridge.wire.events import LinkAnswered, LinkAsked, LinkAttempted, LinkChanged, ThreadChanged
-from bridge.wire.values import Network
+from bridge.wire.replies import Done
+from bridge.wire.values import AccountState, Network
 from tests.domain.world import World
 
 ANN, ANNM, BOB, BOBM = (AccountId(f"a{name}") for name in ("ann", "annm", "bob", "bobm"))
@@ -163,3 +164,26 @@ def test_a_block_between_accounts_that_were_linked_later_covers_nothing(world: W
 
     assert world.tie("ann", "annm").restricts
     assert world.sent("bob", "annm") == "not_accepting"
+
+
+@pytest.mark.parametrize(("by", "of"), [("ann", "bobm"), ("bobm", "ann")])
+def test_nobody_shows_himself_by_asking_across_a_block(world: World, by: str, of: str) -> None:
+    world.set_tie("block", by, of)
+
+    reply = world.say("ann", AskLink(as_=ANN, network=Network.MESSENGER, handle="bobm"))
+
+    assert isinstance(reply, Done)
+    assert world.heard("bobm", LinkAsked) == []
+
+
+@pytest.mark.parametrize("became", ["linked", "closed"])
+def test_what_became_of_who_asked_is_not_told_to_who_answers(world: World, became: str) -> None:
+    world.say("ann", AskLink(as_=ANN, network=Network.MESSENGER, handle="bobm"))
+    if became == "linked":
+        world.link("ann", "annm")
+    else:
+        world.change("ann", state=AccountState.DEACTIVATED)
+
+    answer = AnswerLink(as_=AccountId("abobm"), account=ANN, accept=True)
+
+    assert world.refusal("bobm", answer) == "expired"
