@@ -227,7 +227,10 @@ class NatsBus:
             await self._send(client, *self._outbox.take())
 
     async def _send(self, client: Client, subject: str, packet: bytes) -> None:
-        """Send one packet."""
+        """Send one packet, if NATS takes so much; else the client would fail, and all that waits with it."""
+        if len(packet) > client.max_payload:
+            log.warning("NATS takes %d bytes, not %d: raise its max_payload", client.max_payload, len(packet))
+            return
         self.sent_total += 1
         await client.publish(subject, packet)
 

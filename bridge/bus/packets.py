@@ -29,7 +29,7 @@ from bridge.ids import AccountId, Position, ThreadId
 from bridge.wire.events import JournalEvent, Typed
 
 LARGEST: Final = 512 * 1024
-"""Bytes of events above which a packet says only where the journal stands."""
+"""Bytes of events above which a packet says only where the journal stands, and of records that it brings."""
 
 _MOST_MEMBERS: Final = 16  # of a thread whose records are passed on: beyond, loading again is cheaper
 _KINDS: Final[tuple[type[StoredRecord], ...]] = (Thread, Member, Tie, Controls, Account, Person, Device)
@@ -68,6 +68,7 @@ class Outgoing:
         self._node = node
         self._packets: dict[AccountId, Packet] = {}
         self._sizes: dict[AccountId, int] = {}
+        self._hinted: dict[AccountId, int] = {}
 
     def add(self, news: News) -> None:
         """Put news into the packets of those whom it concerns."""
@@ -87,7 +88,7 @@ class Outgoing:
 
     def packets(self) -> Iterator[tuple[AccountId, bytes]]:
         """Give what is to be sent, and begin anew."""
-        packets, self._packets, self._sizes = self._packets, {}, {}
+        packets, self._packets, self._sizes, self._hinted = self._packets, {}, {}, {}
         for account, packet in packets.items():
             yield account, _encode(packet)
 
@@ -120,7 +121,9 @@ class Outgoing:
             for account in _concerned(record, members):
                 if account in self._packets:
                     body = body or msgspec.Raw(_encode(record))
-                    self._packets[account].records.append((number, body))
+                    size = self._hinted[account] = self._hinted.get(account, 0) + len(body)
+                    if size <= LARGEST:
+                        self._packets[account].records.append((number, body))
 
 
 def _concerned(record: StoredRecord, members: dict[ThreadId, tuple[AccountId, ...]]) -> Sequence[AccountId]:

@@ -1,6 +1,6 @@
 """What one hub writes to another: commands that it should decide, and its answers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -16,6 +16,9 @@ Carried = Send | MarkRead | MarkDelivered
 """What may be carried: said often, in one thread, and harmless if it is decided twice."""
 
 KINDS: Final[tuple[type[Carried], ...]] = (Send, MarkRead, MarkDelivered)
+
+LARGEST: Final = 512 * 1024
+"""Bytes of letters after which another packet begins: with a letter of the largest frame it passes NATS."""
 
 _NUMBERS: Final = {kind: number for number, kind in enumerate(KINDS)}
 _ERRORS: Final = {error.code: error for error in all_errors()}
@@ -116,9 +119,18 @@ def result_of(found: Answer, work: Work) -> Reply | BridgeError | None:
         raise Fault(f"An answer can't be read: {wrong}") from wrong
 
 
-def pack(mail: Mail) -> bytes:
-    """Write a packet."""
-    return _encode(mail)
+def pack(letters: Sequence[Letter], answers: Sequence[Answer]) -> Iterator[bytes]:
+    """Write packets, in order; none is larger than ``LARGEST`` but for its last letter."""
+    some: list[Letter] = []
+    size = 0
+    for one in letters:
+        some.append(one)
+        size += len(one.command)
+        if size >= LARGEST:
+            yield _encode(Mail(some))
+            some, size = [], 0
+    if some or answers:
+        yield _encode(Mail(some, answers))
 
 
 def unpack(data: bytes) -> Mail:

@@ -21,7 +21,6 @@ from bridge.hub.letters import (
     KINDS,
     Answer,
     Letter,
-    Mail,
     answer,
     command_of,
     letter,
@@ -165,7 +164,7 @@ class Post:
         return [work for one in away.values() for work in _rest(one)]
 
     def _home(self, work: Work) -> str | None:
-        if type(work.command) not in _CARRIED or work.proven or not self._bus.is_up:
+        if type(work.command) not in _CARRIED or work.proven or work.doubtful or not self._bus.is_up:
             return None
         return self.homes.home(ThreadId(work.command.thread))  # type: ignore[union-attr]
 
@@ -257,7 +256,8 @@ class Post:
     def _flush(self) -> None:
         mail, self._mail = self._mail, {}
         for hub, (letters, answers) in mail.items():
-            self._bus.write(hub, pack(Mail(letters, answers)))
+            for packet in pack(letters, answers):
+                self._bus.write(hub, packet)
 
     def _look_later(self) -> None:
         if self._timer is None:

@@ -8,7 +8,9 @@ import pytest
 from bridge.domain.model import Thread
 from bridge.hub import post
 from bridge.hub.homes import home_among
+from bridge.hub.letters import Answer, letter, pack, unpack
 from bridge.hub.post import Post
+from bridge.hub.work import NOBODY, Ticket, Work
 from bridge.ids import Seq, ThreadId
 from bridge.wire.commands import Send, SetTie
 from bridge.wire.values import TieKind
@@ -152,6 +154,32 @@ async def test_a_home_that_decides_too_late_finds_even_the_refusal_that_nobody_e
         assert on_their_way
         assert (refused, await outcome(ana, too_soon)) == ("not_supported", "not_supported")
         assert last["seq"] == 3
+
+
+async def test_what_came_back_undecided_is_carried_to_nobody_else(pair: Town) -> None:
+    thread, _, away = await contended(pair)
+    box = pair.hub(away).pipeline.post
+    send = Send(thread=thread, text="whose?", token="once")
+    lane = Ticket()
+    fresh, back = (Work(lane=lane, call=0, account=ANA, command=send, doubtful=how) for how in (False, True))
+
+    assert box.carry([back], stops=False) == [back]
+    assert box.carry([fresh], stops=False) == []
+    assert box.clear() == [fresh]
+
+
+def test_letters_go_in_packets_that_nats_takes_in_their_order() -> None:
+    command = Send(thread=ThreadId("t1"), text="é" * 30_000, token="k")
+    work = Work(lane=NOBODY, call=0, account=ANA, command=command)
+    letters = [letter(7, number, work) for number in range(40)]
+
+    packets = list(pack(letters, [Answer(1, 2)]))
+
+    mail = [unpack(packet) for packet in packets]
+    assert max(map(len, packets)) < 2**20
+    assert [one.number for some in mail for one in some.letters] == list(range(40))
+    assert [len(some.answers) for some in mail] == [0] * (len(mail) - 1) + [1]
+    assert list(pack([], [])) == []
 
 
 async def test_a_hub_that_stops_answers_what_it_carried(

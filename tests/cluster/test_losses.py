@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from bridge.bus.nats import NatsBus
 from bridge.ids import ThreadId
 from bridge.wire.commands import Send
 from bridge.wire.queries import WhoIsHere
 from bridge.wire.sign_in import RevokeDevice
 from tests.cluster.losing import lose
-from tests.cluster.servers import Nats
+from tests.cluster.servers import Nats, nats_server
 from tests.cluster.town import OneMemory, Shared, Town, page, town, up
 from tests.hub.house import ANA, CYD, EVE
 from tests.hub.talker import Talker
@@ -145,3 +146,26 @@ async def test_who_came_and_went_while_nats_was_away_is_told_once_it_is_back(
         assert online == {"online": [CYD]}
         assert await ana.event("presence_changed", account=EVE, online=True)
         assert await ana.event("presence_changed", account=CYD, online=False)
+
+
+async def test_a_nats_that_takes_less_than_was_said_costs_a_pause_and_no_connection(
+    password_hash: str, tmp_path: Path
+) -> None:
+    small = tmp_path / "small.conf"
+    small.write_text("max_payload: 1000")
+    async with (
+        nats_server(tmp_path, ("-c", str(small))) as nats,
+        town(password_hash, OneMemory(), tmp_path, nats.url) as made,
+    ):
+        await made[0].add(ANA, CYD)
+        thread = await made[0].acquaint(ANA, CYD)
+        ana, cyd = await made.join(0, ANA), await made.join(1, CYD)
+        buses = [bus for one in made.houses if isinstance(bus := one.hub.bus, NatsBus)]
+        clients = [bus._client for bus in buses]
+
+        await ana.ask(Send(thread=thread, text="x" * 900, token="long"))
+        heard = await cyd.event("message_sent")
+
+        assert heard["message"]["text"] == "x" * 900
+        assert [bus._client for bus in buses] == clients
+        assert all(bus.is_up for bus in buses)

@@ -39,6 +39,7 @@ LOST: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # shut down, crashed, starting, cancelled by the statement timeout
     asyncpg.TooManyConnectionsError,
+    asyncpg.OutOfMemoryError,  # its own, or that of its locks
     asyncpg.ReadOnlySQLTransactionError,  # a standby: the primary has moved
     asyncpg.LockNotAvailableError,
 )
@@ -105,14 +106,12 @@ class Pool:
         """Borrow a connection.
 
         Raises:
-            Unavailable: If the pool was closed, or the server cannot be reached just now.
+            Unavailable: If the pool was closed, or the server cannot be reached just now, or lets nobody in.
             StorageFull: If the server's disk is full.
             Fault: If the server fails otherwise.
         """
-        if self._inner is None:
-            raise Unavailable
         try:
-            async with self._inner.acquire(timeout=CONNECT_S) as connection, _ended_if_lost(connection):
+            async with self.borrow() as connection:
                 yield connection
         except LOST as error:
             raise Unavailable(f"PostgreSQL cannot be reached: {error}.") from error

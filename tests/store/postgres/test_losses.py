@@ -115,6 +115,28 @@ async def test_connections_that_the_server_ends_are_lost_and_no_fault(dsn: str, 
     assert found["there"] > found["away"]
 
 
+async def test_a_server_that_lets_nobody_in_for_a_while_is_away(dsn: str, one: PostgresStore) -> None:
+    async def say(statement: str) -> None:
+        async with one._pool.use() as connection:
+            await connection.execute(statement)
+
+    await keep(one, *make_people())
+    await say("CREATE ROLE guest LOGIN SUPERUSER")
+    far = await PostgresStore.open(dsn.replace("isthmus@", "guest@"), pool=1)
+    try:
+        await say("ALTER ROLE guest NOLOGIN")
+        await say("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'guest'")
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                await far.load([(Account, ANA)])
+        await say("ALTER ROLE guest LOGIN")
+
+        assert await far.load([(Account, ANA)])
+    finally:
+        await far.close()
+        await say("DROP ROLE guest")
+
+
 async def test_a_look_whose_answer_is_lost_is_simply_not_answered(far: PostgresStore, wire: Wire) -> None:
     wire.cut = Cut.AFTER
 
