@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
+from msgspec.structs import replace
+
 from bridge.wire.sign_in import Register, SignIn
 from bridge.wire.values import Network
 
@@ -43,16 +45,10 @@ class Credentials:
             self.token = await self._get_token()
         if self.token is not None:
             return SignIn(token=self.token, cursors=cursors)
-        if self._register is not None:
-            return self._register
-        assert self._password is not None
-        return SignIn(
-            network=self._password.network,
-            handle=self._password.handle,
-            password=self._password.password,
-            device=self._password.device,
-            cursors=cursors,
-        )
+        if self._password is not None:
+            return replace(self._password, cursors=cursors)
+        assert self._register is not None
+        return self._register
 
     def taken(self, token: str | None) -> None:
         """Keep the token that a sign-in made."""
@@ -60,14 +56,17 @@ class Credentials:
             self.token = token
 
     def refused(self) -> bool:
-        """Forget a token that is no longer good; say whether another can be got."""
+        """Forget what is not good (any longer); say whether there is another way."""
         had, self.token = self.token, None
+        if had is None and self._register is not None and self._password is not None:
+            self._password = None  # the registration had not been done after all
+            return True
         return had is not None and self._get_token is not None
 
     def unanswered(self) -> None:
         """Prepare for a registration whose answer was lost: it may have been done, so sign in next time."""
         if self._register is not None:
-            lost, self._register = self._register, None
+            lost = self._register
             self._password = password_of(lost.network, lost.handle, lost.password, lost.device)
 
 

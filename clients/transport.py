@@ -3,8 +3,10 @@
 import platform
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from ssl import SSLCertVerificationError, SSLContext
 from typing import Literal, Protocol
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed as SocketClosed
@@ -58,7 +60,8 @@ class SocketOptions:
 
     Attributes:
         ssl: For ``wss://``; the system's defaults if absent.
-        proxy: ``True`` uses the environment's, ``None`` none, else the proxy's address.
+        proxy: ``True`` uses the environment's, but none to reach this very machine; ``None`` none, else the
+            proxy's address.
         headers: More headers for the handshake.
         user_agent: What the hub's log calls this program.
         open_timeout_s: How long one attempt may take.
@@ -114,7 +117,7 @@ async def dial(url: str, codec: Codec, options: SocketOptions) -> WebSocket:
             subprotocols=[Subprotocol(codec.subprotocol)],
             additional_headers=dict(options.headers),
             user_agent_header=options.user_agent,
-            proxy=options.proxy,
+            proxy=None if options.proxy is True and _is_here(url) else options.proxy,
             ssl=options.ssl,
             open_timeout=options.open_timeout_s,
             max_size=options.max_frame,
@@ -139,6 +142,15 @@ async def dial(url: str, codec: Codec, options: SocketOptions) -> WebSocket:
         await socket.close()
         raise _cannot(f"The hub does not speak {codec.subprotocol}.", temporary=False)
     return WebSocket(socket, codec)
+
+
+def _is_here(url: str) -> bool:
+    """Say whether an address is this machine's own: no proxy can reach it, whatever the environment says."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _cannot(text: str, temporary: bool) -> CannotConnect:

@@ -127,6 +127,8 @@ async def _signed_in(
             with suppress(OSError):  # what cannot be forgotten is refused again next time
                 tokens.forget(url, account)
     password = await asking.ask_hidden(f"Password of {handle} on {words.network(network)} (not shown):")
+    if not password:
+        raise SignInFailed("No password is given, so nobody is signed in.")
     client = Client(
         url,
         network=network,

@@ -113,6 +113,18 @@ async def test_a_person_registers_once_even_if_the_answer_is_lost(hub: Hub) -> N
     assert len(accounts) == 1
 
 
+@pytest.mark.parametrize("cut", range(200, 700, 50))
+async def test_a_person_registers_wherever_the_wire_is_cut_on_the_way(hub: Hub, cut: int) -> None:
+    register = Register(network=DIRECT, handle="ana", name="Ana", password=PASSWORD, device="tests")
+    async with (
+        cut_wire(hub.url, [(cut, 1 << 20)]) as url,
+        Client(url, register=register, options=VERIFYING) as ana,
+    ):
+        accounts = list(ana.accounts)
+
+    assert len(accounts) == 1
+
+
 async def test_a_device_that_is_revoked_elsewhere_is_closed_and_cannot_come_back(hub: Hub) -> None:
     async with person(hub, DIRECT, "Ana") as ana:
         other = Client(hub.url, network=DIRECT, handle="ana", password=PASSWORD, device="lost phone")

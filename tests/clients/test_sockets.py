@@ -33,6 +33,17 @@ from tests.clients.fake_state import AB, ANA, BEN
 AT_ONCE = Options(backoff=Backoff(min_s=0, max_s=0), acknowledge=False)
 
 
+async def test_no_proxy_stands_before_ones_own_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with serving(FakeHub()) as url:
+        for here in (url, url.replace("127.0.0.1", "localhost")):
+            await (await dial(here, JSON, SocketOptions())).close()
+        with pytest.raises(CannotConnect):
+            await dial("ws://hub.invalid:1", JSON, SocketOptions())
+
+
 @settings(max_examples=40)
 @given(
     cuts=st.lists(st.tuples(st.integers(0, 2_500), st.integers(0, 6_000)), max_size=6),

@@ -37,7 +37,7 @@ async def test_a_network_that_is_none_is_asked_for_again(hub: Hub) -> None:
     assert stdout.getvalue().count("Network (direct or messenger):") == 2
 
 
-@pytest.mark.parametrize("typed", ["", "direct\n"])
+@pytest.mark.parametrize("typed", ["", "direct\n", "direct\nana\n"])
 async def test_whoever_says_nothing_is_not_signed_in(hub: Hub, typed: str) -> None:
     stdout = io.StringIO()
 
