@@ -124,19 +124,24 @@ class Cluster:
     # --- looking
 
     async def run(self, *, looks: bool = True) -> None:
-        """Look, in rounds, for ever; not at all if this hub is alone on its store."""
-        if looks:
-            async with asyncio.TaskGroup() as both:
+        """Show who comes and goes, for ever, and look, in rounds, unless this hub is alone on its store."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._show_presence())
+            if looks:
                 both.create_task(self._look())
-                both.create_task(self._show_presence())
 
     async def _show_presence(self) -> None:
         """Show who came and went to those who may know it by what is committed, whatever news were lost."""
         while True:
-            account, online, watchers = await self._sessions.next_to_show()
-            seen = await asyncio.gather(*(self._is_shown(account, session) for session in watchers))
-            allowed = [session for session, is_shown in zip(watchers, seen, strict=True) if is_shown]
-            self._sessions.show(account, allowed, online=online)
+            some = await self._sessions.next_to_show()
+            await asyncio.gather(
+                *(self._show(account, online, watchers) for account, online, watchers in some)
+            )
+
+    async def _show(self, account: AccountId, online: bool, watchers: Sequence[Listening]) -> None:
+        seen = await asyncio.gather(*(self._is_shown(account, session) for session in watchers))
+        allowed = [session for session, is_shown in zip(watchers, seen, strict=True) if is_shown]
+        self._sessions.show(account, allowed, online=online)
 
     async def _is_shown(self, account: AccountId, session: Listening) -> bool:
         try:
@@ -200,8 +205,6 @@ class Cluster:
         concerned = [session for session in sessions if any(key in moved for key in self._keys(session))]
         facts.forget(moved)
         for session in concerned:
-            for account in session.legs:
-                self._sessions.unwatch(account)
             session.look_again()
 
 

@@ -337,7 +337,6 @@ class Connection:
             self._socket.close(CloseCode.REVOKED, "this device was signed out, or its account closed")
             return
         for account in list(self.legs):
-            self._services.sessions.unwatch(account)
             if account not in allowed:
                 self._lost += 1
                 self._services.sessions.leave(self, account)

@@ -8,6 +8,7 @@ is still catching up or because news was lost, it reads from the journal.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Final, Protocol
 
 from msgspec import Struct
@@ -30,6 +31,7 @@ log = logging.getLogger("bridge.hub")
 
 
 NOWHERE: Final = -1
+_SHOWN_AT_ONCE: Final = 100  # who came and went, in one round
 _FRESH_S: Final = 2.0  # how long after it came a session may turn out to have been one too many
 
 
@@ -159,7 +161,8 @@ class Sessions:
             self.leave(session, account)
         for account, watchers in list(self._watchers.items()):
             if watchers.pop(session, _ABSENT) is not _ABSENT and not watchers:
-                self.unwatch(account)
+                del self._watchers[account]
+                self._bus.unwatch(account)
 
     def join(self, session: Listening, account: AccountId) -> bool:
         """Let a session hear a journal in which it has a leg; say whether the account came online with it.
@@ -257,24 +260,19 @@ class Sessions:
         self._bus.publish(News(presence=((account, online),)))
 
     def _note_presence(self, account: AccountId, *, online: bool) -> None:
-        """Show at once who came or went; where other nodes may have ended a watching, once that is known."""
-        watchers = self._watchers.get(account)
-        if not watchers:
-            return
-        if self._bus.connects:
+        """Have it shown who came or went, once it is known who may see it by then."""
+        if account in self._watchers:
             self._unshown.pop(account, None)
             self._unshown[account] = online
             self._to_show.set()
-        else:
-            self.show(account, watchers, online=online)
 
-    async def next_to_show(self) -> tuple[AccountId, bool, tuple[Listening, ...]]:
+    async def next_to_show(self) -> list[tuple[AccountId, bool, tuple[Listening, ...]]]:
         """Wait until somebody came or went on whatever node; give who, whether online, and who watches."""
         while not self._unshown:
             self._to_show.clear()
             await self._to_show.wait()
-        account = next(iter(self._unshown))
-        return account, self._unshown.pop(account), tuple(self._watchers.get(account, ()))
+        some = list(islice(self._unshown, _SHOWN_AT_ONCE))
+        return [(one, self._unshown.pop(one), tuple(self._watchers.get(one, ()))) for one in some]
 
     def show(self, account: AccountId, watchers: Iterable[Listening], *, online: bool) -> None:
         """Tell some of those who watch an account that it came or went."""
@@ -282,11 +280,6 @@ class Sessions:
         for session in watchers:
             if session in self._watchers.get(account, ()):
                 session.push(session.codec.passing(session.codec.body(event)))
-
-    def unwatch(self, account: AccountId) -> None:
-        """Let nobody watch an account any more: who may must be decided again."""
-        if self._watchers.pop(account, None) is not None:
-            self._bus.unwatch(account)
 
     # --- telling
 
@@ -298,8 +291,6 @@ class Sessions:
             for event, accounts in news.passing:
                 self._pass(event, accounts)
             for account in news.moved:
-                for own in self._of_same_person(account):
-                    self.unwatch(own)
                 for session in self.of_device(account):
                     session.look_again()
             for count in news.counts:
@@ -327,13 +318,6 @@ class Sessions:
             for session, leg in tuple(self._by_leg[account].items()):
                 if leg.live and leg.sent < head:
                     session.fell_behind(account)
-
-    def _of_same_person(self, account: AccountId) -> tuple[AccountId, ...]:
-        """Give the accounts of a person; what one of them blocks, all do."""
-        try:
-            return (account, *self._facts.person_of(account).accounts)
-        except Missing:
-            return (account,)
 
     def _tell(
         self, bodies: Bodies, account: AccountId, position: Position, listeners: dict[Listening, Leg]

@@ -8,7 +8,7 @@ import pytest
 
 from bridge.hub import pages as pages_of
 from bridge.ids import Seq
-from bridge.wire.commands import Accept, OpenThread, Send, SetTie
+from bridge.wire.commands import Accept, OpenThread, Send, SetProfile, SetTie
 from bridge.wire.queries import (
     CountUnread,
     GetThread,
@@ -232,6 +232,21 @@ async def test_nobody_is_watched_who_does_not_show_himself(hub: House) -> None:
     back = await hub.join(ANA)
     await back.settled()
     assert back.events() == []
+
+
+async def test_watching_lasts_whatever_the_watched_one_does_meanwhile(hub: House) -> None:
+    await hub.add(ANA, BEN, CYD)
+    await hub.acquaint(BEN, ANA)
+    ben, ana = await hub.join(BEN), await hub.join(ANA)
+    assert await ben.ask(WhoIsHere(accounts=(ANA,))) == {"online": [ANA]}
+
+    await ana.ask(SetTie(as_=ANA, account=CYD, tie=TieKind.FOLLOW))
+    await ana.ask(SetProfile(as_=ANA, name="Ana Maria"))
+    await ana.close()
+    assert await ben.event("presence_changed", account=ANA, online=False)
+    await hub.join(ANA)
+
+    assert await ben.event("presence_changed", account=ANA, online=True)
 
 
 async def test_a_thread_knows_how_far_the_other_side_came(hub: House) -> None:
