@@ -81,11 +81,14 @@ class Scene(Struct):
         """Give an account that the session may use.
 
         Raises:
-            NotFound: If it may not.
+            NotFound: If it may not; nor may what waited behind an erasure.
         """
         if account != self.account and account not in self.legs:
             raise NotFound(path="$.as")
-        return self.facts.account(account)
+        own = self.facts.account(account)
+        if own.state is AccountState.DELETED:
+            raise NotFound(path="$.as")
+        return own
 
     def seat(self, thread_id: ThreadId) -> tuple[Thread, Member]:
         """Give a thread and the own side of it.

@@ -81,6 +81,18 @@ def test_erasing_leaves_the_id_alone_and_frees_the_handle(world: World) -> None:
     world.say("bob", SetProfile(as_=BOB, handle="ann"))
 
 
+@pytest.mark.parametrize("command", [SetProfile(as_=ANN, name="Ann again"), DELETE, RestoreAccount(as_=ANN)])
+def test_nothing_that_waited_behind_an_erasure_brings_an_account_back(
+    world: World, command: SetProfile | DeleteAccount | RestoreAccount
+) -> None:
+    world.run("ann", EraseAccount(account=ANN))
+    erased = world.account("ann")
+
+    assert world.refusal("ann", command, proven=["ann"]) == "not_found"
+
+    assert world.account("ann") == erased
+
+
 def test_the_operator_changes_what_only_the_operator_may(world: World) -> None:
     world.change("ann", region="here", phone="", professional=True)
 
