@@ -65,7 +65,7 @@ class HtmlArchive(ArchiveError):
 
 
 class MixedArchives(ArchiveError):
-    """The parts belong to different networks."""
+    """The parts belong to different networks, people or downloads."""
 
     code = "archive_mixed"
     default = "These parts come from both Instagram and Facebook; import each network's archive by itself."

@@ -69,15 +69,15 @@ class ThreadFiles:
 
     Attributes:
         section: Told by the folder.
-        files: Number and path, in no order; number 1 is the newest.
+        files: Path by number, in no order; number 1 is the newest.
     """
 
     section: Section
-    files: list[tuple[int, str]] = field(default_factory=list)
+    files: dict[int, str] = field(default_factory=dict)
 
     def oldest_first(self) -> list[str]:
         """Give the paths; the numbers are compared as numbers, so that 10 comes before 2."""
-        return [name for _, name in sorted(self.files, reverse=True)]
+        return [name for _, name in sorted(self.files.items(), reverse=True)]
 
 
 @dataclass(slots=True)
@@ -91,6 +91,7 @@ class Layout:
         edges: Lists of people.
         links, upgrades, profiles: Files about the owner.
         siblings: Files beside a thread's numbered ones.
+        copies: Message files of a thread that lies somewhere else with the same number.
         html: A page of the HTML variant, if there is one.
     """
 
@@ -102,6 +103,7 @@ class Layout:
     upgrades: list[str] = field(default_factory=list)
     profiles: list[str] = field(default_factory=list)
     siblings: list[str] = field(default_factory=list)
+    copies: list[str] = field(default_factory=list)
     html: str | None = None
 
     def is_empty(self) -> bool:
@@ -110,7 +112,7 @@ class Layout:
 
     def message_files(self) -> list[str]:
         """Give every file with messages in it."""
-        numbered = [name for thread in self.threads.values() for _, name in thread.files]
+        numbered = [name for thread in self.threads.values() for name in thread.files.values()]
         return [*numbered, *self.secure.values(), *self.single]
 
 
@@ -137,7 +139,8 @@ def _add_thread_file(layout: Layout, name: str, match: re.Match[str]) -> None:
     else:
         key = f"{match['folder']}/{match['dir']}"
         thread = layout.threads.setdefault(key, ThreadFiles(FOLDERS[match["folder"]]))
-        thread.files.append((int(number[1]), name))
+        if thread.files.setdefault(int(number[1]), name) != name:
+            layout.copies.append(name)
 
 
 def _add_json(layout: Layout, name: str, plain: str) -> None:

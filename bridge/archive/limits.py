@@ -14,6 +14,7 @@ class Limits:
         total_bytes: Unpacked size of all parts together.
         json_bytes: Unpacked size of one JSON file; a larger one is reported as broken, the rest is read.
             It bounds memory: 10,000 messages, an official file, take about 4 MiB here and 12 decoded.
+        json_values: Values in one JSON file; likewise. A value of two bytes takes up to 64 once decoded.
         ratio: Unpacked over packed size of one file ...
         ratio_from_bytes: ... which is looked at only from this unpacked size on.
         depth: Folders inside one another.
@@ -23,6 +24,7 @@ class Limits:
     members: int = 2_000_000
     total_bytes: int = 1024 * 1024 * MIB
     json_bytes: int = 128 * MIB
+    json_values: int = 4_000_000
     ratio: int = 200
     ratio_from_bytes: int = 100 * MIB
     depth: int = 16

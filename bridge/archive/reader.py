@@ -109,6 +109,8 @@ class Archive:
         self._top = messages[0].partition("/")[0] + "/" if messages else ""
         for name in self._layout.siblings:
             report.siblings.add(name, "not a numbered message file")
+        for name in self._layout.copies:
+            report.repeated.add(name, "this part of the chat lies in two places; the first was read")
 
     def _laid_out(self) -> Layout:
         layout = lay_out(self._tree.names())
@@ -149,16 +151,34 @@ class Archive:
                     yield raw
 
     def _owner(self, owner_name: str | None) -> ArchiveOwner:
-        name, handle = None, None
-        for path in self._layout.profiles:
-            found_name, found_handle = read_profile(self._value(path)[0])
-            name, handle = name or found_name, handle or found_handle
+        name, handle = self._profile()
         told = (
             owner_name or self._name_in_threads([part for part in (name, handle) if part]) or name or handle
         )
         if told is None:
             raise OwnerUnknown(path=self._label)
         return ArchiveOwner(self.network, told, handle)
+
+    def _profile(self) -> tuple[str | None, str | None]:
+        """Read the owner's name and user name.
+
+        Raises:
+            MixedArchives: If the parts tell of several owners.
+        """
+        name, handle = None, None
+        by_file: dict[str, tuple[str | None, str | None]] = {}
+        for path in self._layout.profiles:
+            value, sound = self._value(path)
+            found = read_profile(value if sound else scrub(value))
+            known = by_file.setdefault(path.rpartition("/")[2], found) if any(found) else found
+            if path in self._tree.differing or known != found:
+                raise MixedArchives(
+                    "These parts are of two people or two downloads; import each by itself, the older first.",
+                    path=self._label,
+                    member=path,
+                )
+            name, handle = name or found[0], handle or found[1]
+        return name, handle
 
     def _name_in_threads(self, candidates: list[str]) -> str | None:
         common: set[str] | None = None

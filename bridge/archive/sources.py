@@ -22,9 +22,11 @@ from bridge.archive.errors import (
 )
 from bridge.archive.limits import Limits
 from bridge.archive.report import Findings
+from bridge.archive.text import is_sound
 
 ENCRYPTED = 0x1
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what the networks use
+_BEFORE_VALUES = (b",", b"{", b"[")
 LOCAL_HEADER = 30  # bytes before a member's name, at least
 
 
@@ -41,6 +43,10 @@ class Member:
     name: str
     size: int
     crc: int | None = None
+
+    def differs(self, other: "Member") -> bool:
+        """Say whether another part's file of this name is known to be another one."""
+        return self.size != other.size or (None not in (self.crc, other.crc) and self.crc != other.crc)
 
 
 class Source(Protocol):
@@ -126,6 +132,7 @@ class FolderSource:
         """
         self._root = path.resolve()
         self._limits = limits
+        self._odd: dict[str, str] = {}
         members: list[Member] = []
         for member in self._walk(self._root, ""):
             members.append(member)
@@ -143,7 +150,7 @@ class FolderSource:
                 "This folder cannot be listed; check its permissions.", path=str(folder)
             ) from error
         for entry in entries:
-            name = prefix + entry.name
+            name = prefix + self._shown(entry.name)
             fault = name_fault(name, self._limits)
             if (
                 fault is None
@@ -158,7 +165,14 @@ class FolderSource:
             elif not entry.is_symlink():  # a link inside shows what is listed anyway
                 yield self._member(entry, name)
 
+    @staticmethod
+    def _shown(name: str) -> str:
+        """Give the name of a file; one that is not UTF-8 is read as in a ZIP."""
+        return name if is_sound(name) else os.fsencode(name).decode("cp437")
+
     def _member(self, entry: os.DirEntry[str], name: str) -> Member:
+        if not entry.path.endswith(f"/{name}"):
+            self._odd[name] = entry.path
         status = entry.stat(follow_symlinks=False)
         if not stat.S_ISREG(status.st_mode):
             raise HostileArchive(
@@ -168,7 +182,9 @@ class FolderSource:
 
     def open(self, name: str) -> IO[bytes]:
         """Open a member for reading."""
-        descriptor = os.open(self._root / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        descriptor = os.open(
+            self._odd.get(name, self._root / name), os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)
+        )
         return os.fdopen(descriptor, "rb")
 
     def close(self) -> None:
@@ -207,7 +223,11 @@ def entry_fault(entry: zipfile.ZipInfo, limits: Limits) -> str | None:
 
 
 class Tree:
-    """All parts of an archive as one."""
+    """All parts of an archive as one.
+
+    Attributes:
+        differing: Files that two parts hold in different versions.
+    """
 
     def __init__(self, paths: Sequence[Path], limits: Limits, repeated: Findings) -> None:
         """Open the parts.
@@ -218,6 +238,7 @@ class Tree:
         self._limits = limits
         self._parts: list[Source] = []
         self._found: dict[str, tuple[Source, Member]] = {}
+        self.differing: set[str] = set()
         self._label = ", ".join(str(path) for path in paths)
         try:
             for path in paths:
@@ -231,7 +252,8 @@ class Tree:
         self._parts.append(part)
         for member in part.members:
             earlier = self._found.setdefault(member.name, (part, member))[1]
-            if earlier is not member and (earlier.size, earlier.crc) != (member.size, member.crc):
+            if earlier is not member and earlier.differs(member):
+                self.differing.add(member.name)
                 repeated.add(
                     member.name, "another part holds another version of this file; the first was read"
                 )
@@ -289,6 +311,8 @@ class Tree:
                 raise MemberUnreadable(f"It is damaged ({error}).", member=name) from error
         if len(data) > limit:
             raise MemberUnreadable(f"It is over {limit} bytes.", member=name)
+        if sum(map(data.count, _BEFORE_VALUES)) > self._limits.json_values:
+            raise MemberUnreadable(f"It holds over {self._limits.json_values} values.", member=name)
         return data
 
     def close(self) -> None:
@@ -303,10 +327,16 @@ def open_source(path: Path, limits: Limits) -> Source:
     Raises:
         ArchiveNotFound: If there is nothing there.
     """
-    if path.is_dir():
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise ArchiveNotFound(path=str(path)) from error
+    except OSError as error:
+        raise ArchiveUnreadable(
+            f"{error.strerror}; check the path and its permissions.", path=str(path)
+        ) from error
+    if stat.S_ISDIR(mode):
         return FolderSource(path, limits)
-    if not path.exists():
-        raise ArchiveNotFound(path=str(path))
-    if not path.is_file():
+    if not stat.S_ISREG(mode):
         raise ArchiveUnreadable("This is neither a file nor a folder.", path=str(path))
     return ZipSource(path, limits)

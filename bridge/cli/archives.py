@@ -30,7 +30,11 @@ _COUNTS = {
     "claimed": "ties that nobody else confirms yet",
 }
 _ALWAYS = ("messages", "added")
-_LEFT_OUT = {"broken_files": "files that cannot be read", "skipped_rows": "rows that cannot be read"}
+_LEFT_OUT = {
+    "broken_files": "files that cannot be read",
+    "skipped_rows": "rows that cannot be read",
+    "repeated": "files of which another version was read: are these parts of one download?",
+}
 _NAMED = 5
 
 

@@ -46,6 +46,14 @@ def test_an_import_names_the_files_that_it_could_not_read() -> None:
     ]
 
 
+def test_an_import_says_that_its_parts_differ() -> None:
+    repeated = {"count": 1, "first": [{"path": "ben_1/message_1.json", "reason": "the first was read"}]}
+
+    lines = import_lines({**REPORT, "archive": {"repeated": repeated}})
+
+    assert lines[-1] == "            ben_1/message_1.json: the first was read"
+
+
 def test_an_import_names_accounts_by_handle_and_says_that_nothing_was_new() -> None:
     link = {"network": "messenger", "name": "Mal", "state": "linked", "account": "a1", "handle": "mal"}
     claim = {"network": "", "name": "elsewhere", "state": "claimed", "account": "", "handle": ""}
