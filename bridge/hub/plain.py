@@ -56,12 +56,12 @@ def read_plain(
 
     Returns:
         Where it stopped, and where the frame there ends, be it beyond the data; 0: its head is not whole;
-        the same place twice: so many were read. Last, how many frames are left to be read.
+        the same place twice: so many were read. Last, how many frames are left: below 0 after a long one.
     """
     size = len(data)
     while size - at >= 2:
         if frames <= 0:
-            return at, at, 0
+            return at, at, frames
         first, second = data[at], data[at + 1]
         start, length = at + 2, second & 127
         if length > 125:

@@ -8,7 +8,6 @@ instead of growing the hub.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final, Protocol, cast
@@ -24,8 +23,6 @@ from bridge.hub.handshake import Handshaking, bearer, forwarded_for
 from bridge.hub.intake import Intake
 from bridge.hub.plain import FRAMED, WEIGHT, read_plain
 from bridge.wire.codec import CODECS, JSON, Codec
-
-log = logging.getLogger("bridge.wire")
 
 _CLOSE_S = 5.0  # how long a peer has to answer a close before the socket is cut
 _BAD_TEXT = 1007
@@ -119,9 +116,10 @@ class Socket(asyncio.Protocol):
         self._fragments = bytearray()
         self._fragments_are_text = False
         self._intake = Intake(self._read, hub.in_turn)
-        self._plain = False  # whether plain frames are read here: the library's parser is between frames
+        self._plain = False  # whether the handshake is done
         self._parted = False
         self._owed = 0  # bytes of a frame that the library has begun to read
+        self._owing = 0  # what long frames took of turns to come
         self._head = b""  # the beginning of a frame's head
         self._out: list[bytes] = []
         self._most_queued = hub.send_queue_bytes
@@ -154,11 +152,11 @@ class Socket(asyncio.Protocol):
 
     def _read(self, data: bytes, at: int) -> int:
         """Read a turn's frames from ``at`` on: plain ones here, and each other one by the library."""
-        whole, left = len(data), A_READ
-        if self._head:
+        whole, left = len(data), A_READ - self._owing
+        if self._head and left > 0:
             data, self._head = self._head + data, b""
         size = len(data)
-        while at < size:
+        while at < size and (left > 0 or self._owed):
             if not self._plain:
                 end = at + self._protocol.of_request(data[at:])
             elif self._owed:
@@ -168,16 +166,16 @@ class Socket(asyncio.Protocol):
                 most = -1 if self._parted else self._hub.frame_bytes  # between fragments nothing is plain
                 at, end, left = read_plain(data, at, most, left, self._on_message)
                 if not end:
-                    self._head = data[at:]
+                    self._head, at = data[at:], size
+                if end <= at:  # a head that is not whole, or that many for now
                     break
-                if end == at:  # that many for now
-                    return whole - (size - at)
-                left -= 1 + (end - at) // WEIGHT
+                left -= 1 + min(end - at, self._hub.frame_bytes) // WEIGHT  # a longer one is not read
                 self._owed = end - at
                 continue
             self._feed(data[at:end])
             at = end
-        return whole
+        self._owing = max(0, -left)
+        return whole - (size - at)
 
     def _feed(self, data: bytes) -> None:
         """Feed the protocol and handle what came of it."""

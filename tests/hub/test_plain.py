@@ -246,6 +246,23 @@ async def test_what_the_library_reads_is_read_by_turns_too(frames: bytes) -> Non
     assert seen[-1] == 3 * A_READ
 
 
+async def test_long_frames_take_of_the_turns_to_come() -> None:
+    heard, weight = Heard(), 10
+    socket, _, turns = settled_socket(heard)
+    long = Frame(Opcode.TEXT, b"y" * MOST).serialize(mask=True)
+
+    with patch("bridge.hub.plain.WEIGHT", weight):
+        socket.data_received(long * 20 + many(5))
+        count = 1
+        while turns:
+            assert len(heard) <= count * A_READ // (1 + MOST // weight) + 1
+            turns.popleft()()
+            count += 1
+
+    assert len(heard) == 25
+    assert count >= 20 * (1 + MOST // weight) // A_READ
+
+
 async def test_what_comes_with_the_request_is_read_by_turns_however_it_is_cut() -> None:
     for cut in range(len(REQUEST) - 6, len(REQUEST) + 1):
         heard, turns = Heard(), deque[Step]()
