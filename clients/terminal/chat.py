@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import secrets
+import time
 from collections.abc import AsyncIterator, Coroutine
 
 from bridge.errors import BridgeError, NotFound
@@ -11,6 +13,7 @@ from bridge.wire.values import Folder, MessageView, Network, OwnAccountView, Thr
 from clients.client import Client
 from clients.inbox import Inbox, Row
 from clients.options import State
+from clients.outbox import TOKEN_CHANCE, new_token
 from clients.terminal import words
 from clients.terminal.cleaning import clean, clean_line
 from clients.terminal.screen import Dialog, Lines, Screen
@@ -222,8 +225,10 @@ class Chat(Dialog):
 
     async def _send(self, row: Row, text: str, reply_to: int | None) -> None:
         answered = None if reply_to is None else Seq(reply_to)
+        token = new_token(time.time_ns() // 1_000_000, secrets.token_bytes(TOKEN_CHANCE))
+        self.inbox.sending(token, row.id, text)
         try:
-            sent = await self.client.send(row.id, text, reply_to=answered)
+            sent = await self.client.send(row.id, text, reply_to=answered, token=token)
         except BridgeError as error:
             self.say(f"Not sent: {clean_line(error.text)}")
         else:

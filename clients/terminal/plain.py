@@ -23,19 +23,21 @@ from bridge.wire.events import (
     LinkChanged,
     MessageSent,
     Read,
+    ThreadChanged,
     TieChanged,
     Typed,
 )
-from bridge.wire.values import Hybrid, Network
+from bridge.wire.values import Folder, Hybrid, MessageView, Network
 from clients.client import Client
 from clients.errors import ConnectionClosed
 from clients.listeners import EventStream
-from clients.notices import Closed, Connected, Disconnected, Push, Reconnected
+from clients.notices import Closed, Connected, Disconnected, Push, Reconnected, SendSettled
 from clients.options import Options
 from clients.terminal import threads, words
 from clients.terminal.chat import Chat, Wrong
 from clients.terminal.cleaning import clean_line
 from clients.terminal.commands import find, similar
+from clients.terminal.elsewhere import Elsewhere
 from clients.terminal.screen import Dialog, Lines, Screen, nobody
 from clients.terminal.tokens import TokenFile, default_path
 
@@ -240,6 +242,7 @@ class Listener:
         self.loaded = asyncio.Event()
         self.failed = False
         self._chat = chat
+        self._elsewhere = Elsewhere()
 
     async def listen(self, stream: EventStream) -> None:
         """Fold each push into the inbox, then say it."""
@@ -277,6 +280,8 @@ class Listener:
             case Connected():
                 self._welcome()
             case Reconnected() as back:
+                if not back.resumed:
+                    self._elsewhere.forget()
                 missed = "nothing was missed" if back.resumed else "the lists were read anew"
                 chat.say(f"Connected again; {missed}.")
             case Disconnected() as gone if self.loaded.is_set():
@@ -285,8 +290,17 @@ class Listener:
                 if error is not None:
                     self.failed = True
                     chat.say(f"The connection is closed: {clean_line(error.text)}")
+            case MessageSent(message=message) if message.sender in chat.client.accounts:
+                under_way = bool(chat.inbox.outgoing(message.thread))
+                self._tell_own(self._elsewhere.hear(message, under_way=under_way))
+            case SendSettled() as settled:
+                chat.inbox.dismiss(settled.token)  # a refusal is told where it was typed
+                under_way = bool(chat.inbox.outgoing(settled.thread))
+                self._tell_own(self._elsewhere.settle(settled, under_way=under_way))
             case MessageSent() as sent:
                 self._tell_message(sent)
+            case ThreadChanged(thread=thread) if thread == chat.open and (row := chat.row(thread)):
+                chat.mark_read(row)  # a request that was read without a trace, until it was accepted
             case Read() as read:
                 self._tell_read(read)
             case Typed() as typed:
@@ -307,8 +321,8 @@ class Listener:
     def _tell_message(self, event: MessageSent) -> None:
         chat, message = self._chat, event.message
         row = chat.row(message.thread)
-        if row is None or message.sender in chat.client.accounts:
-            return  # what was typed here is confirmed where it was typed
+        if row is None or row.folder is Folder.HIDDEN:
+            return
         if message.thread == chat.open:
             chat.say(chat.line(message))
             chat.mark_read(row)
@@ -317,6 +331,12 @@ class Listener:
                 chat.say(f"New request. {chat.line(message)}")
         else:
             chat.say(f"New message. {chat.line(message)}")
+
+    def _tell_own(self, messages: list[MessageView]) -> None:
+        """Say what the person wrote on another device; what was typed here is confirmed as it is sent."""
+        for message in messages:
+            if message.thread == self._chat.open:
+                self._chat.say(self._chat.line(message))
 
     def _tell_read(self, event: Read) -> None:
         chat = self._chat

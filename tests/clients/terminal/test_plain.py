@@ -9,7 +9,8 @@ import pytest
 
 from bridge.app import Hub
 from bridge.errors import CloseCode
-from bridge.wire.values import Folder, TieKind
+from bridge.wire.events import LinkAttempted, Read
+from bridge.wire.values import Consent, Folder, TieKind
 from clients.terminal.plain import FAILED, NOT_SIGNED_IN, chat
 from clients.terminal.tokens import TokenFile, default_path
 from tests.clients.fake_hub import FakeHub
@@ -167,6 +168,52 @@ async def test_news_is_said_as_it_comes(hub: Hub) -> None:
             await paper.has("Your message controls were changed.")
 
         assert [row.id async for row in ana.threads(Folder.INBOX)] == [thread]
+
+
+async def test_what_is_typed_on_another_device_is_part_of_the_talk(hub: Hub) -> None:
+    async with person(hub, MESSENGER, "Ana") as ana, person(hub, MESSENGER, "Ben") as ben:
+        thread = await thread_of(ben, ana)
+        await ben.send(thread, "hi")
+        await ana.send(thread, "hi")
+        async with at_keyboard(hub.url, ana.token) as (keyboard, paper):
+            keyboard.type("/open ben on messenger")
+            await paper.has("2. You via ana on Messenger: hi")
+            await ana.send(thread, "from my phone")
+            assert await paper.has("You") == "You via ana on Messenger: from my phone"
+            keyboard.type("from here")
+            await paper.has("Sent as ana on Messenger, number 4.")
+            await ben.send(thread, "heard both")
+            await paper.has("From Ben")
+
+            assert not any("from here" in line for line in paper.lines)
+
+
+async def test_a_request_that_is_answered_counts_as_read(hub: Hub) -> None:
+    async with person(hub, MESSENGER, "Ana") as ana, person(hub, MESSENGER, "Ben") as ben:
+        await ben.send(await thread_of(ben, ana), "may I?")
+        async with at_keyboard(hub.url, ana.token) as (keyboard, paper):
+            keyboard.type("/requests")
+            keyboard.type("/open 1")
+            await paper.has("1. From Ben")
+            reading = asyncio.create_task(ben.wait_for(Read))
+            keyboard.type("you may")
+
+            assert (await reading).upto == 1
+
+
+async def test_a_hidden_request_is_not_announced() -> None:
+    hub = FakeHub()
+    thread = hub.thread(BEN, ANA)
+    thread.seats[ANA].folder, thread.seats[ANA].consent = Folder.HIDDEN, Consent.PENDING
+    hub._place = lambda *message: hub.changed(thread, ANA)  # type: ignore[method-assign]
+    async with serving(hub) as url, at_keyboard(url, "token-ana") as (keyboard, paper):
+        hub.say(BEN, ANA, "buy now")
+        hub.tell(ANA, LinkAttempted(leg=ANA))
+        first = await paper.has("")
+        keyboard.type("/threads hidden")
+        await paper.has("1. Ben")
+
+    assert first.startswith("Somebody tried to link")
 
 
 async def test_a_lost_connection_is_said_and_nothing_typed_meanwhile_is_lost() -> None:
