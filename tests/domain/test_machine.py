@@ -7,12 +7,15 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from msgspec.structs import replace
 
 from bridge.domain.model import Decision, Thread, ThreadKind
-from bridge.domain.routing import decide_route, route
+from bridge.domain.routing import NOT_DELIVERED, decide_route, route, shown_to_receiver
 from bridge.errors import BridgeError
 from bridge.ids import AccountId, thread_of_pair
 from bridge.wire.commands import UploadContacts
+from bridge.wire.queries import Explain, PreviewControls, PreviewLeaveHybrid, PreviewUnlink
+from bridge.wire.replies import ControlsChanged, ControlsPreview, Effects, Explained
 from bridge.wire.values import AccountState, Consent
 from tests.domain.archives import LONG, bring_in, stand_in
 from tests.domain.reference.archives import Chat, ModelWithArchives
@@ -110,7 +113,10 @@ class People(RuleBasedStateMachine):
     @rule(name=names)
     def unlink(self, name: str) -> None:
         if len(self.model.persons[name]) > 1:
-            self.world.unlink(name)
+            previewed = self.world.ask(name, PreviewUnlink(as_=AccountId(f"a{name}")))
+            done = self.world.unlink(name).reply
+            assert isinstance(done, Effects)
+            assert replace(done, undo_until=None) == previewed
             self.model.unlink(name)
 
     @rule(name=st.sampled_from(["ann", "bob", "eve"]))
@@ -119,7 +125,13 @@ class People(RuleBasedStateMachine):
 
     @rule(name=names)
     def leave_hybrid(self, name: str) -> None:
-        self._both(lambda: self.world.leave(name), lambda: self.model.leave_hybrid(name))
+        query = PreviewLeaveHybrid(as_=AccountId(f"a{name}"))
+
+        def leave() -> None:
+            previewed = self.world.ask(name, query)
+            assert self.world.leave(name).reply == previewed
+
+        self._both(leave, lambda: self.model.leave_hybrid(name))
 
     @rule(name=names, state=st.sampled_from(["active", "active", "deactivated"]))
     def come_and_go(self, name: str, state: str) -> None:
@@ -130,10 +142,19 @@ class People(RuleBasedStateMachine):
 
     @rule(name=names, category=categories, outcome=st.sampled_from(["none", "inbox", "requests", "none"]))
     def set_control(self, name: str, category: str, outcome: str) -> None:
-        self._both(
-            lambda: self.world.set_controls(name, None, **{category: outcome}),
-            lambda: self.model.set_control(name, category, outcome),
-        )
+        query = PreviewControls(as_=AccountId(f"a{name}"), controls={category: outcome})
+
+        def change() -> None:
+            previewed = self.world.ask(name, query)
+            done = self.world.set_controls(name, None, **{category: outcome}).reply
+            assert isinstance(previewed, ControlsPreview)
+            assert isinstance(done, ControlsChanged)
+            assert done.effects == previewed.effects
+            again = self.world.ask(name, query)
+            assert isinstance(again, ControlsPreview)
+            assert again.effects == Effects(), "what was done is not left to be done"
+
+        self._both(change, lambda: self.model.set_control(name, category, outcome))
 
     @rule(name=names, keep=st.booleans())
     def set_keep_connected(self, name: str, keep: bool) -> None:
@@ -191,10 +212,16 @@ class People(RuleBasedStateMachine):
             self.world.change(sender, suspected=spam)
         if receiver not in self.model.persons[sender]:
             self.model.open(sender, receiver)
-            told = self.world.sent(sender, receiver)
+            told = self._told(sender, receiver)
         else:
             told = _refused(lambda: self.world.send(sender, receiver)) or "ok"
         assert told == self.model.send(sender, receiver, spam=spam).sender_class
+
+    def _told(self, sender: str, receiver: str) -> str:
+        try:
+            return self.world.sent(sender, receiver)
+        except BridgeError as refusal:
+            return refusal.code
 
     @rule(turn=turns)
     def reply(self, turn: str) -> None:
@@ -253,7 +280,7 @@ class People(RuleBasedStateMachine):
         own, other = self._on_one_network(turn)
         absent = stand_in(own, other)
         if frozenset({own, absent}) in self.model.threads:
-            assert self.world.sent(own, absent) == self.model.send(own, absent).sender_class
+            assert self._told(own, absent) == self.model.send(own, absent).sender_class
 
     def _on_one_network(self, turn: str) -> tuple[str, str]:
         """Give a pair whose one side may tell of the other: an archive tells of its own network only."""
@@ -298,6 +325,32 @@ class People(RuleBasedStateMachine):
             decision = _next_decision(self.world, *accounts_named(sender, receiver))
             spam = self.world.account(sender).suspected
             assert (decision.outcome, decision.rule) == self.model.judge(sender, receiver, spam=spam)
+
+    @invariant()
+    def explanations_tell_what_will_happen_unless_the_sender_alone_knows_better(self) -> None:
+        for sender, receiver in (self.last, self.last[::-1]):
+            own, other = accounts_named(receiver, sender)
+            told = self.world.ask(receiver, Explain(as_=own, account=other))
+            assert isinstance(told, Explained)
+            assert told.decision.rule != NOT_DELIVERED
+            if shown_to_receiver(_next_decision(self.world, other, own)) != told.decision:
+                assert self._sender_knows_better(sender, receiver)
+
+    def _sender_knows_better(self, sender: str, receiver: str) -> bool:
+        """Say whether the sender left or blocks, has a number, or is linked to one who is turned away."""
+        model = self.model
+        persons = [(one, two) for one in model.persons[sender] for two in model.persons[receiver]]
+        return (
+            model.accounts[sender].hybrid != "on"
+            or any(pair in model.blocks for pair in persons)
+            or (sender, receiver) in model.contacts
+            or any(
+                (two, one) in marks
+                for one, two in persons
+                for marks in (model.blocks, model.restrictions, model.hiding)
+                if one != sender
+            )
+        )
 
 
 def _next_decision(world: World, sender: AccountId, receiver: AccountId) -> Decision:

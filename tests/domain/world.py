@@ -371,7 +371,8 @@ class World:
         counted: Counter[tuple[AccountId, OutcomeOf, str]] = Counter()
         for message in self.all(Message):
             thread = self.records[Thread, message.thread]
-            if question.account in thread.members and message.sender != question.account:
+            was_received = question.account in thread.members and message.sender != question.account
+            if was_received and message.decision is not None:  # else an archive tells of it
                 counted[message.sender, message.decision.outcome, message.decision.category] += 1
         for verdict in self.all(Verdict):
             if verdict.receiver == question.account and verdict.at >= question.since:

@@ -217,8 +217,9 @@ class Model:
         """Let ``s`` write to ``r`` once; a reply is a send by the other side."""
         if r in self.persons[s]:
             return Sent("cannot_message_self", "nowhere")
-        if self.must_wait(s, r, text=text):
-            return Sent("request_pending", "nowhere")
+        away = self.accounts[s].state != "active"
+        if away or self.must_wait(s, r, text=text):
+            return Sent("not_allowed" if away else "request_pending", "nowhere")
         outcome, _ = self.judge(s, r, spam=spam)
         if outcome == "none":
             return Sent("not_accepting", "nowhere")
