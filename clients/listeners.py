@@ -196,11 +196,19 @@ class Listeners:
             result = handler(event)
             if inspect.isawaitable(result):
                 await result
+        except asyncio.CancelledError as wrong:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            self._fail(event, RuntimeError(f"A handler waited for what was cancelled: {wrong!r}"))
         except Exception as wrong:  # the caller's code: it must not stop the others
-            if isinstance(event, Failed):
-                log.exception("a handler of errors failed")
-            else:
-                self.fail(wrong)
+            self._fail(event, wrong)
+
+    def _fail(self, event: AnyEvent | AnyNotice, wrong: Exception) -> None:
+        if isinstance(event, Failed):
+            log.error("a handler of errors failed", exc_info=wrong)
+        else:
+            self.fail(wrong)
 
 
 def as_event(value: object, kind: type[E]) -> E:

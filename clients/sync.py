@@ -48,7 +48,17 @@ class SyncClient:
             self._end()
 
     def run(self, make: Callable[[Client], Awaitable[T]]) -> T:
-        """Do something with the client in its loop and wait: ``run(lambda c: c.accept(thread))``."""
+        """Do something with the client in its loop and wait: ``run(lambda c: c.accept(thread))``.
+
+        Raises:
+            RuntimeError: Outside of ``with``, and in a handler: there the client's own methods are awaited.
+        """
+        if not self._thread.is_alive():
+            raise RuntimeError("There is no connection outside of the with statement.")
+        if threading.current_thread() is self._thread:
+            raise RuntimeError(
+                "A handler awaits the methods of the client itself; waiting here would never end."
+            )
 
         async def done() -> T:
             return await make(self.client)

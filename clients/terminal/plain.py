@@ -44,6 +44,9 @@ from clients.terminal.tokens import TokenFile, default_path
 OK, FAILED, NOT_SIGNED_IN = 0, 1, 3
 """Exit codes."""
 
+LONGEST_TYPED = 4_095
+"""Bytes of a line that a terminal hands over; the system drops what follows, without a word."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Who:
@@ -203,6 +206,12 @@ async def _take_lines(chat: Chat, listener: "Listener") -> None:
         line = await chat.lines.read()
         if line is None:
             break
+        if chat.lines.is_terminal and len(line.encode()) >= LONGEST_TYPED:
+            chat.say(
+                f"Nothing was done: a terminal takes {LONGEST_TYPED:,} bytes a line, and this may have lost "
+                "its end. Send it in parts, or through a pipe."
+            )
+            continue
         await take(chat, line)
         if not chat.lines.is_terminal:
             await chat.finish()  # a script's next line may rest on this one; a person goes on typing

@@ -71,6 +71,28 @@ async def test_a_handler_that_fails_is_reported_and_the_next_one_runs(bench: Ben
     assert [type(error) for error in failures] == [KeyError]
 
 
+async def test_a_handler_that_waits_for_what_is_cancelled_is_reported_and_the_next_one_runs(
+    bench: Bench,
+) -> None:
+    client = await bench.connected()
+    failures: list[Exception] = []
+    heard: list[str] = []
+
+    @client.on("message_sent")
+    async def bad(event: MessageSent) -> None:
+        other = asyncio.ensure_future(asyncio.Event().wait())
+        other.cancel()
+        await other
+
+    client.on(MessageSent)(lambda event: heard.append(event.message.text))
+    client.on("error")(lambda event: failures.append(event.error))
+    bench.hub.say(BEN, ANA, "hello")
+    await settle()
+
+    assert heard == ["hello"]
+    assert [type(error) for error in failures] == [RuntimeError]
+
+
 async def test_events_beyond_the_limit_wait_at_the_hub_and_none_is_lost(bench: Bench) -> None:
     client = await bench.connected(Options(event_limit=4, acknowledge=False))
     stream = client.events()

@@ -12,6 +12,7 @@ from bridge.wire.events import MessageSent
 from bridge.wire.queries import CountUnread
 from clients import Client, Options, SyncClient
 from clients.listeners import EventStream
+from clients.notices import Failed
 from tests.clients.fake_hub import FakeHub
 from tests.clients.fake_sockets import serving
 from tests.clients.fake_state import AB, ANA, BEN
@@ -69,6 +70,26 @@ def test_a_script_listens_from_the_thread_in_which_events_are_told(
         ana.events()
 
     assert threads == ["isthmus-loop"]
+
+
+def test_a_script_that_would_wait_for_ever_is_told_so(hub_url: str) -> None:
+    outside = client(hub_url)
+    with pytest.raises(RuntimeError, match="outside of the with"):
+        outside.send(AB, "never said")
+
+    with client(hub_url) as ana:
+        failures: list[Exception] = []
+
+        @ana.client.on("message_sent")
+        def answer(event: MessageSent) -> None:
+            ana.send(AB, "never said")
+
+        ana.client.on("error")(lambda event: failures.append(event.error))
+        events = ana.events()
+        ana.send(AB, "hello")
+        next(push for push in events if isinstance(push.event, Failed))
+
+        assert [type(error) for error in failures] == [RuntimeError]
 
 
 def test_refusals_reach_the_script(hub_url: str) -> None:

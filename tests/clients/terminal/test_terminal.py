@@ -18,7 +18,7 @@ from bridge.wire.values import Network
 from tests.clients.fake_hub import FakeHub
 from tests.clients.fake_sockets import serving
 from tests.clients.fake_state import ANA, BEN
-from tests.clients.terminal.people import DIRECT, MESSENGER, PASSWORD, person
+from tests.clients.terminal.people import DIRECT, MESSENGER, PASSWORD, person, thread_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -131,3 +131,24 @@ async def test_a_hub_that_goes_away_comes_back_before_the_readers_eyes(tmp_path:
 
     assert code == 0
     assert ana.shown.count("while you were away") == 1
+
+
+async def test_a_line_that_the_terminal_cut_is_not_sent(hub: Hub, tmp_path: Path) -> None:
+    async with person(hub, MESSENGER, "Ana") as ana, person(hub, MESSENGER, "Ben") as ben:
+        thread = await thread_of(ben, ana)
+        await ben.send(thread, "tell me all")
+        async with terminal(hub.url, MESSENGER, "ana", tmp_path) as screen:
+            await screen.has("(not shown):")
+            await screen.type(PASSWORD)
+            await screen.has("Requests waiting: 1")
+            await screen.type("/requests")
+            await screen.type("/open 1")
+            await screen.has("1. From Ben")
+            await screen.type("x" * 5_000)
+            await screen.has("Nothing was done")
+            await screen.type("y" * 4_000)
+            await screen.has("Sent as ana on Messenger, number 2.")
+            await screen.leave()
+        said = [message.text async for message in ben.history(thread)]
+
+    assert said == ["y" * 4_000, "tell me all"]
