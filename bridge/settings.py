@@ -53,6 +53,15 @@ _CHOICES: Final = {
 }
 
 
+_SHAPES: Final = {
+    "bus.prefix": (r"[\w-]+(\.[\w-]+)*", "words of letters, digits, - and _ with dots between"),
+    "bus.url": (
+        r"((nats|tls)://[^\s,]+(\s*,\s*(nats|tls)://[^\s,]+)*[\s,]*)?",
+        "nats://host:4222 or tls://host:4222",
+    ),
+}
+
+
 class Setting(Struct, frozen=True, kw_only=True):
     """One setting.
 
@@ -355,4 +364,7 @@ def _one_of(setting: Setting, word: str) -> str:
     choices = _CHOICES.get(setting.name)
     if choices and word not in choices:
         raise ValueError(f"must be one of {', '.join(choices)}, not {word!r}")
+    shape, meaning = _SHAPES.get(setting.name, ("", ""))
+    if shape and not re.fullmatch(shape, word, re.ASCII):
+        raise ValueError(f"must be {meaning}")  # what it is may hold a password
     return word

@@ -95,8 +95,9 @@ class Cluster:
         self.usage.heard(data)
 
     def gone(self, node: str) -> None:
-        """Wait for nothing from this hub any more."""
+        """Wait for nothing from this hub any more, and look: its last commits it may have told nobody."""
         self._pipeline.post.gone(node)
+        self.doubted()
 
     def doubted(self) -> None:
         """Look at everything again."""

@@ -82,7 +82,7 @@ class Maintenance:
                     await self._pipeline.do(AccountId(""), EraseAccount(account=account.id))
                 if due or (self._unfinished and account.state is AccountState.DELETED):
                     await self._erase(account.id)
-        self._unfinished = False
+        self._unfinished = self._store.shared  # another hub's erasure may be interrupted at any time
 
     async def _erase(self, account: AccountId) -> None:
         try:

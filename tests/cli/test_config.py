@@ -121,6 +121,10 @@ def test_every_setting_has_a_meaning_and_takes_its_own_default(setting: Setting)
         ('[policy]\nlink_from = "both"', "either"),
         ('log_level = "loud"', "warning"),
         ('[listen]\nhost = ""', "empty"),
+        ('[bus]\nprefix = "two words"', "letters"),
+        ('[bus]\nprefix = "all.>"', "letters"),
+        ('[bus]\nurl = "localhost:4222"', "nats://"),
+        ('[bus]\nurl = "nats://one:4222, http://two"', "nats://"),
     ],
 )
 def test_a_file_that_is_wrong_is_told_where(text: str, hint: str, isthmus: Isthmus, tmp_path: Path) -> None:

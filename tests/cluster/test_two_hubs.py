@@ -8,6 +8,7 @@ from bridge.wire.commands import Send, SetTie, Typing
 from bridge.wire.queries import WhoIsHere
 from bridge.wire.sign_in import RevokeDevice
 from bridge.wire.values import TieKind
+from tests.cluster.test_homes import acquainted
 from tests.cluster.town import Town
 from tests.hub.house import ANA, BEN, CYD, DAN, EVE
 
@@ -143,6 +144,22 @@ async def test_a_device_revoked_at_one_hub_is_closed_at_the_other(pair: Town) ->
     assert await gone.closed() == 4504
     assert await other.closed() == 4504
     assert there[0].socket.close_code is None
+
+
+async def test_a_device_revoked_at_a_hub_that_dies_before_it_tells_is_closed_within_seconds(
+    pair: Town,
+) -> None:
+    await acquainted(pair)
+    await pair[0].add(ANA)
+    here, (gone, answer) = await pair.join(0, ANA), await pair[1].sign_in(ANA)
+    await die(pair.hub(0).bus)
+
+    await pair[0].device(ANA)
+    revoking, _ = await pair[0].sign_in(ANA)
+    await revoking.ask(RevokeDevice(device=answer["device"]))
+
+    assert await gone.closed() == 4504
+    assert here.socket.close_code == 4504  # it was the same device
 
 
 async def test_people_linked_at_one_hub_have_both_accounts_at_the_other(pair: Town) -> None:

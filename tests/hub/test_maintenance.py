@@ -8,7 +8,7 @@ import pytest
 
 from bridge.app import new_pipeline
 from bridge.bus.local import LocalBus
-from bridge.domain.deeds import CreateAccount
+from bridge.domain.deeds import CreateAccount, EraseAccount
 from bridge.errors import StorageFull, Unavailable
 from bridge.hub.counters import Counters
 from bridge.hub.keys import read_keys
@@ -102,6 +102,26 @@ async def test_an_erasure_that_a_stop_interrupted_is_finished_at_the_next_start(
 
         store.erase = erase  # type: ignore[method-assign]  # a spy in one engine's place
         await Maintenance(pipeline, store, clock, journal_days=30).round()
+
+    assert asked == [ANA]
+
+
+async def test_an_erasure_amid_which_another_hub_dies_is_finished_within_the_hour() -> None:
+    clock = Clock()
+    asked: list[AccountId] = []
+    async with town(clock) as (pipeline, store):
+        store.shared = True
+        upkeep = Maintenance(pipeline, store, clock, journal_days=30)
+        await upkeep.round()
+        await pipeline.do(AccountId(""), EraseAccount(account=ANA))  # the other hub comes no further
+
+        async def erase(account: AccountId, limit: int) -> int:
+            asked.append(account)
+            return 0
+
+        store.erase = erase  # type: ignore[method-assign]  # a spy in one engine's place
+        for _ in range(60):
+            await upkeep.round()
 
     assert asked == [ANA]
 

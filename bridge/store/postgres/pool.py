@@ -93,6 +93,7 @@ class Pool:
             asyncpg.InvalidAuthorizationSpecificationError,
             asyncpg.InvalidCatalogNameError,
             asyncpg.ClientConfigurationError,
+            asyncpg.InvalidParameterValueError,
         ) as error:
             raise SetupError(f"PostgreSQL does not let us in: {error}.") from error
         except LOST as error:

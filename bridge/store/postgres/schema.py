@@ -58,9 +58,9 @@ async def _have_schema(connection: Connection) -> None:
     """Make the schema that the search path names first, if it is not there."""
     if await connection.fetchval("SELECT current_schema()") is not None:
         return
-    wanted = str(await connection.fetchval("SHOW search_path")).split(",")[0].strip().strip('"')
+    wanted = str(await connection.fetchval("SHOW search_path")).split(",")[0].strip()
     try:
-        quoted = await connection.fetchval("SELECT quote_ident($1)", wanted)
+        quoted = await connection.fetchval("SELECT quote_ident((parse_ident($1))[1])", wanted)
         await connection.execute(f"CREATE SCHEMA {quoted}")
     except asyncpg.PostgresError as error:
         raise SetupError(f"The schema {wanted} cannot be made: {error}.") from error

@@ -85,6 +85,17 @@ async def test_a_step_that_fails_leaves_the_database_as_it_was(dsn: str, raw: An
     assert await raw.fetchval("SELECT to_regclass('half')") is None
 
 
+async def test_a_schema_is_made_by_the_name_that_postgresql_reads(dsn: str) -> None:
+    upper = dsn.replace("search_path=", "search_path=Big_")
+
+    assert await opened_and_closed(upper) == await opened_and_closed(upper.lower()) == 1
+
+
+async def test_a_search_path_that_makes_no_sense_is_said_so() -> None:
+    with pytest.raises(SetupError):
+        await PostgresStore.open(the_server().dsn("two words"))
+
+
 async def test_a_database_that_does_not_exist_is_said_so() -> None:
     with pytest.raises(SetupError):
         await PostgresStore.open(the_server().dsn(database="nowhere"))
