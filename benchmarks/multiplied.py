@@ -34,14 +34,13 @@ _MESSAGES: Final = """
             content, salt, digest, link, decision
         FROM messages JOIN tips USING (thread) WHERE id <= :size ORDER BY id
     )"""
-_VERDICTS: Final = """
-    INSERT INTO verdicts
-    SELECT account, token, body, code, thread, seq, at, decision, receiver,
-        seal(account, token, body, code, thread, seq, at, decision, receiver)
+_TOKENS: Final = """
+    INSERT INTO tokens
+    SELECT token, account, message, seal(token, account, message)
     FROM (
-        SELECT account, printf('%011x', at + :copy * :span) || substr(token, 12) AS token, body, code, thread,
-            seq + :copy * tip AS seq, at + :copy * :span AS at, decision, receiver
-        FROM verdicts JOIN tips USING (thread) WHERE at <= :last ORDER BY token
+        SELECT printf('%011x', messages.at + :copy * :span) || substr(token, 12) AS token, account,
+            message + :copy * :size AS message
+        FROM tokens JOIN messages ON messages.id = message WHERE message <= :size ORDER BY token
     )"""
 _JOURNAL: Final = """
     INSERT INTO journal
@@ -66,9 +65,9 @@ def multiply(place: Path, times: int) -> None:
         for statement in _PREPARE:
             raw.execute(statement)
         size, first, last = raw.execute(_ENDS).fetchone()
-        shift = {"size": size, "span": last - first + 1, "last": last}
+        shift = {"size": size, "span": last - first + 1}
         for copy in range(1, times):
-            for statement in (_MESSAGES, _VERDICTS, _JOURNAL):
+            for statement in (_MESSAGES, _TOKENS, _JOURNAL):
                 raw.execute(statement, {**shift, "copy": copy})
         _move_threads(raw, times, (times - 1) * shift["span"])
         raw.execute("COMMIT")

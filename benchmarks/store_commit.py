@@ -116,7 +116,6 @@ class Pairs:
         verdict = Verdict(
             account=sender,
             token=self._token(),
-            body=chance.randbytes(16),
             code="ok",
             thread=thread.id,
             seq=seq,

@@ -73,10 +73,16 @@ def make_tie(owner: AccountId, other: AccountId, **more: Any) -> Tie:
 
 def make_verdict(account: AccountId, token: str, **more: Any) -> Verdict:
     """Make the verdict on a send; taken unless said otherwise."""
-    made = Verdict(
-        account=account, token=token, body=sha256(token.encode()).digest(), code="ok", thread=ThreadId("t")
-    )
+    made = Verdict(account=account, token=token, code="ok", thread=ThreadId("t"))
+    if more.get("code", "ok") != "ok":
+        made = replace(made, body=sha256(token.encode()).digest())
     return replace(made, **more)
+
+
+def make_taken(message: Message, token: str = "") -> Verdict:
+    """Make the verdict on the send that became this message."""
+    name = token or f"{message.thread}/{message.seq}"
+    return make_verdict(message.sender, name, thread=message.thread, seq=message.seq, at=message.at)
 
 
 def make_device(name: str, account: AccountId = ANA, **more: Any) -> Device:

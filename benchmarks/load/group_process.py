@@ -123,7 +123,7 @@ class Fixture:
             decision=None,
         )  # fmt: skip
         verdict = Verdict(
-            account=sender, token=f"{message.at:011x}-{number}", body=digest[:16], code="ok",
+            account=sender, token=f"{message.at:011x}-{number}", code="ok",
             thread=thread.id, seq=seq, at=message.at,
         )  # fmt: skip
         return Outcome(

@@ -83,7 +83,6 @@ class Table(Generic[R]):
         key: The columns that tell its rows apart; none for a log.
         columns: All columns but the checksum: the record's fields, then what is derived from them.
         numbered: Whether accounts and threads stand here under their numbers.
-        order: The columns by which its rows lie on disk, where that is not the key.
         row: Writes a record under an engine's numbers; the checksum is last.
     """
 
@@ -94,14 +93,12 @@ class Table(Generic[R]):
         key: tuple[str, ...],
         *,
         numbered: bool = False,
-        order: tuple[str, ...] | None = None,
         derived: Mapping[str, Callable[[R], Scalar]] | None = None,
     ) -> None:
         """Derive the columns from the kind's fields."""
         self.kind, self.name, self.key, self.numbered = kind, name, key, numbered
         hints = get_type_hints(kind)
         self.fields: tuple[str, ...] = kind.__struct_fields__
-        self.order = order or key
         self.derived = dict(derived or {})
         self.columns = (*self.fields, *self.derived)
         self._ids = frozenset(key.index(field) for field in key if _is_id(hints[field])) if numbered else ()
@@ -206,7 +203,7 @@ ACCOUNTS: Final = Table(
 THREADS: Final = Table(Thread, "threads", ("id",), numbered=True)
 MEMBERS: Final = Table(Member, "members", ("thread", "account"), numbered=True)
 MESSAGES: Final = Table(Message, "messages", ("thread", "seq"), numbered=True)
-VERDICTS: Final = Table(Verdict, "verdicts", ("account", "token"), numbered=True, order=("token", "account"))
+VERDICTS: Final = Table(Verdict, "verdicts", ("account", "token"), numbered=True)
 TIES: Final = Table(Tie, "ties", ("owner", "other"))
 DEVICES: Final = Table(Device, "devices", ("id",))
 AUDIT: Final = Table(AuditLine, "audit", ())

@@ -64,10 +64,20 @@ _VERDICTS: Final = f"""
     ON messages.thread = verdicts.thread AND messages.seq = verdicts.seq
     AND messages.sender = verdicts.account
     WHERE (token, account) > (?, ?) ORDER BY token, account LIMIT ?"""
+_TOKENS: Final = """
+    SELECT tokens.token, tokens.account, tokens.message, tokens.crc, coalesce(messages.id, verdicts.token)
+    FROM tokens LEFT JOIN messages ON messages.id = tokens.message AND messages.sender = tokens.account
+    LEFT JOIN verdicts ON tokens.message = 0 AND tokens.crc = 0
+    AND verdicts.token = tokens.token AND verdicts.account = tokens.account
+    WHERE (tokens.token, tokens.account) > (?, ?) ORDER BY tokens.token, tokens.account LIMIT ?"""
 _EVENTS: Final = "SELECT id, body, crc FROM events WHERE id > ? ORDER BY id LIMIT ?"
 _NAMES: Final = "SELECT no, id, crc FROM names WHERE no > ? ORDER BY no LIMIT ?"
 _STRAYS: Final = {
     "members": "SELECT count(*) FROM members WHERE NOT EXISTS (SELECT 1 FROM threads WHERE id = thread)",
+    "verdicts": """
+        SELECT count(*) FROM verdicts WHERE NOT EXISTS (
+            SELECT 1 FROM tokens WHERE tokens.token = verdicts.token AND tokens.account = verdicts.account
+        )""",
     "shelves": """
         SELECT (SELECT count(*) FROM (
             SELECT account, folder, thread FROM members EXCEPT SELECT account, folder, thread FROM shelves
@@ -245,9 +255,22 @@ class Inspector:
                 self._found("reference", f"{where}/{position}", "it refers to nothing")
 
     async def _some_verdicts(self) -> None:
-        after: tuple[str, int] | None = ("", 0)
-        while after is not None:
-            after = await self._reader.run(partial(self._verdicts, after=after))
+        for piece in (self._tokens, self._verdicts):
+            after: tuple[str, int] | None = ("", 0)
+            while after is not None:
+                after = await self._reader.run(partial(piece, after=after))
+
+    def _tokens(
+        self, raw: sqlite3.Connection, names: Names, after: tuple[str, int]
+    ) -> tuple[str, int] | None:
+        rows = raw.execute(_TOKENS, (*after, _SOME)).fetchall()
+        for token, account, message, crc, found in rows:
+            where = f"token {token!r} of number {account}"
+            if (message, crc) != (0, 0) and seal((token, account, message)) != crc:
+                self._found("checksum", where, "the row is damaged on disk")
+            elif found is None:
+                self._found("verdict", where, "what it stands for is not there")
+        return None if len(rows) < _SOME else rows[-1][:2]
 
     def _verdicts(
         self, raw: sqlite3.Connection, names: Names, after: tuple[str, int]

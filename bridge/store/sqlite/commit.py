@@ -16,15 +16,17 @@ from bridge.domain.model import Account, AuditLine, Message, StoredRecord, Verdi
 from bridge.domain.networks import handle_key
 from bridge.domain.questions import HandleOwner
 from bridge.errors import CommitFailed, Stale, StorageFull
-from bridge.ids import Position, Seq, ThreadId
+from bridge.ids import Position
 from bridge.store.base import Batch, Places, Told
 from bridge.store.rows import AUDIT, MESSAGES, TABLES, Row, event_row, seal
+from bridge.store.sqlite import verdicts
 from bridge.store.sqlite.connection import primary
 from bridge.store.sqlite.journal import NEWEST, note
 from bridge.store.sqlite.names import Names
 from bridge.store.sqlite.search import Index
-from bridge.store.sqlite.statements import GET, INSERT, UPSERT, selected
+from bridge.store.sqlite.statements import INSERT, UPSERT, selected
 from bridge.store.sqlite.tails import Line, Tails
+from bridge.store.sqlite.verdicts import Said
 
 MOST_HEADS: Final = 50_000  # heads of journals in memory at once, some 5 MiB
 
@@ -42,7 +44,7 @@ _NEWEST_IDS: Final = """
         max(coalesce(max(event), 0), (SELECT coalesce(max(id), 0) FROM events)), coalesce(max(at), 0)
     FROM (SELECT at, message, event FROM moments ORDER BY at DESC LIMIT 1)"""
 _ORDER: Final = {
-    kind: itemgetter(*(table.fields.index(column) for column in table.order))
+    kind: itemgetter(*(table.fields.index(column) for column in table.key))
     for kind, table in TABLES.items()
     if table.key
 }
@@ -133,13 +135,17 @@ class Writer:
         if len(self._heads) > MOST_HEADS:
             self._heads.clear()
         self._see_no_other(batch)
+        said: Said = {
+            (message.thread, message.seq): (no, message)
+            for no, message in enumerate(batch.messages, self.newest_message + 1)
+        }
         with self.transaction():
             try:
-                self.put(batch.records.values())
-                first = self._say(batch.messages)
+                self.put(batch.records.values(), said)
+                self._say(batch.messages)
             except sqlite3.IntegrityError as error:
                 self._raise_stale(batch, error)
-            made = self._tell(batch, first)
+            made = self._tell(batch, said)
             if batch.audit:
                 self.raw.executemany(INSERT[AuditLine], [AUDIT.row(line, {}) for line in batch.audit])
         return made
@@ -160,39 +166,47 @@ class Writer:
             self._remember()
             raise Stale(tuple(batch.versions) or tuple(batch.records))
 
-    def put(self, records: Iterable[StoredRecord]) -> None:
-        """Replace records, table by table, in the order of their keys."""
+    def put(self, records: Iterable[StoredRecord], said: Said | None = None) -> None:
+        """Replace records, table by table, in the order of their keys.
+
+        Args:
+            records: The records, and verdicts, which are only ever new.
+            said: The messages that come with them.
+        """
         raw, numbers = self.raw, self.names.numbers
         rows: defaultdict[type, list[Row]] = defaultdict(list)
+        new: list[Verdict] = []
         for record in records:
             kind = type(record)
-            rows[kind].append(TABLES[kind].row(record, numbers))
+            if kind is Verdict:
+                new.append(record)  # type: ignore[arg-type]  # its kind was looked at
+            else:
+                rows[kind].append(TABLES[kind].row(record, numbers))
         if len(moving := rows.get(Account, ())) > 1:  # a handle may pass from one to the other
             raw.executemany(_FREE_HANDLE, [row[:1] for row in moving])
         for kind, found in rows.items():
-            if kind in _ORDER:
-                found.sort(key=_ORDER[kind])
-            raw.executemany(INSERT[kind] if kind in (Verdict, AuditLine) else UPSERT[kind], found)
+            found.sort(key=_ORDER[kind])
+            raw.executemany(UPSERT[kind], found)
+        if new:
+            verdicts.put(raw, self.names, new, said or {})
 
-    def _say(self, messages: list[Message]) -> int:
-        """Append messages; return the id of the first."""
-        first, numbers, row = self.newest_message + 1, self.names.numbers, MESSAGES.row
-        rows = [(no, *row(message, numbers)) for no, message in enumerate(messages, first)]
+    def _say(self, messages: list[Message]) -> None:
+        """Append messages."""
+        numbers, row = self.names.numbers, MESSAGES.row
+        rows = [(no, *row(message, numbers)) for no, message in enumerate(messages, self.newest_message + 1)]
         self.raw.executemany(INSERT_MESSAGE, rows)
         self.newest_message += len(rows)
-        return first
 
-    def _tell(self, batch: Batch, first: int) -> list[Places]:
+    def _tell(self, batch: Batch, said: Said) -> list[Places]:
         """Note in journals what was told; return where."""
         if not batch.told:
             return []
-        places = {(message.thread, message.seq): no for no, message in enumerate(batch.messages, first)}
         numbers = self.names.numbers
         events: list[Row] = []
         lines: list[Line] = []
         made: list[Places] = []
         for told, accounts in batch.told:
-            ref = self._ref(told, places, events, len(accounts))
+            ref = self._ref(told, said, events, len(accounts))
             made.append(note(self._heads, numbers, accounts, ref, lines))
         if events:
             self.raw.executemany(_INSERT_EVENT, events)
@@ -201,13 +215,13 @@ class Writer:
         self.raw.execute(_PUT_MOMENT, (self._moment, self.newest_message, self._newest_event))
         return made
 
-    def _ref(self, told: Told, places: dict[tuple[ThreadId, Seq], int], events: list[Row], uses: int) -> int:
+    def _ref(self, told: Told, said: Said, events: list[Row], uses: int) -> int:
         if isinstance(told, Message):
-            no = places.get((told.thread, told.seq))
-            if no is None:
-                key = (self.names.numbers[told.thread], told.seq)
-                (no,) = self.raw.execute(_FIND_MESSAGE, key).fetchone()
-            return int(no)
+            new = said.get((told.thread, told.seq))
+            if new is not None:
+                return new[0]
+            key = (self.names.numbers[told.thread], told.seq)
+            return int(self.raw.execute(_FIND_MESSAGE, key).fetchone()[0])
         self._newest_event += 1
         body = event_row(told)
         events.append((self._newest_event, body, seal((self._newest_event, body)), uses))
@@ -215,25 +229,29 @@ class Writer:
 
     def _raise_stale(self, batch: Batch, error: sqlite3.IntegrityError) -> None:
         """Name the tokens, seqs and handles that are taken already."""
-        raw, numbers = self.raw, self.names.numbers
+        raw = self.raw
         raw.execute("ROLLBACK")
         self.names.undone()
         stale: list[Key] = []
         for record in (*batch.records.values(), *batch.messages):
-            if isinstance(record, Verdict | Message):
-                kind, key = key_of(record)
-                parts = TABLES[kind].key_row(key, numbers) if self._knows(record) else None
-                if parts is not None and raw.execute(GET[kind], parts).fetchone():
-                    stale.append((kind, key))
+            if isinstance(record, Verdict):
+                if verdicts.stands(raw, self.names, record):
+                    stale.append(key_of(record))
+            elif isinstance(record, Message):
+                if self._is_said(record):
+                    stale.append(key_of(record))
             elif isinstance(record, Account):
                 stale.extend(self._taken_handles(batch, record))
         if not stale:
             raise CommitFailed(f"SQLite refused a row: {error}.") from error
         raise Stale(tuple(stale)) from error
 
-    def _knows(self, record: Verdict | Message) -> bool:
-        name = record.account if isinstance(record, Verdict) else record.thread
-        return self.names.find(name) is not None
+    def _is_said(self, message: Message) -> bool:
+        thread = self.names.find(message.thread)
+        return (
+            thread is not None
+            and self.raw.execute(_FIND_MESSAGE, (thread, message.seq)).fetchone() is not None
+        )
 
     def _taken_handles(self, batch: Batch, account: Account) -> Iterator[Key]:
         key = handle_key(account.handle)

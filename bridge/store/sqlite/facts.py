@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Final
 
 from bridge.domain.facts import Key
-from bridge.domain.model import Account, Member, Tie
+from bridge.domain.model import Account, Member, Tie, Verdict
 from bridge.domain.questions import (
     Arrivals,
     Arrived,
@@ -20,6 +20,7 @@ from bridge.domain.questions import (
 )
 from bridge.ids import AccountId, ThreadId
 from bridge.store.rows import MESSAGES, TABLES, TIES, VERDICTS
+from bridge.store.sqlite import verdicts
 from bridge.store.sqlite.names import Names
 from bridge.store.sqlite.statements import GET, selected
 from bridge.wire.values import Consent, Folder, OutcomeOf
@@ -66,6 +67,8 @@ def load(raw: sqlite3.Connection, names: Names, keys: Collection[Key]) -> dict[K
 
 
 def _get(raw: sqlite3.Connection, names: Names, kind: type, name: object) -> object:
+    if kind is Verdict:
+        return verdicts.find(raw, names, *name)  # type: ignore[misc]  # a verdict's key is its account and token
     table = TABLES[kind]
     try:
         key = table.key_row(name, names.known)

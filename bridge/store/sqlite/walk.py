@@ -11,12 +11,12 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
-from bridge.domain.model import AuditLine, Message
+from bridge.domain.model import AuditLine, Message, Verdict
 from bridge.errors import CorruptStore
 from bridge.ids import AccountId, Position, ThreadId
 from bridge.store.dump import Beginning, Event, Item, Line
 from bridge.store.rows import AUDIT, MESSAGES, TABLES, Table, event_of, seal
-from bridge.store.sqlite import schema
+from bridge.store.sqlite import schema, verdicts
 from bridge.store.sqlite.connection import Connection
 from bridge.store.sqlite.journal import ref_of
 from bridge.store.sqlite.names import Names
@@ -84,13 +84,14 @@ class _Walk:
         tables = [
             (table, ", ".join(table.key))
             for kind, table in TABLES.items()
-            if kind not in (AuditLine, Message)
+            if kind not in (AuditLine, Message, Verdict)
         ]
         records = [
             partial(self._records, table=table, order=order)
             for table, order in (*tables, (AUDIT, "id"), (MESSAGES, "id"))
         ]
-        return [*records, lambda raw: map(_event, raw.execute(_EVENTS)), self._lines]
+        tokens = partial(verdicts.walk, names=self._names)
+        return [*records, tokens, lambda raw: map(_event, raw.execute(_EVENTS)), self._lines]
 
     def _records(self, raw: sqlite3.Connection, table: Table[Any], order: str) -> Iterator[Any]:
         ids = self._names.ids

@@ -1,6 +1,7 @@
 """Committing: all of a batch or nothing; what exists already is named."""
 
 import pytest
+from msgspec.structs import replace
 
 from bridge.domain.facts import Key, key_of
 from bridge.domain.model import Account, Message, Verdict
@@ -19,6 +20,7 @@ from tests.builders import (
     make_line,
     make_pair_thread,
     make_people,
+    make_taken,
     make_tie,
     make_verdict,
 )
@@ -70,6 +72,50 @@ async def test_a_token_kept_before_keeps_the_whole_batch_out(store: Store) -> No
     assert await store.replay(ANA, Position(0), 9) == []
     assert await store.audit_log(limit=9) == []
     assert await store.history(talk.id, limit=9) == []
+
+
+async def test_what_was_taken_is_what_its_token_stands_for_ever_after(store: Store) -> None:
+    talk = make_pair_thread()
+    taken = [make_taken(talk.say(account, "hello"), "k1") for account in (ANA, BEN)]
+    await keep(store, *make_people(ANA, BEN), *talk.kept, *taken)
+
+    assert await store.load([key_of(one) for one in taken]) == {key_of(one): one for one in taken}
+    refused = make_verdict(ANA, "k1", code="not_accepting", receiver=BEN, at=9)
+    again = make_taken(talk.say(BEN, "hello again"), "k1")
+    for late in (refused, again):
+        with pytest.raises(Stale) as stale:
+            await keep(store, late, *talk.said[2:])
+        assert stale.value.keys == (key_of(late),)
+    assert await store.load([key_of(one) for one in taken]) == {key_of(one): one for one in taken}
+    assert await store.history(talk.id, after=0, limit=9) == talk.said[:2]
+
+
+async def test_a_token_that_was_refused_is_never_taken(store: Store) -> None:
+    refused = make_verdict(ANA, "k1", code="not_accepting", receiver=BEN, at=9)
+    talk = make_pair_thread()
+    await keep(store, *make_people(ANA, BEN), *talk.records, refused)
+
+    with pytest.raises(Stale) as stale:
+        await keep(store, make_taken(message := talk.say(ANA, "hello"), "k1"), message)
+
+    assert stale.value.keys == (key_of(refused),)
+    assert await store.load([key_of(refused)]) == {key_of(refused): refused}
+    assert await store.history(talk.id, limit=9) == []
+
+
+async def test_a_verdict_that_says_more_than_its_message_comes_back_as_it_was(store: Store) -> None:
+    talk = make_pair_thread()
+    message = talk.say(ANA, "hello")
+    odd = [
+        replace(make_taken(message, "k1"), at=1),
+        replace(make_taken(message, "k2"), account=BEN),
+        replace(make_taken(message, "k3"), body=b"digest"),
+        replace(make_taken(message, "k4"), receiver=BEN),
+    ]
+
+    await keep(store, *make_people(ANA, BEN), *talk.kept, *odd)
+
+    assert await store.load([key_of(one) for one in odd]) == {key_of(one): one for one in odd}
 
 
 async def test_a_seq_kept_before_keeps_the_whole_batch_out(store: Store) -> None:

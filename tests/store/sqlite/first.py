@@ -7,6 +7,7 @@ first schema is not released.
 import asyncio
 import gzip
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -49,7 +50,7 @@ def records() -> tuple[StoredRecord, ...]:
         Credential(account=ANA, password="$argon2id$…"),
         make_tie(ANA, BEN, friend=True),
         make_tie(BEN, ANA, friend=True, restricts=True),
-        make_verdict(ANA, "a-token", thread=make_pair_thread().id, seq=1),
+        make_verdict(ANA, "a-token", thread=make_pair_thread().id, seq=1, body=sha256(b"a-token").digest()),
         make_device("phone"),
     )
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bridge.store.base import Store
-from tests.builders import ANA, BEN, Talk, keep, keep_told, make_pair_thread, make_people
+from tests.builders import ANA, BEN, Talk, keep, make_pair_thread, make_people, make_taken
 
 CANARY = "xylocanaryphone"
 
@@ -54,5 +54,12 @@ async def keep_some(store: Store, messages: int = 5) -> Talk:
     talk = make_pair_thread()
     await keep(store, *make_people(), *talk.records)
     for number in range(messages):
-        await keep_told(store, talk, talk.say((ANA, BEN)[number % 2], f"{CANARY} number {number}"))
+        message = talk.say((ANA, BEN)[number % 2], f"{CANARY} number {number}")
+        await keep(
+            store,
+            *talk.records,
+            message,
+            make_taken(message, f"token {number}"),
+            told=[(message, talk.members)],
+        )
     return talk

@@ -30,6 +30,11 @@ DAMAGE = {
     "a side": "UPDATE members SET read = read + 1",
     "a side of nothing": "DELETE FROM threads",
     "a verdict": "UPDATE verdicts SET seq = seq + 1",
+    "a missing verdict": "DELETE FROM verdicts",
+    "a verdict without its token": "DELETE FROM tokens WHERE message = 0",
+    "a token": "UPDATE tokens SET message = message + 1 WHERE message = 2",
+    "a token that lost what it points at": "UPDATE tokens SET message = 0, crc = 0 WHERE message = 2",
+    "a token of nobody's message": "UPDATE tokens SET message = 0 WHERE message = 2",
     "an account": "UPDATE accounts SET minor = 1",
     "a person": "DELETE FROM persons",
     "a shelf": "DELETE FROM shelves",
@@ -163,7 +168,13 @@ async def answers(folder: Path, thread: ThreadId) -> list[object]:
         store = await SqliteStore.open(place(folder))
     except BridgeError as error:
         return [error] * 4
-    keys: list[Key] = [(Account, ANA), (Thread, thread), (Member, (thread, BEN)), (Verdict, (ANA, "once"))]
+    keys: list[Key] = [
+        (Account, ANA),
+        (Thread, thread),
+        (Member, (thread, BEN)),
+        (Verdict, (ANA, "once")),
+        (Verdict, (ANA, "token 0")),
+    ]
     got: list[object] = []
     for ask in (
         lambda: store.load(keys),
