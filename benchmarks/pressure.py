@@ -4,11 +4,11 @@
 
 The healthy ones send at a fixed rate all the time. By turns they are alone, and
 beside readers who are told a lot and read it, or stall, senders who flood without
-waiting, or someone who resumes a long journal again and again: so that a noisy
-machine is noisy for both. A latency belongs to the turn in which its message was
-due. The disk that takes 20 or 200 ms more for each commit, or hangs once, is
-there all the time: it is the healthy clients' own wait, and shows that batches
-grow and the memory does not.
+waiting, those who search, page or ping without a pause, or someone who resumes a
+long journal again and again: so that a noisy machine is noisy for both. A latency
+belongs to the turn in which its message was due. The disk that takes 20 or 200 ms
+more for each commit, or hangs once, is there all the time: it is the healthy
+clients' own wait, and shows that batches grow and the memory does not.
 """
 
 import argparse
@@ -67,6 +67,9 @@ CASES = (
     Case(name="100 stalled readers", kind="stalled", pairs=100),
     Case(name="10 flooding senders", kind="flood", pairs=10),
     Case(name="10 flooding senders, long texts", kind="long flood", pairs=10),
+    Case(name="10 who search without a pause", kind="searches", pairs=10),
+    Case(name="10 who ask for pages of history", kind="histories", pairs=10),
+    Case(name="10 who ping without a pause", kind="pings", pairs=10),
     Case(name="a resume of 5,000, over and over", kind="resume", pairs=1),
     Case(name="disk 20 ms slower", disk_ms=20),
     Case(name="disk 200 ms slower", disk_ms=200),

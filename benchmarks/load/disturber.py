@@ -29,11 +29,13 @@ _WAKING_S: Final = 5.0
 _JOURNAL: Final = 5_000
 _TOLD_PER_S: Final = 300  # to all stalled readers together
 _LOOKS: Final = 500  # 10 ms apart, for a whole journal
+_FOUND: Final = 200  # messages of each who looks things up
+_PINGS: Final = 5_000
 _NICE: Final = 19
 
 
 class Disturbance(Struct, kw_only=True):
-    """What to do: ``told``, ``stalled``, ``flood``, ``long flood`` or ``resume``, and with which people."""
+    """What to do, by its name in ``_KINDS``, and with which people."""
 
     kind: str
     target: Running
@@ -50,7 +52,7 @@ class Disturber:
         self._url = url
         self._line: Line | None = None
         self._answers: dict[int, asyncio.Future[Any]] = {}
-        self._calls = 0
+        self._calls = self._pings = 0
         self._is_stalled = False
         self._all_answered = asyncio.Event()
 
@@ -73,12 +75,24 @@ class Disturber:
 
     def shout(self, thread: str, text: str) -> None:
         """Send and do not wait."""
+        token = f"{perf_counter():.6f}-{self._calls}"
+        self.call("send", thread=thread, text=text, token=token)
+
+    def call(self, op: str, **fields: object) -> None:
+        """Call and do not wait."""
         self._calls += 1
         self.waiting += 1
-        self._write("send", {"thread": thread, "text": text, "token": f"{perf_counter():.6f}-{self._calls}"})
+        self._write(op, fields)
+
+    def ping(self, most: int) -> None:
+        """Keep so many pings unanswered."""
+        assert self._line is not None
+        for _ in range(most - (self._pings - self._line.pongs)):
+            self._line.ping()
+            self._pings += 1
 
     async def answered(self) -> None:
-        """Wait until every send has its verdict."""
+        """Wait until every call has its answer."""
         self._all_answered.clear()
         if self.waiting:
             await self._all_answered.wait()
@@ -215,6 +229,59 @@ class LongFlood(Flood):
     text, unanswered = "a\u0301" * 8_000, 100
 
 
+class Looks(Trouble):
+    """Those who look things up without a pause."""
+
+    unanswered = 64
+
+    async def prepare(self) -> None:
+        """Have something said that can be found."""
+        await super().prepare()
+        for writer, thread in zip(self.writers, self.threads, strict=True):
+            for _ in range(_FOUND):
+                writer.shout(thread, _TEXT)
+            await writer.answered()
+
+    async def disturb(self) -> None:
+        """Keep many looks unanswered."""
+        while True:
+            for writer, thread in zip(self.writers, self.threads, strict=True):
+                while writer.waiting < self.unanswered:
+                    self.look(writer, thread)
+            await asyncio.sleep(0.005)
+
+    @abstractmethod
+    def look(self, writer: Disturber, thread: str) -> None:
+        """Ask for something."""
+
+
+class Searches(Looks):
+    """Those who search for a word of all they said: each search takes in what others said meanwhile."""
+
+    def look(self, writer: Disturber, thread: str) -> None:
+        """Search."""
+        writer.call("search", text="reader", limit=20)
+
+
+class Histories(Looks):
+    """Those who ask for the longest pages of history."""
+
+    def look(self, writer: Disturber, thread: str) -> None:
+        """Ask for one."""
+        writer.call("history", thread=thread, limit=200)
+
+
+class Pings(Trouble):
+    """Those who ping without a pause."""
+
+    async def disturb(self) -> None:
+        """Keep thousands of pings unanswered."""
+        while True:
+            for writer in self.writers:
+                writer.ping(_PINGS)
+            await asyncio.sleep(0.005)
+
+
 class Resume(Trouble):
     """One who comes back again and again with the cursor of a long journal's beginning."""
 
@@ -253,6 +320,9 @@ _KINDS: Final[dict[str, type[Trouble]]] = {
     "stalled": Stalled,
     "flood": Flood,
     "long flood": LongFlood,
+    "searches": Searches,
+    "histories": Histories,
+    "pings": Pings,
     "resume": Resume,
 }
 

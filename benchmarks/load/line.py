@@ -20,6 +20,7 @@ class Line(asyncio.Protocol):
 
     Attributes:
         closed: Done when the connection is gone; holds the close code, 1006 if there was none.
+        pongs: How many pings were answered.
     """
 
     def __init__(self, host: str, subprotocol: str | None, on_frame: Callable[[bytes], None]) -> None:
@@ -33,6 +34,7 @@ class Line(asyncio.Protocol):
         self._buffer = b""
         self._out: list[bytes] = []
         self._code = 1006
+        self.pongs = 0
         self.opened: asyncio.Future[None] = self._loop.create_future()
         self.closed: asyncio.Future[int] = self._loop.create_future()
 
@@ -90,6 +92,8 @@ class Line(asyncio.Protocol):
             opcode = buffer[at] & 15
             if opcode <= _BINARY:
                 self._on_frame(buffer[start:end_at])
+            elif opcode == _PONG:
+                self.pongs += 1
             elif opcode == _PING:
                 self._write(bytes([0x80 | _PONG]), buffer[start:end_at])
             elif opcode == _CLOSE:
@@ -108,6 +112,10 @@ class Line(asyncio.Protocol):
     def send(self, payload: bytes) -> None:
         """Queue a frame; all that are queued in one turn of the loop leave in one write."""
         self._write(self._first, payload)
+
+    def ping(self, payload: bytes = b"") -> None:
+        """Queue a ping; ``pongs`` counts the answers."""
+        self._write(bytes([0x80 | _PING]), payload)
 
     def close(self) -> None:
         """Say goodbye and let the other side close."""
