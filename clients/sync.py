@@ -27,10 +27,12 @@ class SyncClient:
     def __init__(self, client: Client) -> None:
         """Take over a client that is not connected yet."""
         self.client = client
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="isthmus-loop", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="isthmus-loop", daemon=True)
         self._thread.start()
         try:
             self.run(lambda client: client.connect())
@@ -53,7 +55,7 @@ class SyncClient:
         Raises:
             RuntimeError: Outside of ``with``, and in a handler: there the client's own methods are awaited.
         """
-        if not self._thread.is_alive():
+        if self._loop is None:
             raise RuntimeError("There is no connection outside of the with statement.")
         if threading.current_thread() is self._thread:
             raise RuntimeError(
@@ -92,7 +94,7 @@ class SyncClient:
         async def listen() -> EventStream:
             return self.client.events()  # in the loop's thread: it goes through the streams meanwhile
 
-        stream = self.run(lambda client: listen()) if self._thread.is_alive() else self.client.events()
+        stream = self.run(lambda client: listen()) if self._loop is not None else self.client.events()
         return self._walk(aiter(stream))
 
     def _walk(self, items: AsyncIterator[T]) -> Iterator[T]:
@@ -106,6 +108,9 @@ class SyncClient:
             yield found[0]
 
     def _end(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        loop, self._loop = self._loop, None
+        assert loop is not None
+        assert self._thread is not None
+        loop.call_soon_threadsafe(loop.stop)
         self._thread.join()
-        self._loop.close()
+        loop.close()
