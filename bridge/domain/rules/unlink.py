@@ -89,12 +89,10 @@ def part(
     left_hybrid = False
     removed: list[str] = []
     for accounts in ((leaver,), rest):
-        home = home_of(accounts[0])
-        before = scene.facts.find_person(home)
-        generation = max(person.generation, before.generation if before else 0) + 1
-        outcome.records.append(Person(id=home, accounts=accounts, generation=generation))
+        apart = _apart(scene, person, accounts)
+        outcome.records.append(apart)
         for own in map(scene.facts.account, accounts):
-            after = replace(own, person=home)
+            after = replace(own, person=apart.id)
             if NETWORKS[own.network].upgrade and own.hybrid is Hybrid.ON:
                 after = replace(after, hybrid=Hybrid.OFF)
                 counts = scene.facts.own_threads(own.id)
@@ -104,10 +102,9 @@ def part(
                 outcome.told.append((HybridChanged(account=own.id, hybrid=Hybrid.OFF), (own.id,)))
             removed += [category.name for category in CATEGORIES[own.network] if category.needs_link]
             outcome.records.append(after)
-            linked_to = tuple(
-                account_view(scene.facts.account(other)) for other in accounts if other != own.id
-            )
-            outcome.told.append((LinkChanged(leg=own.id, linked_to=linked_to, undo_until=until), (own.id,)))
+            twins = (scene.facts.account(other) for other in accounts if other != own.id)
+            news = LinkChanged(leg=own.id, linked_to=tuple(map(account_view, twins)), undo_until=until)
+            outcome.told.append((news, (own.id,)))
     outcome.records += _copied(scene, person.accounts)
     return Effects(
         threads_closed=closed,
@@ -118,6 +115,14 @@ def part(
         leaves_hybrid=left_hybrid,
         undo_until=until,
     )
+
+
+def _apart(scene: Scene, person: Person, accounts: tuple[AccountId, ...]) -> Person:
+    """Make a person of some of one's accounts, newer than whoever had its name before."""
+    home = home_of(accounts[0])
+    before = scene.facts.find_person(home)
+    generation = max(person.generation, before.generation if before else 0) + 1
+    return Person(id=home, accounts=accounts, generation=generation)
 
 
 def _lapse(scene: Scene, outcome: Outcome, pending: tuple[ThreadId, ...], own: AccountId) -> int:
