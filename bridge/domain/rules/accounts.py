@@ -114,6 +114,8 @@ def change_account(scene: Scene, deed: ChangeAccount) -> Outcome:
     }
     changes = {field: value for field, value in wanted.items() if value is not None}
     after = replace(own, **changes)
+    if deed.state is AccountState.ACTIVE:
+        after = replace(after, erase_at=0)  # a deletion is taken back with it: nobody erases what is in use
     outcome = _state_changed(scene, after, "change_account")
     outcome.audit = [scene.note("change_account", own.id, ", ".join(changes))]
     return outcome

@@ -71,6 +71,14 @@ def test_a_deletion_cannot_be_taken_back_too_late(world: World) -> None:
     assert world.refusal("ann", RestoreAccount(as_=ANN)) == "expired"
 
 
+def test_whom_the_operator_activates_is_not_erased_later(world: World) -> None:
+    world.say("ann", DELETE, proven=["ann"])
+
+    world.change("ann", state=AccountState.ACTIVE)
+
+    assert (world.account("ann").state, world.account("ann").erase_at) == ("active", 0)
+
+
 def test_erasing_leaves_the_id_alone_and_frees_the_handle(world: World) -> None:
     world.run("ann", EraseAccount(account=ANN))
 
