@@ -177,9 +177,9 @@ class ArchiveWriter:
             count = 0
             waiting: list[IO[bytes]] = []
             while chunk:
-                file: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())
-                file.write(_thread_file(head, chunk, thread.is_group))
-                waiting.append(file)
+                waiting.append(
+                    stack.enter_context(self._set_aside(_thread_file(head, chunk, thread.is_group)))
+                )
                 count += len(chunk)
                 chunk.clear()  # before the next are read: one file's messages are in memory at a time
                 chunk = list(islice(rest, PER_FILE))
@@ -207,6 +207,18 @@ class ArchiveWriter:
         if thread.section not in (meant, Section.REQUESTS):
             raise BadRecord(f"The folder does not mean {thread.section.value}.", member=thread.path)
         return thread.path
+
+    def _set_aside(self, data: bytes) -> IO[bytes]:
+        file: IO[bytes] | None = None
+        try:
+            file = tempfile.TemporaryFile()  # noqa: SIM115 -- whoever asked closes it
+            file.write(data)
+            file.flush()
+        except OSError as error:
+            if file is not None:
+                file.close()
+            raise self._unwritable(error, tempfile.gettempdir()) from error
+        return file
 
     def _write(self, name: str, data: IO[bytes] | bytes) -> None:
         fault = name_fault(name, Limits())

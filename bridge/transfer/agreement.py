@@ -1,7 +1,9 @@
 """Two archives' testimonies of one chat, laid side by side in the order of time."""
 
+from bisect import insort_right
 from collections import deque
 from collections.abc import AsyncIterator
+from itertools import islice
 from typing import Final
 
 from msgspec import Struct
@@ -11,11 +13,14 @@ from bridge.domain.model import Message
 from bridge.ids import AccountId, ThreadId
 from bridge.store.base import Store
 
-PAGE: Final = 2_000
+PAGE: Final = 500
+MOST: Final = 10_000
+"""How many messages of about one time are compared."""
 TOLERANCE_MS: Final = 1_000
 """How far apart two archives may date one message."""
 ENOUGH: Final = 20
 """On how many messages two archives must agree before their namesakes are one."""
+_MOST_ALIKE: Final = 64
 
 
 class Said(Struct, eq=False):
@@ -77,26 +82,85 @@ def _said(message: Message, packed: bytes, testimony: Testimony) -> Said:
     return Said(message.at, speaker, unpack(packed), packed)
 
 
+class _Window:
+    """The rows whose time is near.
+
+    What the one tells is looked up by what was said: no number of messages of one time costs more than others.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self._alone: dict[tuple[object, ...], deque[Row]] = {}
+
+    def add(self, said: Said) -> None:
+        """Add what the one tells."""
+        row = Row(said.at, said, None)
+        self.rows.append(row)
+        self._alone.setdefault(_matter(said), deque()).append(row)
+
+    def join(self, said: Said) -> None:
+        """Add what the two tells: to the first row that says the same, else in its place."""
+        alike = self._alone.get(_matter(said), ())
+        for row in islice(alike, _MOST_ALIKE):
+            if row.one is not None and row.one.equals(said):
+                row.two = said
+                self._found(row)
+                return
+        insort_right(self.rows, Row(said.at, None, said), key=_at)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.rows) >= MOST
+
+    def leave(self, before: int, at_least: int = 0) -> list[Row]:
+        """Take out the rows from before a time, or at least so many."""
+        gone = at_least
+        while gone < len(self.rows) and self.rows[gone].at < before:
+            gone += 1
+        left, self.rows[:gone] = self.rows[:gone], []
+        for row in left:
+            if row.two is None:
+                self._found(row)
+        return left
+
+    def _found(self, row: Row) -> None:
+        assert row.one is not None, "what the two tells is not looked for"
+        alike = self._alone[_matter(row.one)]
+        alike.remove(row)
+        if not alike:
+            del self._alone[_matter(row.one)]
+
+
+def _matter(said: Said) -> tuple[object, ...]:
+    return said.speaker, said.content.kind, said.content.text
+
+
+def _at(row: Row) -> int:
+    return row.at
+
+
 async def aligned(store: Store, one: Testimony, two: Testimony) -> AsyncIterator[Row]:
     """Go through both testimonies at once; a message that both tell comes once. Memory stays flat."""
-    window: deque[Row] = deque()
+    window = _Window()
     ones = told(store, one)
     ahead = await anext(ones, None)
     async for said in told(store, two):
-        while ahead is not None and ahead.at <= said.at + TOLERANCE_MS:
-            window.append(Row(ahead.at, ahead, None))
+        soonest, latest = said.at - TOLERANCE_MS, said.at + TOLERANCE_MS
+        while ahead is not None and ahead.at <= latest:
+            if window.is_full:
+                for row in window.leave(soonest):
+                    yield row
+                if window.is_full:
+                    break
+            window.add(ahead)
             ahead = await anext(ones, None)
-        while window and window[0].at < said.at - TOLERANCE_MS:
-            yield window.popleft()
-        for row in window:
-            if row.one is not None and row.two is None and row.one.equals(said):
-                row.two = said
-                break
-        else:
-            place = sum(row.at <= said.at for row in window)
-            window.insert(place, Row(said.at, None, said))
-    while window:
-        yield window.popleft()
+        for row in window.leave(soonest):
+            yield row
+        window.join(said)
+        for row in window.leave(soonest, at_least=int(window.is_full)):
+            yield row
+    for row in window.rows:
+        yield row
     while ahead is not None:
         yield Row(ahead.at, ahead, None)
         ahead = await anext(ones, None)

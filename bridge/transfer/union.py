@@ -29,7 +29,7 @@ from bridge.transfer.model import Desk
 from bridge.transfer.names import one_of_list
 from bridge.wire.values import Consent, Folder, Network
 
-TAIL: Final = PIECE
+TAIL: Final = 5_000
 """How many of the newest messages become the thread's own; kept in one commit."""
 
 

@@ -281,3 +281,19 @@ def test_a_text_that_reads_like_a_groups_own_line_stays_a_text(tmp_path: Path) -
 
     with open_archive([path]) as archive:
         assert read_all(archive) == [(head, said)]
+
+
+def test_an_export_without_room_for_what_waits_says_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.archive.writer.PER_FILE", 2)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    rows = [MessageRecord("Ana", at, "hi") for at in range(5)]
+
+    with (
+        pytest.raises(Unwritable, match="none"),
+        ArchiveWriter(tmp_path / "a.zip", "messenger") as archive,
+    ):
+        archive.thread(ThreadRecord("inbox/ben_1", Section.INBOX, "Ben", ("Ben", "Ana")), rows)
+
+    assert not (tmp_path / "a.zip").exists()
