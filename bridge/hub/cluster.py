@@ -104,10 +104,14 @@ class Cluster:
         self._doubts.set()
 
     def _take(self, news: News) -> None:
-        self._pipeline.refresh(news.records)
-        for account in news.moved:
-            self._forget(account)
-        self._sessions.hear(news)
+        try:
+            self._pipeline.refresh(news.records)
+            for account in news.moved:
+                self._forget(account)
+            self._sessions.hear(news)
+        except Exception:  # as with own news: what is committed stays, and is looked for
+            log.exception("taking in another hub's news failed")
+            self.doubted()
 
     def _forget(self, account: AccountId) -> None:
         """Drop what says who may use the account: it is read again before anything else is told."""

@@ -151,13 +151,12 @@ class Sessions:
 
     def remove(self, session: Listening) -> None:
         """Forget a session that ended."""
-        if self._by_device.get(session.account, {}).pop(session, _ABSENT) is _ABSENT:
-            return
-        if not self._by_device[session.account]:
-            del self._by_device[session.account]
-        self._counters.sessions -= 1
-        self._crowd.tell(session.account, (session.account,))
-        for account in list(session.legs):
+        if self._by_device.get(session.account, {}).pop(session, _ABSENT) is not _ABSENT:
+            if not self._by_device[session.account]:
+                del self._by_device[session.account]
+            self._counters.sessions -= 1
+            self._crowd.tell(session.account, (session.account,))
+        for account in list(session.legs):  # it may have got some after it was sent away
             self.leave(session, account)
         for account, watchers in list(self._watchers.items()):
             if watchers.pop(session, _ABSENT) is not _ABSENT and not watchers:
@@ -225,8 +224,8 @@ class Sessions:
             self._crowd.tell(count.via, {session.account for session in sessions})
             return
         for session in reversed(sessions):
-            fresh = self._clock() - self._by_device[session.account][session] <= _FRESH_S
-            if not fresh or self._count(session.legs) <= self._most:
+            came_at = self._by_device.get(session.account, {}).get(session, 0.0)
+            if self._clock() - came_at > _FRESH_S or self._count(session.legs) <= self._most:
                 break
             self.remove(session)
             session.close(CloseCode.TOO_MANY, "too many connections of this person")

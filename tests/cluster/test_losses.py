@@ -9,8 +9,9 @@ import pytest
 from bridge.bus.nats import NatsBus
 from bridge.ids import ThreadId
 from bridge.wire.commands import Send
-from bridge.wire.queries import WhoIsHere
+from bridge.wire.queries import FindAccount, WhoIsHere
 from bridge.wire.sign_in import RevokeDevice
+from bridge.wire.values import Network
 from tests.cluster.losing import lose
 from tests.cluster.servers import Nats, nats_server
 from tests.cluster.town import OneMemory, Shared, Town, page, town, up
@@ -169,3 +170,26 @@ async def test_a_nats_that_takes_less_than_was_said_costs_a_pause_and_no_connect
         assert heard["message"]["text"] == "x" * 900
         assert [bus._client for bus in buses] == clients
         assert all(bus.is_up for bus in buses)
+
+
+async def test_news_that_cannot_be_taken_in_stop_no_hub(pair: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    await pair[0].add(ANA, CYD)
+    thread = await pair[0].acquaint(ANA, CYD)
+    ana, cyd = await pair.join(0, ANA), await pair.join(1, CYD)
+    busy = pair.hub(1).pipeline
+    monkeypatch.setattr(busy, "_busy", True)
+    monkeypatch.setattr(pair.hub(1).sessions, "hear", None)
+    await ana.ask(Send(thread=thread, text="look for me", token="k1"))
+    async with asyncio.timeout(10):
+        while not busy._later:  # noqa: ASYNC110 -- the bus tells its hub, not us
+            await asyncio.sleep(0)
+    taken = asyncio.ensure_future(cyd.ask(FindAccount(network=Network.DIRECT, handle="ana")))
+
+    async with asyncio.timeout(10):
+        while busy._later:  # noqa: ASYNC110 -- as above
+            await asyncio.sleep(0)
+    monkeypatch.undo()
+
+    assert (await taken)["account"]["id"] == ANA
+    assert (await cyd.event("message_sent"))["message"]["text"] == "look for me"
+    assert busy.failed is None
