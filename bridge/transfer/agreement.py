@@ -85,7 +85,7 @@ def _said(message: Message, packed: bytes, testimony: Testimony) -> Said:
 class _Window:
     """The rows whose time is near.
 
-    What the one tells is looked up by what was said: no number of messages of one time costs more than others.
+    What the one tells is looked up by what was said: messages of one time cost no more than others.
     """
 
     def __init__(self) -> None:
