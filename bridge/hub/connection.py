@@ -40,6 +40,7 @@ from bridge.wire.values import LegHead, LegState, OwnAccountView
 log = logging.getLogger("bridge.wire")
 
 _PAGE = 100  # journal entries read and encoded at once while catching up: others wait for that long
+_TO_SIGN_IN: Final = 16_384  # bytes: reading a long frame takes milliseconds, which strangers do not get
 _LOOK_UPS: Final = frozenset((FindAccount, OpenThread, AskLink))
 
 
@@ -92,6 +93,8 @@ class Connection:
     def on_frame(self, data: bytes | str) -> None:
         """Read a call and put it on its way."""
         try:
+            if len(data) > _TO_SIGN_IN and not (self.account or self._signing_in):
+                raise ProtocolError("Sign in first; that takes no frame as long as this.")
             call, operation = self.codec.read_call(data)
         except Malformed as malformed:
             self._refuse_malformed(malformed)

@@ -29,6 +29,9 @@ EVENTS: Final[dict[str, type[AnyEvent]]] = {
     event.__struct_config__.tag: event for event in get_args(AnyEvent)
 }
 
+LONG: Final = 4_096
+"""Bytes from which on keys that stand twice are sought only in what makes a call, and so has few of them."""
+
 SHORT: Final = 100  # longer MessagePack arrays and maps are looked through before room is made for them
 
 
@@ -121,7 +124,8 @@ class Codec(ABC):
         """
         if isinstance(data, str) is self.binary:
             raise WrongFrameType
-        frame = self.unpack_strictly(data)
+        is_long = len(data) > LONG
+        frame = self.unpack(data) if is_long else self.unpack_strictly(data)
         if type(frame) is not dict:
             raise ProtocolError("A frame is an object with an id and an op.", path="$")
         call = frame.pop("id", None)
@@ -131,9 +135,12 @@ class Codec(ABC):
         if kind is None:
             raise Malformed(call, UnknownOperation(path="$.op"))
         try:
-            return call, msgspec.convert(frame, kind)  # type: ignore[return-value]  # a member of the union
+            operation: AnyCall = msgspec.convert(frame, kind)  # type: ignore[assignment]  # of the union
         except msgspec.ValidationError as wrong:
             raise Malformed(call, invalid(wrong, kind)) from None
+        if is_long:
+            self.unpack_strictly(data)
+        return call, operation
 
     # --- the client's side
 

@@ -11,7 +11,7 @@ from bridge.errors import CloseCode
 from bridge.hub.auth import Passwords
 from bridge.ids import AccountId
 from bridge.wire.codec import Codec
-from bridge.wire.commands import DeleteAccount, RestoreAccount
+from bridge.wire.commands import DeleteAccount, RestoreAccount, UploadContacts
 from bridge.wire.queries import CountUnread
 from bridge.wire.sign_in import ChangePassword, ListDevices, Register, RevokeDevice, SignIn, SignOut
 from bridge.wire.values import AccountState, Network
@@ -165,6 +165,17 @@ async def test_calls_before_the_sign_in_are_refused_and_the_socket_lives(hub: Ho
     assert await refusal(talker, ListDevices()) == "not_signed_in"
     assert await refusal(talker, SignIn()) == "invalid"
     assert (await talker.ask(BY_PASSWORD))["token"]
+
+
+async def test_no_stranger_has_long_frames_read(hub: House) -> None:
+    await hub.add(ANA)
+    polite, rude = await hub.connect(), await hub.connect()
+
+    await rude.send_raw({"id": 1, "op": "sign_in", "token": "x" * 20_000})
+    await polite.ask(SignIn(token=hub.tokens[ANA]))
+
+    assert await rude.closed() == CloseCode.PROTOCOL
+    assert await polite.ask(UploadContacts(as_=ANA, phones=("+491511234567",) * 3_000)) == {}
 
 
 async def test_a_socket_signs_in_once(hub: House) -> None:

@@ -333,6 +333,35 @@ def test_harmful_json_closes_the_socket_and_is_not_repeated(text: str) -> None:
     assert len(caught.value.text) < 100
 
 
+LONG_TEXT: Final = "word " * 1_000
+
+
+@pytest.mark.parametrize("codec", CODECS.values())
+def test_a_key_that_stands_twice_is_found_in_long_calls_too(codec: Codec) -> None:
+    fields = [("id", 7), ("op", "send"), ("thread", "t"), ("text", LONG_TEXT), ("token", "k"), ("token", "l")]
+    if codec.binary:
+        data: bytes | str = msgpack.Packer().pack_map_pairs(fields)
+    else:
+        data = "{" + ",".join(f"{json.dumps(key)}:{json.dumps(value)}" for key, value in fields) + "}"
+
+    with pytest.raises(ProtocolError):
+        codec.read_call(data)
+
+
+@pytest.mark.parametrize("codec", CODECS.values())
+def test_long_frames_that_are_no_call_are_not_looked_through(
+    codec: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("looked through")
+
+    monkeypatch.setattr("bridge.wire.codec._look_through", fail)
+    monkeypatch.setattr("bridge.wire.codec._each_once", fail)
+
+    for wrong in ({"thread": {"a": 1}}, {"op": "no such"}, {"more": [{"a": 1}] * 50}):
+        refusal_of(codec, frame_of("send", text=LONG_TEXT) | wrong)
+
+
 def test_json_bytes_that_are_not_utf_8_are_refused() -> None:
     with pytest.raises(ProtocolError):
         JSON.unpack_strictly(b'{"id":1,"op":"typing","thread":"\xff"}')
