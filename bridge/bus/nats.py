@@ -41,6 +41,8 @@ _SETTLED_S: Final = 2.0
 _OUTBOX_BYTES: Final = 16 * 2**20
 _GONE: Final = (NatsError, OSError, TimeoutError, RuntimeError)
 """What the client raises where NATS is away; uvloop says ``RuntimeError`` of a closed transport."""
+_ODD: Final = (*_GONE, ValueError, AttributeError, TypeError)
+"""What it raises besides where something else answers in NATS's place."""
 _CAME, _WENT = b"1", b"0"
 _NAME: Final = 16  # characters of a node's name
 
@@ -240,7 +242,7 @@ class NatsBus:
             try:
                 client = self._client = await self._connect()
                 await self._keep_sending(client)
-            except _GONE as wrong:
+            except _ODD as wrong:
                 if self.is_up:
                     log.warning("NATS fails: %s", wrong or type(wrong).__name__)
                 self._down()

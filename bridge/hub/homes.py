@@ -48,6 +48,7 @@ class Homes:
 
     def __bool__(self) -> bool:
         """Say whether any thread may have a home."""
+        self._forget_old()
         return bool(self._moved)
 
     def wrote(self, hub: str, threads: Iterable[ThreadId]) -> None:
@@ -65,7 +66,14 @@ class Homes:
         now = self._clock()
         for key in keys:
             if (thread := _thread_of(key)) is not None:
-                self._moved[thread] = now + LASTS_S
+                self._moved.pop(thread, None)
+                self._moved[thread] = now + LASTS_S  # the newest stand last
+        self._forget_old()
+
+    def _forget_old(self) -> None:
+        now = self._clock()
+        while self._moved and self._moved[thread := next(iter(self._moved))] < now:
+            del self._moved[thread]
 
     def settle(self, thread: ThreadId) -> None:
         """Let a thread have no home any more."""

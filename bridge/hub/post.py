@@ -28,6 +28,7 @@ from bridge.hub.letters import (
     result_of,
     unpack,
 )
+from bridge.hub.plain import WEIGHT
 from bridge.hub.work import Lane, Work
 from bridge.ids import ThreadId
 from bridge.wire.replies import Reply
@@ -237,6 +238,7 @@ class Post:
                         account=found.account,
                         command=command,
                         device=found.device,
+                        weight=1 + len(found.command) // WEIGHT,
                     )
                 )
                 self._counters.carried_total += 1

@@ -1,12 +1,15 @@
 """NATS asks who comes; a hub that is not let in goes on without it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from nats.aio.client import Client
 
-from bridge.bus.options import options_of
+from bridge.bus.nats import NatsBus
+from bridge.bus.options import NatsOptions, options_of
 from bridge.config import BusSettings
 from bridge.errors import ConfigInvalid
 from bridge.wire.commands import Send
@@ -73,3 +76,21 @@ def test_a_file_for_nats_that_is_not_there_is_named(tmp_path: Path, field: str) 
         options_of(settings)
 
     assert refused.value.path == "$.bus"
+
+
+async def test_a_bus_outlives_whatever_else_answers_in_the_place_of_nats(
+    nats: Nats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def connect(*where: object, **how: object) -> Client:
+        monkeypatch.undo()
+        raise AttributeError("'list' object has no attribute 'get'")  # as of "INFO [1]"
+
+    monkeypatch.setattr("bridge.bus.nats.nats.connect", connect)
+    bus = NatsBus(NatsOptions(servers=(nats.url,)))
+    bus.begin()
+    try:
+        async with asyncio.timeout(10):
+            while not bus.is_up:  # noqa: ASYNC110 -- the bus tells its hub, not us
+                await asyncio.sleep(0)
+    finally:
+        await bus.close()

@@ -14,6 +14,7 @@ from bridge.errors import BridgeError, Busy, NotAccepting
 from bridge.hub import homes as homes_module
 from bridge.hub.counters import Counters
 from bridge.hub.homes import LASTS_S, Homes, home_among
+from bridge.hub.plain import WEIGHT
 from bridge.hub.post import Post
 from bridge.hub.work import Work
 from bridge.ids import AccountId, Seq, ThreadId
@@ -78,6 +79,18 @@ def test_a_thread_has_a_home_only_once_it_was_moved_under_a_batch_and_for_a_whil
     homes.wrote(other, [T])
 
     assert (before, then, homes.home(T)) == (None, other, None)
+    assert not homes
+
+
+def test_threads_that_nobody_speaks_in_any_more_are_forgotten() -> None:
+    clock = Clock()
+    homes = Homes("me", {"other"}, clock)
+    for n in range(100):
+        homes.moved([(Thread, ThreadId(f"t{n}"))])
+        clock.now += 1
+
+    assert len(homes._moved) <= LASTS_S + 1
+    clock.now += LASTS_S
     assert not homes
 
 
@@ -239,6 +252,17 @@ async def test_what_is_carried_is_decided_at_home_and_answered() -> None:
     assert lane.answers[2] == Sent(thread=T, seq=Seq(1), at=1)
     assert isinstance(lane.answers[1], NotAccepting)
     assert len(pair.post) == 0
+
+
+async def test_what_is_carried_weighs_at_home_what_it_is_long() -> None:
+    pair, lane = Pairing(), Asker()
+    pair.waiting += [say(lane, 0), say(lane, 1, "x" * 3 * WEIGHT)]
+
+    pair.turn_here()
+    await asyncio.sleep(0)
+    pair.deliver()
+
+    assert [work.weight for work in pair.guests] == [1, 4]
 
 
 async def test_what_is_not_carried_waits_for_what_is_out() -> None:
