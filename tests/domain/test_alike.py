@@ -20,7 +20,7 @@ from bridge.errors import BridgeError
 from bridge.ids import AccountId, Seq
 from bridge.wire import commands as c
 from bridge.wire import queries as q
-from bridge.wire.values import AccountState, TieKind
+from bridge.wire.values import AccountState, Hybrid, TieKind
 from tests.domain.world import World, phone_of
 
 Secret = Callable[[World, str, str], object]
@@ -232,3 +232,34 @@ def test_who_is_taken_cannot_tell_where_it_lands(
         tried = [what for what in tried if what not in (*SHOWN_BY_A_READER, "s presence")]
 
     _live_on(lives, tried)
+
+
+@pytest.mark.slow
+@often
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(["bob", "bobm"]),
+            st.sampled_from(["ann", "annm"]),
+            st.sampled_from([*TRIED, "r send", "r accept"]),
+        ),
+        min_size=2,
+        max_size=12,
+    ),
+    when=st.integers(0, 6),
+    hybrid=st.sampled_from([Hybrid.NEVER, Hybrid.ON]),
+)
+def test_nobody_sees_that_two_others_become_one_person(
+    steps: list[tuple[str, str, str]], when: int, hybrid: Hybrid
+) -> None:
+    lives = Life("bob", "ann"), Life("bob", "ann")
+    for life in lives:
+        life.world.unlink("ann")
+        life.world.put(replace(life.world.account("ann"), hybrid=hybrid))
+
+    for step, (speaker, receiver, what) in enumerate(steps):
+        for life in lives:
+            life.names = {"s": speaker, "r": receiver}
+        if step == when:
+            lives[0].world.link("ann", "annm")
+        _live_on(lives, [what])
