@@ -26,9 +26,10 @@ from bridge.ids import AccountId, Seq, ThreadId, thread_of_pair
 from bridge.store.base import Imported
 from bridge.transfer.desk import gathered
 from bridge.transfer.forms import encode, packed_row
-from bridge.transfer.ledger import Ledger, ThreadEntry, entry_of
+from bridge.transfer.landing import all_seen, landed, moved
+from bridge.transfer.ledger import Ledger, ThreadEntry, entry_of, number_of
 from bridge.transfer.names import group_of, one_of_group, other_of_thread, placeholder, shown_name
-from bridge.wire.values import Consent, Folder, Network
+from bridge.wire.values import Network
 
 PIECE: Final = 1_000
 """Messages that are kept in one transaction, for which everybody's commits wait: 5,000 held them up for four
@@ -38,23 +39,6 @@ Standing = Mapping[ThreadId, tuple[Thread, tuple[Member, ...]]]
 """The owner's threads as they are in the store."""
 
 
-class Landing(Struct, frozen=True):
-    """Where a section's threads come to lie for the owner."""
-
-    folder: Folder
-    is_request: bool
-
-
-LANDINGS: Final[dict[Section, Landing]] = {
-    Section.INBOX: Landing(Folder.INBOX, False),
-    Section.E2EE: Landing(Folder.INBOX, False),
-    Section.BROADCAST: Landing(Folder.INBOX, False),
-    Section.ARCHIVED: Landing(Folder.ARCHIVED, False),
-    Section.REQUESTS: Landing(Folder.REQUESTS, True),
-    Section.FILTERED: Landing(Folder.HIDDEN, True),
-}
-
-
 class Talk:
     """One thread of the archive on its way into the store.
 
@@ -62,13 +46,21 @@ class Talk:
         head: What the archive says of it.
         thread: The thread, as far as it has come.
         made: Accounts and persons that must be kept before anything of it is shown.
+        before: What the ledger knows of it; None if it is new here.
+        latest: The latest time of what was read and is in the store.
     """
 
     def __init__(
-        self, head: ThreadRecord, owner: AccountId, told: ArchiveOwner, entry: ThreadEntry | None = None
+        self,
+        head: ThreadRecord,
+        owner: AccountId,
+        told: ArchiveOwner,
+        entry: ThreadEntry | None = None,
+        first: str = "",
     ) -> None:
         """Find out who takes part; what was a 1:1 thread or a group at the first import stays one."""
-        self.head = head
+        self.head, self.before, self.latest = head, entry, 0
+        self._first = entry.first_path if entry else first or head.path
         self.made: dict[AccountId, tuple[Account, Person]] = {}
         self._owner, self._owner_name = owner, told.name
         self._network = told.network
@@ -94,7 +86,7 @@ class Talk:
             self._begin_group(others)
 
     def _begin_pair(self, name: str) -> None:
-        other = other_of_thread(self._owner, self.head.path)
+        other = other_of_thread(self._owner, self._first)
         self._new_member(other, name)
         low, high = sorted((self._owner, other))
         thread = thread_of_pair(self._owner, other)
@@ -104,8 +96,8 @@ class Talk:
     def _begin_group(self, names: list[str]) -> None:
         self._anyone = None
         for name in dict.fromkeys(names):
-            self._new_member(one_of_group(self._owner, self.head.path, name), name)
-        thread = group_of(self._owner, self.head.path)
+            self._new_member(one_of_group(self._owner, self._first, name), name)
+        thread = group_of(self._owner, self._first)
         self.thread = Thread(
             id=thread,
             kind=ThreadKind.GROUP,
@@ -130,7 +122,7 @@ class Talk:
         """Tell who speaks under a name that nobody had so far."""
         if self._anyone is not None:
             return self._add_speaker(name, self._anyone, False)
-        account = one_of_group(self._owner, self.head.path, name)
+        account = one_of_group(self._owner, self._first, name)
         self._new_member(account, name)
         self.thread = replace(self.thread, members=tuple(self._names))
         return self._speakers[name]
@@ -251,19 +243,25 @@ class Talk:
         assert thread is not None, "a testimony stays"
         assert own is not None, "a testimony is a thread of its owner's"
         members = {account: Member(thread=thread.id, account=account) for account in self.thread.members}
+        title = thread.title
+        if self.before is not None:
+            own = moved(own, Section(self.before.section), self.head.section)
+            if thread.kind is ThreadKind.GROUP and self.head.title not in ("", self.before.title):
+                title = shown_name(self.head.title)
         new: list[StoredRecord] = [members[account] for account in members.keys() - set(thread.members)]
-        return [replace(thread, members=self.thread.members), *new, all_seen(own, thread)]
+        return [replace(thread, members=self.thread.members, title=title), *new, all_seen(own, thread)]
 
     def entry(self) -> ThreadEntry:
         """Note it for the ledger."""
-        return entry_of(self.head, self.thread, self.names, self._last_at)
+        return entry_of(self.head, self.thread, self.names, self._last_at, first=self._first)
 
-
-def all_seen(side: Member, thread: Thread) -> Member:
-    """Say that a member has seen a thread of history to its end; what is asked of him stays unread."""
-    if side.consent is not Consent.PENDING:
-        side = replace(side, read=thread.tip, read_sent=side.sent)
-    return replace(side, delivered=thread.tip)
+    @property
+    def tells_more(self) -> bool:
+        """Say whether the archive tells more of it than the ledger knows; an older one does not."""
+        known = self.before
+        if known is None or self.thread.tip > known.count:
+            return True
+        return self.head != known.head() and self.latest >= known.last_at
 
 
 def grow(scene: Scene, piece: Imported) -> Outcome:
@@ -284,14 +282,6 @@ def grow(scene: Scene, piece: Imported) -> Outcome:
     for now, then in zip(sides, piece.members, strict=True):
         outcome.records.append(then if now is None else replace(now, sent=then.sent))
     return outcome
-
-
-def landed(side: Member, section: Section, *, wrote: bool) -> Member:
-    """Put a member's side where the section of his own archive has it."""
-    landing = LANDINGS[section]
-    if landing.is_request:
-        return replace(side, folder=landing.folder, consent=Consent.PENDING)
-    return replace(side, folder=landing.folder, consent=Consent.ACCEPTED if wrote else Consent.NONE)
 
 
 class Chunk(Struct):
@@ -324,13 +314,15 @@ class Teller:
         self._archive, self._owner = archive, owner
         self._standing, self._ledger = standing, ledger
         self.threads = self.groups = self.messages = 0
+        self._moved = ledger.without(archive.thread_paths())
+        self._firsts = frozenset(entry.first_path for entry in ledger.threads.values())
 
     def chunks(self) -> Iterator[Chunk]:
         """Read all threads."""
         chunk, room = Chunk(), PIECE
         for head, rows in self._archive.threads():
-            entry = self._ledger.threads.get(head.path)
-            talk = Talk(head, self._owner, self._archive.owner, entry)
+            entry = self._ledger.threads.get(head.path) or self._moved.pop(number_of(head.path), None)
+            talk = Talk(head, self._owner, self._archive.owner, entry, first=self._named(head.path))
             talk.go_on(self._standing.get(talk.thread.id), entry)
             self.groups += not talk.is_pair
             self.threads += talk.is_pair
@@ -348,10 +340,16 @@ class Teller:
                 chunk.bytes_done = self._archive.report.bytes_read
                 yield chunk
                 chunk, room = Chunk(), PIECE
-            if entry is None or talk.thread.tip > entry.count or talk.head != entry.head():
+            if talk.tells_more:
                 chunk.done.append(talk)
         chunk.bytes_done = self._archive.report.bytes_read
         yield chunk
+
+    def _named(self, path: str) -> str:
+        """Give what a new thread is named by here: its path, unless one that moved since came under it."""
+        while path in self._firsts:
+            path += "~"
+        return path
 
     def _new_rows(
         self, rows: Iterator[MessageRecord], talk: Talk, entry: ThreadEntry | None
@@ -359,15 +357,16 @@ class Teller:
         """Leave out what the store has: up to a thread's latest time, and as many as a killed import kept."""
         kept = talk.thread.tip
         if entry is not None:
-            rows, kept = self._later(rows, entry.last_at), kept - entry.count
+            rows, kept = self._later(rows, talk, entry.last_at), kept - entry.count
         for row in islice(rows, kept):
             self.messages += 1
             talk.hear(row)
         return rows
 
-    def _later(self, rows: Iterator[MessageRecord], last_at: int) -> Iterator[MessageRecord]:
+    def _later(self, rows: Iterator[MessageRecord], talk: Talk, last_at: int) -> Iterator[MessageRecord]:
         for row in rows:
             if row.at_ms > last_at:
                 yield row
             else:
+                talk.latest = max(talk.latest, row.at_ms)
                 self.messages += 1

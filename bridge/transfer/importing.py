@@ -143,7 +143,7 @@ class _Import:
         for piece in chunk.grown:
             await self._desk.decide(partial(grow, piece=piece))
         if chunk.done:
-            await self._desk.decide(partial(self._show, owner=owner.id, ledger=ledger, chunk=chunk))
+            await self._desk.decide(partial(self._show, owner=owner.id, chunk=chunk))
             self._is_noted = True
             for talk in chunk.done:
                 ledger.take(talk.entry())
@@ -161,11 +161,11 @@ class _Import:
         finally:
             await asyncio.wait([ahead])  # the archive is closed next: nobody may be reading it then
 
-    def _show(self, scene: Scene, owner: AccountId, ledger: Ledger, chunk: Chunk) -> Outcome:
+    def _show(self, scene: Scene, owner: AccountId, chunk: Chunk) -> Outcome:
         """Show threads that are whole, where their sections want them, and note them in the ledger."""
         outcome = Outcome()
-        new = [talk for talk in chunk.done if talk.head.path not in ledger.threads]
-        known = [talk for talk in chunk.done if talk.head.path in ledger.threads]
+        new = [talk for talk in chunk.done if talk.before is None]
+        known = [talk for talk in chunk.done if talk.before is not None]
         for records in (
             *gathered([partial(talk.grown, scene) for talk in known]),
             *(t.sealed() for t in new),

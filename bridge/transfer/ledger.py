@@ -5,6 +5,7 @@ chained, audited, backed up and erased like everything else the person owns. A
 later entry on the same matter replaces an earlier one.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -34,6 +35,7 @@ from bridge.wire.values import Folder, Network
 
 PAGE: Final = 2_000
 KIND: Final = "ledger"
+_NUMBER: Final = re.compile(r"_(\d{10,})$")
 LIST_PIECE: Final = 2_000
 
 
@@ -89,6 +91,7 @@ class ThreadEntry(Struct, frozen=True, tag="thread"):
         last_at: The latest time of any, in milliseconds since 1970.
         is_pair: Whether it is a 1:1 thread here, with two members.
         section, title, participants, takes_part, is_group, image, extras: As ``archive.model.ThreadRecord``.
+        first: The path under which it first came, if that was another.
     """
 
     path: str
@@ -104,11 +107,17 @@ class ThreadEntry(Struct, frozen=True, tag="thread"):
     is_group: bool
     image: tuple[str, int | None, bytes] | None
     extras: bytes
+    first: str = ""
+
+    @property
+    def first_path(self) -> str:
+        """Give the path by which the thread and its people are named here."""
+        return self.first or self.path
 
     def other_name(self, owner: AccountId) -> str:
         """Give the name of the other side of an owner's 1:1 thread, whatever the owner was called then."""
         low, high = self.names
-        return high if owner < other_of_thread(owner, self.path) else low
+        return high if owner < other_of_thread(owner, self.first_path) else low
 
     def head(self) -> ThreadRecord:
         """Give the archive's own form."""
@@ -147,7 +156,16 @@ class ResolvedEntry(Struct, frozen=True, tag="resolved"):
 Entry = OwnerEntry | ListEntry | ThreadEntry | ResolvedEntry
 
 
-def entry_of(head: ThreadRecord, thread: Thread, names: Sequence[str], last_at: int) -> ThreadEntry:
+def number_of(path: str) -> str:
+    """Give what stays of a path when its thread is moved or renamed: its long number, else its name."""
+    name = path.partition("/")[2]
+    numbered = _NUMBER.search(name)
+    return numbered[1] if numbered else name
+
+
+def entry_of(
+    head: ThreadRecord, thread: Thread, names: Sequence[str], last_at: int, *, first: str = ""
+) -> ThreadEntry:
     """Note a thread of the archive."""
     return ThreadEntry(
         path=head.path,
@@ -163,6 +181,7 @@ def entry_of(head: ThreadRecord, thread: Thread, names: Sequence[str], last_at: 
         is_group=head.is_group,
         image=None if head.image is None else (head.image.uri, head.image.at_s, head.image.extras),
         extras=head.extras,
+        first="" if first == head.path else first,
     )
 
 
@@ -196,6 +215,7 @@ class Ledger:
         self.lists: dict[str, list[tuple[str, int | None]]] = {}
         self.threads: dict[str, ThreadEntry] = {}
         self.resolved: dict[str, ResolvedEntry] = {}
+        self._paths: dict[ThreadId, str] = {}
 
     @classmethod
     async def read(cls, store: Store, account: AccountId) -> "Ledger":
@@ -219,9 +239,28 @@ class Ledger:
                     self.lists[entry.kind] = []
                 self.lists[entry.kind].extend(entry.people)
             case ThreadEntry():
+                self._forget_forerunner(entry)
                 self.threads[entry.path] = entry
             case ResolvedEntry():
                 self.resolved[entry.path] = entry
+
+    def _forget_forerunner(self, entry: ThreadEntry) -> None:
+        """Drop the path under which the thread was known before, and take along who its other side is."""
+        before = self._paths.get(entry.thread, entry.path)
+        self._paths[entry.thread] = entry.path
+        if before != entry.path:
+            del self.threads[before]
+            if before in self.resolved:
+                self.resolved[entry.path] = replace(self.resolved.pop(before), path=entry.path)
+
+    def without(self, paths: Iterable[str]) -> dict[str, ThreadEntry]:
+        """Give the threads that an archive with these paths may have elsewhere, by what stays of theirs."""
+        told = set(paths)
+        left: dict[str, list[ThreadEntry]] = {}
+        for path, entry in self.threads.items():
+            if path not in told:
+                left.setdefault(number_of(path), []).append(entry)
+        return {number: found[0] for number, found in left.items() if len(found) == 1}
 
     def names_of(self, kind: EdgeKind) -> frozenset[str]:
         """Give the names in a list."""

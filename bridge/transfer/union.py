@@ -23,7 +23,8 @@ from bridge.store.base import Imported, Store
 from bridge.transfer.agreement import Agreement, Row, Testimony, aligned, told
 from bridge.transfer.edges import FRIEND, covers
 from bridge.transfer.forms import with_witness
-from bridge.transfer.history import PIECE, landed
+from bridge.transfer.history import PIECE
+from bridge.transfer.landing import landed
 from bridge.transfer.ledger import Ledger, ResolvedEntry, write
 from bridge.transfer.model import Desk
 from bridge.transfer.names import one_of_list
