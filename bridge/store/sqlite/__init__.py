@@ -263,6 +263,8 @@ class SqliteStore:
             )
             lines += piece.lines
             if piece.after is None:
+                while await self._write(partial(upkeep.forget_moments, before=before)):
+                    pass
                 break
             after = piece.after
         return lines

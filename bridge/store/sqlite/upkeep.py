@@ -33,9 +33,10 @@ _LINES: Final = (
 _CUT: Final = "DELETE FROM journal WHERE account = ? AND position <= ?"
 _LESS: Final = "UPDATE events SET uses = uses - 1 WHERE id = ?"
 _UNUSED: Final = "DELETE FROM events WHERE id = ? AND uses <= 0"
+_MOMENTS: Final = 2_000  # moments forgotten between two commits
 _FORGET_MOMENTS: Final = """
     DELETE FROM moments WHERE at IN (
-        SELECT at FROM moments WHERE at < (SELECT max(at) FROM moments WHERE at < ?) ORDER BY at LIMIT 10000
+        SELECT at FROM moments WHERE at < (SELECT max(at) FROM moments WHERE at < ?) ORDER BY at LIMIT ?
     )"""
 
 _OWN_THREADS: Final = "SELECT DISTINCT thread FROM shelves WHERE account = ? AND thread >= ? ORDER BY thread"
@@ -117,7 +118,6 @@ def trim(writer: Writer, before: int, limit: int, after: int, accounts: int) -> 
         for _ in range(accounts):
             (account,) = raw.execute(_NEXT_ACCOUNT, (after,)).fetchone()
             if account is None:
-                raw.execute(_FORGET_MOMENTS, (before,))
                 return Trimmed(lines, None)
             _, newest = writer.tails.ends(account)
             lines += _trim_one(raw, account, newest, bound, limit - lines)
@@ -144,6 +144,12 @@ def _trim_one(raw: sqlite3.Connection, account: int, newest: int, bound: tuple[i
         raw.executemany(_LESS, events)
         raw.executemany(_UNUSED, events)
     return old
+
+
+def forget_moments(writer: Writer, before: int) -> bool:
+    """Forget when old lines were told, all of which are trimmed; tell whether there may be more of that."""
+    with writer.transaction() as raw:
+        return raw.execute(_FORGET_MOMENTS, (before, _MOMENTS)).rowcount == _MOMENTS
 
 
 def erase(writer: Writer, account: AccountId, limit: int) -> int:
