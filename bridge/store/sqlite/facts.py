@@ -19,7 +19,7 @@ from bridge.domain.questions import (
     Tightened,
 )
 from bridge.ids import AccountId, ThreadId
-from bridge.store.rows import MESSAGES, TABLES, TIES, VERDICTS
+from bridge.store.rows import MESSAGES, TABLES, TIES, VERDICTS, Row, Scalar, check
 from bridge.store.sqlite import verdicts
 from bridge.store.sqlite.names import Names
 from bridge.store.sqlite.statements import GET, selected
@@ -54,6 +54,7 @@ _RECENT_THREADS: Final = """
 _ARRIVED: Final = f"""
     SELECT {selected(MESSAGES)} FROM messages
     WHERE thread = ? AND sender <> ? AND at >= ? AND decision IS NOT NULL"""
+_SENDER, _DECISION = map(MESSAGES.fields.index, ("sender", "decision"))
 _REFUSED: Final = f"SELECT {selected(VERDICTS)} FROM verdicts WHERE receiver = ? AND at >= ? AND code <> 'ok'"
 
 
@@ -137,11 +138,18 @@ def _own_threads(raw: sqlite3.Connection, names: Names, account: AccountId) -> T
 def _arrivals(raw: sqlite3.Connection, names: Names, question: Arrivals) -> tuple[Arrived, ...]:
     no = names.find(question.account)
     fallen: Counter[tuple[AccountId, OutcomeOf, str]] = Counter()
+    alike: Counter[tuple[Scalar, Scalar]] = Counter()  # thousands come, by few decisions: one of each is read
+    one_of: dict[tuple[Scalar, Scalar], Row] = {}
     for (thread,) in raw.execute(_RECENT_THREADS, (no, question.since)).fetchall():
-        for row in raw.execute(_ARRIVED, (thread, no, question.since)).fetchall():
-            message = MESSAGES.record(row, names.ids)
-            if message.decision is not None:
-                fallen[message.sender, message.decision.outcome, message.decision.category] += 1
+        for row in raw.execute(_ARRIVED, (thread, no, question.since)):
+            check(row, MESSAGES.name)
+            how = row[_SENDER], row[_DECISION]
+            alike[how] += 1
+            one_of.setdefault(how, row)
+    for how, row in one_of.items():
+        message = MESSAGES.record(row, names.ids)
+        if message.decision is not None:
+            fallen[message.sender, message.decision.outcome, message.decision.category] += alike[how]
     for row in raw.execute(_REFUSED, (no, question.since)).fetchall():
         verdict = VERDICTS.record(row, names.ids)
         if verdict.decision is not None:
