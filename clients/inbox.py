@@ -16,8 +16,10 @@ from bridge.ids import AccountId, ThreadId
 from bridge.wire.events import (
     AnyEvent,
     Delivered,
+    HybridChanged,
     LegAdded,
     LegRemoved,
+    LinkChanged,
     MessageSent,
     Read,
     ThreadChanged,
@@ -193,6 +195,9 @@ class Inbox:
                 self.stale.add(event.account.id)
             case LegRemoved():
                 self._forget(event.account)
+            case HybridChanged(account=leg) | LinkChanged(leg=leg):
+                if leg in self._own:
+                    self._read_again(leg)  # threads across networks close and open by it
             case SendSettled():
                 self._settle(event)
             case Typed():
@@ -274,9 +279,13 @@ class Inbox:
         for gone in self._own - own:
             self._forget(gone)
         self._own = own
-        self.stale |= set(event.reload)
+        for leg in event.reload:
+            self._read_again(leg)
+
+    def _read_again(self, leg: AccountId) -> None:
+        self.stale.add(leg)
         for thread in self._threads.values():
-            if thread.leg in event.reload:
+            if thread.leg == leg:
                 thread.changed = False  # what was heard before is older than the snapshot to come
 
     def _forget(self, account: AccountId) -> None:

@@ -113,7 +113,7 @@ class LinkAttempted(Event, frozen=True, kw_only=True, tag="link_attempted"):
 
 
 class LinkChanged(Event, frozen=True, kw_only=True, tag="link_changed"):
-    """This account was linked or unlinked; ``linked_to`` is what it is linked to now."""
+    """This account was linked or unlinked (``linked_to`` is to what now); read its threads again likewise."""
 
     leg: AccountId
     linked_to: tuple[AccountView, ...] = ()
@@ -121,7 +121,7 @@ class LinkChanged(Event, frozen=True, kw_only=True, tag="link_changed"):
 
 
 class HybridChanged(Event, frozen=True, kw_only=True, tag="hybrid_changed"):
-    """This account took or left hybrid messaging."""
+    """This account took or left hybrid messaging; read its threads again, as some opened or closed."""
 
     account: AccountId
     hybrid: Hybrid

@@ -4,15 +4,27 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from bridge.errors import NotAccepting
 from bridge.ids import AccountId, DeviceId, PersonId, Position, Seq
 from bridge.wire import commands as c
-from bridge.wire.events import Delivered, LegAdded, LegRemoved, MessageSent, Read, ThreadChanged, Typed
+from bridge.wire.events import (
+    Delivered,
+    HybridChanged,
+    LegAdded,
+    LegRemoved,
+    LinkChanged,
+    MessageSent,
+    Read,
+    ThreadChanged,
+    Typed,
+)
 from bridge.wire.replies import SignedIn
-from bridge.wire.values import Consent, Folder, LegHead, LegState
+from bridge.wire.values import Consent, Folder, Hybrid, LegHead, LegState
 from clients.inbox import Inbox, Row, SendState
 from clients.notices import Connected, Push, Reconnected, SendSettled
 from tests.clients.fake_hub import FakeHub
@@ -304,3 +316,19 @@ def test_a_closed_thread_says_why_and_an_event_of_nobody_is_ignored() -> None:
     row = inbox.thread(AB)
     assert row == replace(folded(hub).threads()[0], closed="left_hybrid")
     assert row.consent is Consent.NONE
+
+
+@pytest.mark.parametrize("event", [HybridChanged(account=ANA, hybrid=Hybrid.OFF), LinkChanged(leg=ANA)])
+def test_what_a_link_closes_or_opens_is_read_again(event: HybridChanged | LinkChanged) -> None:
+    hub = FakeHub()
+    hub.say(BEN, ANA, "one")
+    inbox = folded(hub)
+    inbox.hear(Push(ThreadChanged(thread=AB, leg=ANA, folder=Folder.INBOX), ANA, 5))
+
+    inbox.hear(Push(event, ANA, 6))
+    stale = set(inbox.stale)
+    view = hub.view(hub.threads[AB], ANA)
+    inbox.load(ANA, [structs.replace(view, closed="left_hybrid")])
+
+    (row,) = inbox.threads(view.folder)
+    assert (stale, row.closed) == ({ANA}, "left_hybrid")
