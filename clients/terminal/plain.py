@@ -29,7 +29,7 @@ from bridge.wire.events import (
 )
 from bridge.wire.values import Folder, Hybrid, MessageView, Network
 from clients.client import Client
-from clients.errors import ConnectionClosed
+from clients.errors import ClientError, ConnectionClosed
 from clients.listeners import EventStream
 from clients.notices import Closed, Connected, Disconnected, Push, Reconnected, SendSettled
 from clients.options import Options
@@ -173,13 +173,18 @@ async def _connected(client: Client, url: str, screen: Screen) -> tuple[Client, 
         nonlocal is_told
         if not is_told:
             is_told = True
-            screen.say(
-                f"{clean_line(url)} does not answer yet; it is tried for half a minute. Does a hub run there?"
-            )
+            screen.say(_waiting(url, gone))
 
     await client.connect()
     is_told = True  # the listener tells what follows
     return client, stream
+
+
+def _waiting(url: str, gone: Disconnected) -> str:
+    """Say why there is no connection yet: nobody answers, or a hub does and asks for patience."""
+    if isinstance(gone.error, ClientError):
+        return f"{clean_line(url)} does not answer yet; it is tried for half a minute. Does a hub run there?"
+    return f"{clean_line(gone.error.text)} It is tried again in {gone.retry_in_s:.0f} seconds."
 
 
 async def _talk(chat: Chat, stream: EventStream) -> int:

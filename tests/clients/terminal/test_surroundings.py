@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bridge.app import Hub
-from bridge.errors import Busy
-from bridge.wire import queries
+from bridge.errors import Busy, RateLimited
+from bridge.wire import queries, sign_in
 from clients.terminal.plain import NOT_SIGNED_IN, chat
 from tests.clients.fake_hub import FakeHub
 from tests.clients.fake_sockets import serving
@@ -101,6 +101,16 @@ async def test_lists_that_cannot_be_read_at_first_are_read_later() -> None:
         hub.heartbeat()
         keyboard.type("/open ben on messenger")
         await paper.has("1. From Ben via Messenger: hello")
+
+
+async def test_a_hub_that_asks_for_patience_is_not_called_absent() -> None:
+    hub, stdout = FakeHub(), io.StringIO()
+    hub.refuse.append((sign_in.SignIn, RateLimited(retry_after_s=0.01)))
+    async with serving(hub) as url:
+        code = await chat(url, token="token-ana", stdin=io.StringIO(), stdout=stdout, options=AT_ONCE)
+
+    assert code == 0
+    assert stdout.getvalue().startswith("That was too fast; wait a moment. It is tried again in 0 seconds.\n")
 
 
 async def test_an_answer_and_what_is_typed_after_it_go_out_in_that_order(hub: Hub) -> None:
