@@ -22,18 +22,26 @@ from bridge.ids import AccountId, Position, Seq, thread_of_pair
 from bridge.store.memory import MemoryStore
 from bridge.wire.commands import (
     Accept,
+    AnswerLink,
     Archive,
+    AskLink,
     Command,
     Decline,
+    DeleteAccount,
     LeaveHybrid,
     Link,
     MarkRead,
     OpenThread,
+    RestoreAccount,
     Send,
     SetControls,
+    SetLinkOptions,
+    SetProfile,
     SetTie,
+    UndoUnlink,
     Unlink,
     Upgrade,
+    UploadContacts,
 )
 from bridge.wire.replies import Reply
 from bridge.wire.values import TieKind
@@ -63,14 +71,28 @@ def command_of(what: str, who: AccountId, whom: AccountId, number: int) -> Comma
         "upgrade": Upgrade(as_=who),
         "leave": LeaveHybrid(as_=who),
         "unlink": Unlink(as_=who),
+        "undo": UndoUnlink(as_=who, network=NETWORKS[whom], handle=whom[2:], password=PASSWORD),
+        "ask": AskLink(as_=who, network=NETWORKS[whom], handle=whom[2:]),
+        "answer": AnswerLink(as_=who, account=whom, accept=number > 3),
+        "sign_on": SetLinkOptions(as_=who, single_sign_on=on, sync_name=not on),
+        "friend": SetTie(as_=who, account=whom, tie=TieKind.FRIEND, on=number > 3),
+        "contacts": UploadContacts(as_=who, phones=(f"+4915{PEOPLE.index(whom)}0000000",)),
+        "rename": SetProfile(as_=who, handle=PEOPLE[number % len(PEOPLE)][2:] if on else whom[2:] + "x"),
+        "by_handle": OpenThread(as_=who, network=NETWORKS[whom], handle=whom[2:], confirm=True),
+        "delete": DeleteAccount(as_=who, password=PASSWORD),
+        "restore": RestoreAccount(as_=who),
     }
     return made[what]
 
 
 KINDS = ("open", "send", "accept", "decline", "archive", "read", "block", "restrict", "follow", "control")
+SELDOM = (
+    *("link", "upgrade", "leave", "unlink", "undo", "ask", "answer", "sign_on", "friend", "contacts"),
+    *("rename", "rename", "by_handle", "delete", "restore"),
+)
 COMMANDS = st.lists(
     st.tuples(
-        st.sampled_from((*KINDS, "send", "send", "send", "link", "upgrade", "leave", "unlink")),
+        st.sampled_from((*KINDS, "send", "send", "send", *SELDOM)),
         st.sampled_from([(who, whom) for who in PEOPLE for whom in PEOPLE if who != whom]),
         st.integers(0, 20),
     ),
@@ -115,7 +137,9 @@ async def run(commands: Sequence[Choice], batch: int) -> dict[str, Any]:
         pipeline.submit(Work(lane=lane, call=-100 - at, account=who, command=opening))
     for call, (what, (who, whom), number) in enumerate(commands):
         command = command_of(what, who, whom, number)
-        proven = frozenset({whom}) if what == "link" else frozenset()
+        proven = {"link": frozenset({whom}), "undo": frozenset({whom}), "delete": frozenset({who})}.get(
+            what, frozenset()
+        )
         pipeline.submit(Work(lane=lane, call=call, account=who, command=command, proven=proven))
     pipeline.stop()
     await work
