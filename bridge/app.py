@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from bridge.bus.base import Bus
 from bridge.bus.local import LocalBus
+from bridge.bus.reach import reached
 from bridge.config import Config, PolicySettings
 from bridge.domain.policy import Policy
 from bridge.errors import ConfigInvalid, SetupError
@@ -105,17 +106,19 @@ async def offline(config: Config) -> AsyncIterator[tuple[Pipeline, Store]]:
     Raises:
         StoreLocked: If a hub runs; ask it instead.
     """
-    store = await open_store(config)
-    try:
-        pipeline = new_pipeline(config, store, LocalBus(), Counters(), read_keys(config))
+    async with AsyncExitStack() as beside:
+        store = await open_store(config)
+        beside.push_async_callback(store.close)
+        bus = await open_bus(config)
+        beside.push_async_callback(bus.close)
+        await reached(bus)  # hubs on the same store hear at once what is done here
+        pipeline = new_pipeline(config, store, bus, Counters(), read_keys(config))
         work = asyncio.get_running_loop().create_task(pipeline.run())
         try:
             yield pipeline, store
         finally:
             pipeline.stop()
             await work
-    finally:
-        await store.close()
 
 
 @asynccontextmanager
