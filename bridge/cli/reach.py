@@ -62,8 +62,8 @@ async def _ask(config: Config, order: AnyOrder, printer: Printer, absent: Absent
 
 def _refusal(code: str, text: str, path: str | None, temporary: bool) -> BridgeError:
     """Raise here what was raised in the hub."""
-    kind = next((kind for kind in all_errors() if kind.code == code), BridgeError)
-    if kind.__init__ is BridgeError.__init__:
+    kind = next((kind for kind in all_errors() if kind.code == code), None)
+    if kind is not None and kind.__init__ is BridgeError.__init__:
         return kind(text, path=path)
     refusal = BridgeError(text, path=path)
     refusal.code, refusal.temporary = code, temporary

@@ -86,10 +86,12 @@ def test_a_refusal_of_the_hub_is_the_command_s_own(isthmus: Isthmus, serve: Serv
     taken = isthmus("account", "create", "direct/ANA", "--no-password", "--json")
     missing = isthmus("account", "show", "direct/nobody")
     invalid = isthmus("account", "create", "direct/" + "x" * 65, "--no-password", "--json")
+    archive = isthmus("import", "none.zip", "--json")
 
     assert (taken.code, taken.data["error"]["code"]) == (exits.FAILED, "handle_taken")
     assert missing.code == exits.MISSING
     assert (invalid.code, invalid.data["error"]["path"]) == (exits.USAGE, "$.handle")
+    assert (archive.code, archive.data["error"]["code"]) == (exits.FAILED, "archive_not_found")
 
 
 def test_a_monitor_learns_how_a_hub_does_in_its_own_words(isthmus: Isthmus, serve: Serve) -> None:

@@ -180,14 +180,19 @@ class SqliteStore:
         before: int | None = None,
         limit: int,
     ) -> Sequence[tuple[int, Message]]:
-        if self._writer is not None:
-            goal = self._writer.newest_message
-            async with self._catching_up:  # one piece between two commits, however many search
-                while self._writer.index.upto < goal and await self.catch_up():
-                    pass
+        await self._index_all()
         return await self._walks.run(
             lambda raw, names: search.find(raw, names, accounts, text, thread, before, limit)
         )
+
+    async def _index_all(self) -> None:
+        """Take what is committed by now into the index of words."""
+        if self._writer is None:
+            return
+        goal = self._writer.newest_message
+        async with self._catching_up:  # one piece between two commits, however many wait for it
+            while self._writer.index.upto < goal and await self.catch_up():
+                pass
 
     async def catch_up(self, limit: int = _CATCH_UP) -> int:
         """Take at most so many committed messages into the index of words, fewer of long ones.
@@ -247,6 +252,7 @@ class SqliteStore:
     # --- in bulk
 
     async def put_history(self, pieces: Sequence[Imported], records: Collection[StoredRecord]) -> None:
+        await self._index_all()  # so that the piece's words can be taken in with it
         await self._write(lambda writer: upkeep.put_history(writer, pieces, records))
 
     async def audit(self, progress: Progress | None = None) -> Audited:

@@ -188,11 +188,24 @@ async def test_an_imports_words_are_found_at_once_where_the_index_is_not_far_beh
     monkeypatch.setattr(upkeep, "_FEW", 1)
     await keep_some_more(store, talk, 5)
     talk.say(ANA, "imported late", decision=None)
-    await store.put_history([talk.piece(talk.said[-1:])], ())
+    piece = talk.piece(talk.said[-1:])
+    await store._write(
+        lambda writer: upkeep.put_history(writer, [piece], ())
+    )  # as if those were said just now
 
     assert await store.catch_up() == 5
     assert len(await store.search([ANA], "imported", limit=9)) == 8
     assert (await store.audit()).problems == ()
+
+
+async def test_an_import_catches_up_before_it_begins_however_much_was_said(store: SqliteStore) -> None:
+    talk = await keep_some(store, 3)
+    await keep_told(store, talk, *(talk.say(ANA, "long " * 1_000) for _ in range(12)))
+    talk.say(ANA, "imported", decision=None)
+
+    await store.put_history([talk.piece(talk.said[-1:])], ())
+
+    assert await store.catch_up() == 0
 
 
 async def test_what_is_put_again_and_something_new_are_in_the_index_once(store: SqliteStore) -> None:
