@@ -9,11 +9,10 @@ import msgspec
 from cyclopts import App, Parameter
 
 from bridge.cli.options import NO_OPTIONS, Common
+from bridge.cli.printing import HIDDEN, shown
 from bridge.config import Config
 from bridge.errors import SetupError
 from bridge.settings import FILE_VARIABLE, USUAL_FILE, Setting, all_settings
-
-HIDDEN = "(hidden)"
 
 app = App(name="config", help="Write, check and show the settings: command line over environment over file.")
 
@@ -108,13 +107,15 @@ def env(*, common: Common = NO_OPTIONS) -> None:
 
 def _now(variable: str) -> str:
     value = os.environ.get(variable, "")
-    return HIDDEN if value and is_secret(variable) else value
+    return HIDDEN if value and is_secret(variable) else shown(value)
 
 
 def _at(config: Config, name: str) -> Any:
     section, _, field = name.rpartition(".")
     value = getattr(getattr(config, section) if section else config, field)
-    return HIDDEN if value and is_secret(name) else value
+    if value and is_secret(name):
+        return HIDDEN
+    return shown(value) if isinstance(value, str) else value
 
 
 def is_secret(name: str) -> bool:

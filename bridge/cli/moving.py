@@ -8,7 +8,7 @@ import msgspec
 from bridge.app import is_shared, open_store
 from bridge.cli.exits import FAILED, OK
 from bridge.cli.options import NO_OPTIONS, Common
-from bridge.cli.printing import Printer
+from bridge.cli.printing import Printer, shown
 from bridge.config import Config
 from bridge.errors import SetupError
 from bridge.store.base import Audited
@@ -64,7 +64,7 @@ def migrate(*, common: Common = NO_OPTIONS) -> None:
     """
     config = common.read()
     asyncio.run(_open_and_close(config))
-    common.printer.data({"database": config.store.path})
+    common.printer.data({"database": shown(config.store.path)})
     common.printer.line("The database is up to date.")
 
 

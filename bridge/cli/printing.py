@@ -11,6 +11,15 @@ from typing import Any, Final
 
 import msgspec
 
+HIDDEN: Final = "(hidden)"
+_SECRETS: Final = re.compile(r"(?<=://)([^/@:,]*:)[^/@,]*(?=@)|([?&](?:ssl)?password=)[^&]*")
+
+
+def shown(address: str) -> str:
+    """Write an address without the password that may stand in it."""
+    return _SECRETS.sub(lambda found: f"{found[1] or found[2]}{HIDDEN}", address)
+
+
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """What moves a terminal's cursor, colours or reading direction; names from archives may hold it."""
 

@@ -8,7 +8,7 @@ from bridge.cli.exits import BROKEN, OK
 from bridge.cli.logs import begin_logging
 from bridge.cli.notify import notify
 from bridge.cli.options import NO_OPTIONS, Common
-from bridge.cli.printing import Printer
+from bridge.cli.printing import Printer, shown
 from bridge.cli.stopping import told_to_stop
 from bridge.cli.workers import supervise
 from bridge.config import Config
@@ -79,9 +79,10 @@ async def _serve(config: Config, printer: Printer) -> int:
 
 
 def _tell_where(hub: Hub, printer: Printer) -> None:
-    database = hub.config.store.path or "(in memory: nothing is kept)"
-    printer.data({"listening": hub.url, "port": hub.port, "database": hub.config.store.path})
-    printer.line(f"Isthmus listens on {hub.url}; its database is {database}.")
+    database = shown(hub.config.store.path)
+    printer.data({"listening": hub.url, "port": hub.port, "database": database})
+    kept = database or "(in memory: nothing is kept)"
+    printer.line(f"Isthmus listens on {hub.url}; its database is {kept}.")
     printer.line("Stop it with Ctrl-C. Watch it with: isthmus top")
 
 

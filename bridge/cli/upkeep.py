@@ -2,16 +2,17 @@
 
 import asyncio
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
 
-from bridge.app import reading, restore_backup
+from bridge.app import is_shared, reading, restore_backup
 from bridge.cli.exits import FAILED, OK
 from bridge.cli.link import show_audit
 from bridge.cli.options import NO_OPTIONS, Common
-from bridge.cli.printing import Printer
+from bridge.cli.printing import Printer, shown
 from bridge.cli.reach import ask
 from bridge.config import Config
 from bridge.errors import SetupError
@@ -85,12 +86,15 @@ def restore(backup: Annotated[Path, Parameter(name="BACKUP")], /, *, common: Com
     config = common.read()
     if not config.store.path:
         raise SetupError("Name the new database with --db.")
-    to, keys = Path(config.store.path), Path(f"{backup}.keys")
+    to, keys = shown(config.store.path), Path(f"{backup}.keys")
     asyncio.run(restore_backup(config, backup, common.printer.progress))
     if keys.is_file() and config.store.keys is None:  # keys that have a place of their own stay as they are
-        _copy_secret(keys, Path(f"{to}.keys"))
-    common.printer.data({"database": str(to)})
-    common.printer.line(f"Restored {to}. Prove it with: isthmus audit --db {to}")
+        if is_shared(config):
+            common.printer.line(f"Its hubs need the keys of before: --set store.keys={keys}")
+        else:
+            _copy_secret(keys, Path(f"{to}.keys"))
+    common.printer.data({"database": to})
+    common.printer.line(f"Restored {to}. Prove it with: isthmus audit --db {quote(to)}")
 
 
 def _copy_secret(source: Path, to: Path) -> None:

@@ -335,6 +335,8 @@ class Operator:
     def _status(self) -> orders.Status:
         counters = self._counters
         if counters is None:
+            if self._store.shared:
+                raise Unavailable("Hubs on PostgreSQL are asked one by one: GET /readyz, /metrics at each.")
             raise Unavailable("No hub runs on this database. Start one with: isthmus serve")
         return orders.Status(
             version=__version__,

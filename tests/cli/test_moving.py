@@ -1,10 +1,12 @@
 """Moving a database to PostgreSQL from the command line, and bringing one up to date."""
 
+import shlex
 from pathlib import Path
 
 import pytest
 
 from bridge.cli import exits
+from bridge.cli.printing import shown
 from bridge.store.sqlite.ownership import Ownership
 from tests.cli.conftest import Isthmus
 from tests.store.engines import Postgres
@@ -72,3 +74,40 @@ def test_a_backup_of_one_database_is_restored_into_another(
 
     assert (saved.code, back.code) == (0, 0)
     assert isthmus("account", "show", "direct/ana", "--db", elsewhere, "--set", keys).code == 0
+
+
+def test_a_restored_database_is_named_as_it_was_and_its_hubs_get_the_keys_of_before(
+    isthmus: Isthmus, dsn: str, tmp_path: Path
+) -> None:
+    isthmus("account", "create", "direct/ana", "--no-password")
+    isthmus("move", "isthmus.db", "--db", dsn)
+    isthmus("backup", "copy", "--db", dsn, "--set", f"store.keys={tmp_path / 'isthmus.db.keys'}")
+    elsewhere = Postgres().dsn(tmp_path / "elsewhere")
+
+    back = isthmus("restore", "copy", "--db", elsewhere)
+
+    assert back.code == 0
+    assert shlex.quote(elsewhere) in back.out
+    assert "store.keys=copy.keys" in back.out
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("postgresql://me:p%40ss@db:5432/isthmus", "postgresql://me:(hidden)@db:5432/isthmus"),
+        ("postgresql://me@db/isthmus?password=p&x=1", "postgresql://me@db/isthmus?password=(hidden)&x=1"),
+        ("nats://a:b@one:1,nats://c:d@two:2", "nats://a:(hidden)@one:1,nats://c:(hidden)@two:2"),
+        ("postgresql://db:5432/isthmus", "postgresql://db:5432/isthmus"),
+        ("here/isthmus.db", "here/isthmus.db"),
+    ],
+)
+def test_no_password_of_an_address_is_printed(isthmus: Isthmus, address: str, said: str) -> None:
+    assert shown(address) == said
+    assert said in isthmus("config", "show", "--db", address).out
+
+
+def test_hubs_on_postgresql_are_not_said_to_be_away(isthmus: Isthmus, dsn: str, tmp_path: Path) -> None:
+    ran = isthmus("top", "--once", "--db", dsn, "--set", f"store.keys={tmp_path / 'keys'}")
+
+    assert ran.code == exits.UNAVAILABLE
+    assert "/metrics" in ran.err
