@@ -92,7 +92,7 @@ class OutboxInUse(ClientError):
 
 
 class OutboxBroken(ClientError):
-    """The file is no outbox of this product; it is left as it is."""
+    """The file is no outbox of this product, and is left as it is; or the disk keeps no message in it."""
 
     code = "outbox_broken"
     default = "This file is no outbox; choose another path."

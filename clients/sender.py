@@ -13,6 +13,7 @@ from bridge.wire.commands import Send
 from bridge.wire.replies import Reply, Sent
 from clients.clock import Clock, Timer
 from clients.connection import Connection
+from clients.errors import OutboxBroken
 from clients.notices import SendSettled
 from clients.outbox import Entry, Outbox
 from clients.outbox_file import OutboxFile
@@ -197,7 +198,9 @@ class Sender:
             elif error is not None:
                 waiter.set_exception(error)
                 waiter.exception()  # nobody may be waiting any more
-        refusal = error if isinstance(error, BridgeError) else None
+        refusal = error
+        if refusal is not None and not isinstance(refusal, BridgeError):
+            refusal = OutboxBroken(f"The outbox cannot keep this message: {error}")
         seq, at = (None, None) if reply is None else (reply.seq, reply.at)
         self._settled(SendSettled(token=send.token, thread=send.thread, seq=seq, at=at, error=refusal))
         if not len(self._outbox):

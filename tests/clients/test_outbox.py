@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 from bridge.errors import Invalid, TooLong
 from bridge.ids import Seq, ThreadId
 from bridge.wire.commands import Send
-from clients import ConnectionClosed, Options, OutboxBroken, OutboxFull, OutboxInUse, SendOptions, State
+from clients import (
+    ConnectionClosed,
+    Options,
+    OutboxBroken,
+    OutboxFull,
+    OutboxInUse,
+    SendOptions,
+    SendSettled,
+    State,
+)
 from clients.outbox import Outbox, new_token
 from clients.outbox_file import FRAME, OutboxFile
 from tests.clients.bench import Bench
@@ -267,9 +276,12 @@ async def test_a_disk_that_cannot_keep_a_message_refuses_it(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(OutboxFile, "add", full)
+    settling = asyncio.create_task(client.wait_for(SendSettled))
 
     with pytest.raises(OSError, match="No space"):
         await client.send(AB, "never said")
+    settled = await settling
+    assert (settled.seq, type(settled.error)) == (None, OutboxBroken)
     assert (client.unsent, bench.hub.threads[AB].messages) == (0, [])
 
 
