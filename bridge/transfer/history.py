@@ -8,7 +8,7 @@ in a thread of its own, with placeholders for everybody but the owner.
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -264,22 +264,27 @@ class Talk:
         return self.head != known.head() and self.latest >= known.last_at
 
 
-def grow(scene: Scene, piece: Imported) -> Outcome:
-    """Add history to a thread that is shown: everything but its messages stays as it is by now.
+def grow(scene: Scene, pieces: Sequence[Imported]) -> Outcome:
+    """Add history to threads that are shown, a piece each: all but their messages stays as it is by now.
 
     Raises:
-        Busy: If another import has added to it meanwhile.
+        Busy: If another import has added to one of them meanwhile.
     """
-    find_member, name = scene.facts.find_member, piece.thread.id
-    thread = scene.facts.find_thread(name)
-    sides = gathered([partial(find_member, name, side.account) for side in piece.members])
-    assert thread is not None, "what is shown is there"
-    if thread.tip + len(piece.messages) != piece.thread.tip:
-        raise Busy("Another import is adding to the same chats; try again once it is done.")
-    outcome = Outcome(messages=list(piece.messages))
-    tip, link, last_at = piece.thread.tip, piece.thread.link, max(thread.last_at, piece.thread.last_at)
-    outcome.records.append(replace(thread, members=piece.thread.members, tip=tip, link=link, last_at=last_at))
-    for now, then in zip(sides, piece.members, strict=True):
+    facts, outcome = scene.facts, Outcome()
+    threads = gathered([partial(facts.find_thread, piece.thread.id) for piece in pieces])
+    members = [side for piece in pieces for side in piece.members]
+    sides = gathered([partial(facts.find_member, side.thread, side.account) for side in members])
+    for piece, thread in zip(pieces, threads, strict=True):
+        assert thread is not None, "what is shown is there"
+        after = piece.thread
+        if thread.tip + len(piece.messages) != after.tip:
+            raise Busy("Another import is adding to the same chats; try again once it is done.")
+        last_at = max(thread.last_at, after.last_at)
+        outcome.messages += piece.messages
+        outcome.records.append(
+            replace(thread, members=after.members, tip=after.tip, link=after.link, last_at=last_at)
+        )
+    for then, now in zip(members, sides, strict=True):
         outcome.records.append(then if now is None else replace(now, sent=then.sent))
     return outcome
 

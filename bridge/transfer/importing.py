@@ -140,8 +140,8 @@ class _Import:
         self._count(chunk)
         if chunk.pieces or chunk.records:
             await self._store.put_history(chunk.pieces, chunk.records)
-        for piece in chunk.grown:
-            await self._desk.decide(partial(grow, piece=piece))
+        if chunk.grown:
+            await self._desk.decide(partial(grow, pieces=chunk.grown))
         if chunk.done:
             await self._desk.decide(partial(self._show, owner=owner.id, chunk=chunk))
             self._is_noted = True
