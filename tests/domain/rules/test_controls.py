@@ -68,6 +68,9 @@ def test_a_preview_counts_by_category_and_names_nobody(world: World) -> None:
     for sender in ("eve", "fay"):
         world.join(sender, "direct")
         world.send(sender, "ann")
+    world.join("gus", "direct")
+    world.set_tie("follow", "ann", "gus")
+    world.send("gus", "ann")  # no control decided
     world.set_tie("follow", "bob", "ann")
     world.send("bob", "ann")
     before = dict(world.records)
