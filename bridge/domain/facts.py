@@ -328,16 +328,15 @@ class Facts:
         """Move one fact; give its key."""
         kind = type(record)
         name = _NAMES[kind](record)
-        if kind is Account:
-            self._free_handle(record)  # type: ignore[arg-type]  # it is of this kind
+        if kind in _BETWEEN:
+            self.conclusions.clear()
+            if isinstance(record, Account):
+                self._free_handle(record)
+                self.learn((HandleOwner, HandleOwner(record.network, handle_key(record.handle))), record.id)
         self._tables[kind][name] = record
         if self._answers:
             for question in _MOVES.get(kind, ()):
                 self._answers.pop(question, None)
-        if kind in _BETWEEN:
-            self.conclusions.clear()
-            if isinstance(record, Account):
-                self.learn((HandleOwner, HandleOwner(record.network, handle_key(record.handle))), record.id)
         return kind, name
 
     def _free_handle(self, after: Account) -> None:
