@@ -105,23 +105,27 @@ class _Desk:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        def say(line: bytes) -> None:
+            if not writer.is_closing():  # whoever asked may have gone: what was ordered is done all the same
+                writer.write(line)
+
         while True:
             try:
                 async with asyncio.timeout(_IDLE_S):
                     line = await reader.readline()
             except ValueError:  # longer than the limit; what follows cannot be told apart
-                writer.write(_refusal(Invalid("The line is too long.", path="$")))
+                say(_refusal(Invalid("The line is too long.", path="$")))
                 return
             if not line:
                 return
             try:
                 order = _order(line)
-                ok = await self._operator.do(order, lambda done, total: writer.write(_progress(done, total)))
+                ok = await self._operator.do(order, lambda done, total: say(_progress(done, total)))
             except BridgeError as refused:
-                writer.write(_refusal(refused))
+                say(_refusal(refused))
             else:
                 log.info("the operator: %s", type(order).__name__)
-                writer.write(_encode({"v": VERSION, "ok": ok}) + b"\n")
+                say(_encode({"v": VERSION, "ok": ok}) + b"\n")
             await writer.drain()
 
 

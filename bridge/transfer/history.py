@@ -25,7 +25,7 @@ from bridge.errors import Busy
 from bridge.ids import AccountId, Seq, ThreadId, thread_of_pair
 from bridge.store.base import Imported
 from bridge.transfer.desk import gathered
-from bridge.transfer.forms import encode, packed_row
+from bridge.transfer.forms import encode, is_shown_whole, packed_row
 from bridge.transfer.landing import all_seen, landed, moved
 from bridge.transfer.ledger import Ledger, ThreadEntry, entry_of, number_of
 from bridge.transfer.names import group_of, one_of_group, other_of_thread, placeholder, shown_name
@@ -208,7 +208,7 @@ class Talk:
                 and is_usual
                 and not row.reactions
                 and not row.extras
-                and text.isprintable()
+                and is_shown_whole(text)
             ):
                 contents.append(encode((text, origin, None, "text", None)))
             else:

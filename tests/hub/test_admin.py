@@ -5,16 +5,18 @@ import json
 import os
 import socket
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from bridge.app import Hub, running_hub
 from bridge.errors import StoreLocked, Unavailable
+from bridge.hub import admin
 from bridge.hub.admin import orders_to, reachable, read_order, socket_path
+from bridge.hub.operator import Operator
 from bridge.hub.orders import MAX_LINE, CreateAccount, ListAccounts, ReadStatus
 from bridge.wire.values import Network
 from tests.hub.house import config
@@ -218,3 +220,36 @@ async def test_a_hub_in_memory_has_no_socket(tmp_path: Path, monkeypatch: pytest
 
 def test_an_order_reads_as_it_was_written() -> None:
     assert read_order(b'{"do": "list_accounts", "limit": 5}') == ListAccounts(limit=5)
+
+
+class Gone:
+    """What is left of whoever asked and hung up; a fast loop's transport takes no more writes."""
+
+    def is_closing(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> None:
+        raise RuntimeError("the handler is closed")
+
+    async def drain(self) -> None:
+        raise ConnectionResetError
+
+    def close(self) -> None:
+        pass
+
+
+async def test_what_was_ordered_is_done_though_whoever_asked_has_gone() -> None:
+    done: list[object] = []
+
+    class Slow:
+        async def do(self, order: object, report: Callable[[int, int], None]) -> object:
+            report(1, 2)
+            done.append(order)
+            return {}
+
+    reader = asyncio.StreamReader()
+    reader.feed_data(b'{"v": 1, "order": {"do": "read_status"}}\n')
+
+    await admin._Desk(cast("Operator", Slow())).serve(reader, cast("asyncio.StreamWriter", Gone()))
+
+    assert done == [ReadStatus()]

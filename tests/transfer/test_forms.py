@@ -16,7 +16,7 @@ from bridge.archive.model import (
 )
 from bridge.domain.content import Content, digest_of, first_link, next_link, pack, unpack
 from bridge.ids import AccountId
-from bridge.transfer.forms import clean_name, clean_text, packed_row, row_of_packed, with_witness
+from bridge.transfer.forms import LONGEST, clean_name, clean_text, packed_row, row_of_packed, with_witness
 from bridge.transfer.history import Talk
 from bridge.wire.values import Network
 
@@ -93,3 +93,12 @@ def test_names_lose_what_forges_them() -> None:
     assert clean_name("Ana\u202eamiL\x07") == "AnaamiL"
     assert clean_name("Zażółć 🥖") == "Zażółć 🥖"
     assert clean_text("two\nlines\tand\x00") == "two\nlines\tand"
+
+
+def test_a_text_that_no_network_allows_is_shown_cut_and_exported_whole() -> None:
+    row = MessageRecord("Ana", 1, "x" * (LONGEST + 1))
+
+    packed = packed_row(row, "direct", is_usual_name=True)
+
+    assert unpack(packed).text == "x" * LONGEST
+    assert row_of_packed(packed, "Ana", 1) == row
