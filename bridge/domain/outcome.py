@@ -7,7 +7,7 @@ from msgspec import Struct, field
 from bridge.domain.facts import Facts
 from bridge.domain.model import Account, AuditLine, Member, Message, StoredRecord, Thread, ThreadKind
 from bridge.domain.policy import Policy
-from bridge.errors import BridgeError, NotFound
+from bridge.errors import BridgeError, NotAllowed, NotFound
 from bridge.ids import AccountId, DeviceId, ThreadId
 from bridge.wire.events import JournalEvent, Typed
 from bridge.wire.replies import Done, Reply
@@ -88,6 +88,18 @@ class Scene(Struct):
         own = self.facts.account(account)
         if own.state is AccountState.DELETED:
             raise NotFound(path="$.as")
+        return own
+
+    def active(self, account: AccountId) -> Account:
+        """Give an own account that may still approach others.
+
+        Raises:
+            NotFound: If the session may not use it.
+            NotAllowed: If it is deactivated, or deleted though that can be taken back.
+        """
+        own = self.own(account)
+        if own.state is not AccountState.ACTIVE:
+            raise NotAllowed("This account is deactivated or deleted; it approaches nobody.", path="$.as")
         return own
 
     def seat(self, thread_id: ThreadId) -> tuple[Thread, Member]:

@@ -22,7 +22,8 @@ _DAY_MS = 86_400_000
 
 def set_tie(scene: Scene, command: SetTie) -> Outcome:
     """Make or end a relation; the answer is the same whether or not the other side blocks."""
-    own = scene.own(command.as_)
+    approaches = command.on and command.tie in (TieKind.FOLLOW, TieKind.FRIEND)
+    own = scene.active(command.as_) if approaches else scene.own(command.as_)
     other = scene.facts.find_account(command.account)
     if other is None or other.state is AccountState.DELETED:
         raise NotFound(path="$.account")

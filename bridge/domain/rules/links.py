@@ -15,7 +15,7 @@ from bridge.wire.replies import Done, Linked
 
 def link(scene: Scene, command: Link) -> Outcome:
     """Join an account of the other network, proven by its password; a failed try is told to that account."""
-    own = scene.own(command.as_)
+    own = scene.active(command.as_)
     other = other_to_link(scene, command)
     if other is None or other.id not in scene.proven:
         return unproven(scene, own, other)
@@ -27,7 +27,7 @@ def ask_link(scene: Scene, command: AskLink) -> Outcome:
 
     Nobody whom the other account blocks, or who blocks it, gets himself shown to it by asking.
     """
-    own = scene.own(command.as_)
+    own = scene.active(command.as_)
     _check_start(scene, own)
     other = other_to_link(scene, command)
     if other is None or other.network is own.network or _is_linked(scene, own) or _is_linked(scene, other):
@@ -46,7 +46,7 @@ def ask_link(scene: Scene, command: AskLink) -> Outcome:
 
 def answer_link(scene: Scene, command: AnswerLink) -> Outcome:
     """Approve or refuse a link that another account asked for, in time."""
-    own = scene.own(command.as_)
+    own = scene.active(command.as_) if command.accept else scene.own(command.as_)
     ask = scene.facts.link_ask(command.account, own.id)
     asker = scene.facts.account(command.account) if ask is not None else None
     if ask is None or asker is None or ask.until < scene.now or not _may_still_link(scene, asker):

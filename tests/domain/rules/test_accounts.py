@@ -5,11 +5,21 @@ import pytest
 from bridge.domain.deeds import ChangeAccount, CreateAccount, EraseAccount, PutDevice, SeeDevice, SetPassword
 from bridge.domain.model import Account, Credential, Device
 from bridge.ids import AccountId, DeviceId
-from bridge.wire.commands import DeleteAccount, OpenThread, RestoreAccount, Send, SetProfile
+from bridge.wire.commands import (
+    AskLink,
+    Command,
+    DeleteAccount,
+    Link,
+    OpenThread,
+    RestoreAccount,
+    Send,
+    SetProfile,
+    SetTie,
+)
 from bridge.wire.events import AccountStateChanged, LinkChanged, ProfileChanged
 from bridge.wire.queries import FindAccount
 from bridge.wire.replies import Found, Profile
-from bridge.wire.values import AccountState, Network
+from bridge.wire.values import AccountState, Network, TieKind
 from tests.domain.world import World
 
 ANN, BOB = AccountId("aann"), AccountId("abob")
@@ -218,3 +228,21 @@ def test_a_deleted_account_says_nothing_until_it_is_restored(merged: World) -> N
     assert merged.refusal("annm", say) == "not_allowed"
     merged.say("annm", RestoreAccount(as_=ANN))
     merged.say("annm", say)
+
+
+@pytest.mark.parametrize(
+    "approach",
+    [
+        SetTie(as_=ANN, account=BOB, tie=TieKind.FOLLOW, on=True),
+        AskLink(as_=ANN, network=Network.MESSENGER, handle="bobm"),
+        Link(as_=ANN, network=Network.MESSENGER, handle="bobm", password="right"),
+    ],
+)
+def test_a_deleted_account_approaches_nobody_until_it_is_restored(world: World, approach: Command) -> None:
+    world.say("ann", DELETE, proven=["ann"])
+
+    assert world.refusal("ann", approach, proven=["bobm"]) == "not_allowed"
+    assert world.heard("bob") == world.heard("bobm") == []
+    world.say("ann", SetTie(as_=ANN, account=BOB, tie=TieKind.BLOCK, on=True))
+    world.say("ann", RestoreAccount(as_=ANN))
+    world.say("ann", approach, proven=["bobm"])
