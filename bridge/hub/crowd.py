@@ -5,19 +5,25 @@ changes, and asks them when one comes. They answer a moment after the sign-in.
 """
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from bridge.bus.base import Bus, Count, News
 from bridge.ids import AccountId
 
 
+_ANSWER_S: Final = 1.0  # how long a hub may take to say again how many it has, once that is in doubt
+
+
 class Crowd:
     """The sessions of other hubs, by the account of their device."""
 
-    def __init__(self, bus: Bus, here: Callable[[AccountId], int]) -> None:
-        """Know of none; ``here`` counts those of this hub."""
+    def __init__(self, bus: Bus, here: Callable[[AccountId], int], clock: Callable[[], float]) -> None:
+        """Know of none; ``here`` counts those of this hub, the clock gives monotonic seconds."""
         self._bus = bus
         self._here = here
-        self._elsewhere: dict[AccountId, dict[str, int]] = {}
+        self._clock = clock
+        self._elsewhere: dict[AccountId, dict[str, tuple[int, float]]] = {}  # with the time when it was heard
+        self._doubted: dict[AccountId, float] = {}
 
     @property
     def hubs(self) -> int:
@@ -28,8 +34,20 @@ class Crowd:
         """Count the sessions at the hubs that are there and can be heard."""
         if not self._bus.is_up:
             return 0
+        since = self._doubted.get(account)
+        if since is not None and self._clock() - since > _ANSWER_S:  # whoever has none does not answer
+            self._elsewhere[account] = {
+                node: heard for node, heard in self._elsewhere.get(account, {}).items() if heard[1] >= since
+            }
+            del self._doubted[account]
         counts = self._elsewhere.get(account, {})
-        return sum(sessions for node, sessions in counts.items() if node in self._bus.nodes)
+        return sum(sessions for node, (sessions, _) in counts.items() if node in self._bus.nodes)
+
+    def doubt(self, account: AccountId) -> None:
+        """Have the others say again how many they have: that some ended may have been lost on the way."""
+        if account not in self._doubted:
+            self._doubted[account] = self._clock()
+            self.tell(account, (account,), asks=True)
 
     def tell(self, via: AccountId, accounts: Iterable[AccountId], *, asks: bool = False) -> None:
         """Tell the hubs that serve an account how many sessions of these are here; perhaps ask for theirs."""
@@ -39,8 +57,9 @@ class Crowd:
 
     def heard(self, node: str, count: Count) -> None:
         """Take in how many there are at another hub."""
-        self._elsewhere.setdefault(count.account, {})[node] = count.sessions
+        self._elsewhere.setdefault(count.account, {})[node] = count.sessions, self._clock()
 
     def forget(self, account: AccountId) -> None:
         """Remember nothing of an account that is no longer served here."""
         self._elsewhere.pop(account, None)
+        self._doubted.pop(account, None)

@@ -130,7 +130,7 @@ class Sessions:
         """Begin with nobody here; a person may have so many at most; the clock gives monotonic seconds."""
         self._most = most
         self._clock = clock
-        self._crowd = Crowd(bus, self._count_here)
+        self._crowd = Crowd(bus, self._count_here, clock)
         self._bus = bus
         self.heads: dict[AccountId, int] = {}
         self._facts = facts
@@ -205,8 +205,7 @@ class Sessions:
     def doubt_counts(self, accounts: Iterable[AccountId]) -> None:
         """Ask anew how many sessions of a person are elsewhere: some may have ended unheard."""
         for account in accounts:
-            self._crowd.forget(account)
-            self._crowd.tell(account, (account,), asks=True)
+            self._crowd.doubt(account)
 
     def _count(self, accounts: Iterable[AccountId]) -> int:
         return sum(self._count_here(account) + self._crowd.elsewhere(account) for account in accounts)
