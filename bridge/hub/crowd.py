@@ -10,7 +10,6 @@ from typing import Final
 from bridge.bus.base import Bus, Count, News
 from bridge.ids import AccountId
 
-
 _ANSWER_S: Final = 1.0  # how long a hub may take to say again how many it has, once that is in doubt
 
 
