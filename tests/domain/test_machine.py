@@ -1,7 +1,7 @@
 """Whatever people do, in whatever order, the rules and a small model written another way agree."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -74,6 +74,13 @@ class People(RuleBasedStateMachine):
         """Do the same in both; either both refuse it or neither does."""
         assert (_refused(world) is None) == (_refused(model) is None)
 
+    def _approach(self, who: Sequence[str], world: Callable[[], object], model: Callable[[], object]) -> None:
+        """Do the same in both, unless one of these is away and so approaches nobody."""
+        if any(self.world.account(name).state != "active" for name in who):
+            assert _refused(world) is not None
+        else:
+            self._both(world, model)
+
     def _pair(self, turn: str) -> tuple[str, str]:
         one, other = self.couple
         return {
@@ -102,12 +109,12 @@ class People(RuleBasedStateMachine):
     @rule(turn=turns)
     def link(self, turn: str) -> None:
         pair = self._pair(turn)
-        self._both(lambda: self.world.link(*pair), lambda: self.model.link(*pair))
+        self._approach(pair[:1], lambda: self.world.link(*pair), lambda: self.model.link(*pair))
 
     @rule(name=st.sampled_from(["ann", "annm", "bob", "bobm"]))
     def link_with_the_own_twin_and_upgrade(self, name: str) -> None:
         one, two = name[:3], f"{name[:3]}m"
-        self._both(lambda: self.world.link(one, two), lambda: self.model.link(one, two))
+        self._approach((one,), lambda: self.world.link(one, two), lambda: self.model.link(one, two))
         self._both(lambda: self.world.upgrade(one), lambda: self.model.upgrade(one))
 
     @rule(name=names)
@@ -187,7 +194,11 @@ class People(RuleBasedStateMachine):
         if at_home is not None and {NETWORKS[pair[0]], NETWORKS[pair[1]]} != {at_home}:
             assert _refused(lambda: self.world.set_tie(kind, *pair, on)) is not None
         elif kind == "friend" and on:
-            self._both(lambda: self.world.befriend(*pair), lambda: self.model.befriend(*pair))
+            self._approach(pair, lambda: self.world.befriend(*pair), lambda: self.model.befriend(*pair))
+        elif kind == "follow" and on:
+            self._approach(
+                pair[:1], lambda: self.world.set_tie(kind, *pair, on), lambda: self.model.follow(*pair)
+            )
         else:
             self._both(lambda: self.world.set_tie(kind, *pair, on), lambda: acts[kind, on](*pair))
 
