@@ -19,7 +19,7 @@ from bridge.hub.sessions import Leg
 from bridge.hub.work import Decided, Work
 from bridge.ids import AccountId
 from bridge.store.base import Batch, Places
-from bridge.store.sqlite import connection
+from bridge.store.sqlite import connection, verdicts
 from bridge.store.sqlite.statements import INSERT
 from bridge.store.sqlite.tails import Tails
 from bridge.wire.commands import Send
@@ -60,6 +60,7 @@ def forget_tokens() -> None:
     """Take a repeated token for a new message."""
     Facts.verdict = lambda self, account, token: None  # type: ignore[method-assign]
     INSERT[Verdict] = INSERT[Verdict].replace("INSERT INTO", "INSERT OR IGNORE INTO")
+    verdicts._PUT = verdicts._PUT.replace("INSERT INTO", "INSERT OR IGNORE INTO")  # type: ignore[misc]  # a flaw
 
 
 def stale_controls() -> None:
