@@ -375,7 +375,7 @@ def _next_decision(world: World, sender: AccountId, receiver: AccountId) -> Deci
 
 TestPeople = pytest.mark.slow(People.TestCase)
 TestPeople.settings = settings(
-    max_examples=10_000 if RELEASE else 1_000,
+    max_examples=10_000 if RELEASE else 400,
     stateful_step_count=30,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
