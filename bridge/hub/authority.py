@@ -4,6 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
 from bridge import __version__
 from bridge.bus.base import Bus
 from bridge.config import Limits
@@ -293,16 +295,7 @@ class Authority:
         device = (await self._devices(client)).get(name)
         if device is None:
             raise NotFound("There is no such device.", path="$.device")
-        gone = Device(
-            id=device.id,
-            account=device.account,
-            name=device.name,
-            token=device.token,
-            created_at=device.created_at,
-            seen_at=device.seen_at,
-            revoked=True,
-        )
-        await self._pipeline.do(client.account, PutDevice(device=gone))
+        await self._pipeline.do(client.account, PutDevice(device=replace(device, revoked=True)))
         return Done()
 
     async def _change_password(self, client: Client, call: ChangePassword) -> Done:

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from bridge.domain.deeds import PutDevice
 from bridge.domain.model import Device
@@ -63,17 +64,7 @@ async def device_of(hub: House, account: AccountId) -> Device:
 
 def signed_out(device: Device) -> PutDevice:
     """Sign a device out."""
-    return PutDevice(
-        device=Device(
-            id=device.id,
-            account=device.account,
-            name=device.name,
-            token=device.token,
-            created_at=device.created_at,
-            seen_at=device.seen_at,
-            revoked=True,
-        )
-    )
+    return PutDevice(device=replace(device, revoked=True))
 
 
 async def test_a_device_that_is_signed_out_while_it_signs_in_hears_nothing(
