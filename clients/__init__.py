@@ -22,6 +22,7 @@ from clients.notices import (
     Notice,
     Push,
     Reconnected,
+    SendDelayed,
     SendSettled,
     SessionOpened,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "Place",
     "Push",
     "Reconnected",
+    "SendDelayed",
     "SendOptions",
     "SendSettled",
     "SessionOpened",

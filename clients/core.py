@@ -31,7 +31,7 @@ from clients.credentials import Credentials
 from clients.errors import ChainBroken, ConnectionClosed, EventsMissed
 from clients.lifeline import Lifeline
 from clients.listeners import Listeners
-from clients.notices import Closed, Connected, Disconnected, Push, Reconnected, SendSettled
+from clients.notices import Closed, Connected, Disconnected, Push, Reconnected, SendDelayed, SendSettled
 from clients.options import Options
 from clients.places import Places
 from clients.receipts import Receipts
@@ -77,7 +77,7 @@ class Core:
         def pause_s(attempts: int, at_least: float | None) -> float:
             return backoff.delay_s(attempts, chance(), at_least)
 
-        self.sender = Sender(outbox, self.options.sending, self.clock, pause_s, self._settled)
+        self.sender = Sender(outbox, self.options.sending, self.clock, pause_s, self._tell)
         self.lifeline = Lifeline(
             self,
             dial=dial,
@@ -160,7 +160,7 @@ class Core:
                 self.chain_breaks.append(broken)
                 self.listeners.fail(broken)
 
-    def _settled(self, notice: SendSettled) -> None:
+    def _tell(self, notice: SendSettled | SendDelayed) -> None:
         self.listeners.tell(Push(notice))
 
     def _on_room(self) -> None:

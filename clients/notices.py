@@ -78,13 +78,30 @@ class SendSettled(Notice):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SendDelayed(Notice):
+    """The hub refused a message of the outbox for now; it goes out again, and what follows it waits.
+
+    Attributes:
+        token: The send's token.
+        thread: Where it is to go.
+        error: Why it was not taken.
+        retry_in_s: In how many seconds it is tried again.
+    """
+
+    token: str
+    thread: ThreadId
+    error: BridgeError
+    retry_in_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failed(Notice):
     """Something failed that no call can report: a handler raised, the hub broke the wire, a chain broke."""
 
     error: Exception
 
 
-AnyNotice = Connected | Reconnected | Disconnected | Closed | SendSettled | Failed
+AnyNotice = Connected | Reconnected | Disconnected | Closed | SendSettled | SendDelayed | Failed
 
 NAMES: dict[str, type[AnyEvent] | type[Notice]] = {
     **EVENTS,
@@ -93,6 +110,7 @@ NAMES: dict[str, type[AnyEvent] | type[Notice]] = {
     "disconnected": Disconnected,
     "closed": Closed,
     "send_settled": SendSettled,
+    "send_delayed": SendDelayed,
     "error": Failed,
 }
 """What ``on`` may be asked for, by name."""

@@ -31,16 +31,20 @@ class Entry:
 
     Attributes:
         send: What to say, where, under which token.
+        said_at: When it was given to this client, by the client's clock.
         attempts: How often the hub refused it with a temporary error.
+        faults: How often the hub failed at it.
         waiting: Whether it may not go out yet because the hub asked for patience.
     """
 
-    __slots__ = ("attempts", "on_way", "send", "waiting")
+    __slots__ = ("attempts", "faults", "on_way", "said_at", "send", "waiting")
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, said_at: float) -> None:
         """Queue it."""
         self.send = send
+        self.said_at = said_at
         self.attempts = 0
+        self.faults = 0
         self.on_way = False
         self.waiting = False
 
@@ -69,7 +73,7 @@ class Outbox:
         for queue in self._threads.values():
             yield from queue
 
-    def add(self, send: Send) -> Entry:
+    def add(self, send: Send, now: float) -> Entry:
         """Queue a message.
 
         Raises:
@@ -78,11 +82,11 @@ class Outbox:
         assert send.token not in self._by_token, "the client joins sends of one token before"
         if len(self._by_token) >= self._limit:
             raise OutboxFull
-        return self.restore(send)
+        return self.restore(send, now)
 
-    def restore(self, send: Send) -> Entry:
+    def restore(self, send: Send, now: float) -> Entry:
         """Queue a message that an earlier client took, however many wait."""
-        entry = Entry(send)
+        entry = Entry(send, now)
         self._by_token[send.token] = entry
         self._threads.setdefault(send.thread, deque()).append(entry)
         return entry

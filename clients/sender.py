@@ -1,4 +1,9 @@
-"""Sends messages through the outbox: kept first, sent once or again under the same token, settled once."""
+"""Sends messages through the outbox: kept first, sent once or again under the same token, settled once.
+
+A message that the hub refuses for now waits as long as the hub asks, and goes out again until it
+is taken, refused for good, or too old for its sender. Only one that the hub itself fails at is
+given up after a few tries: it would hold back all that was said after it, for ever.
+"""
 
 import asyncio
 import os
@@ -6,17 +11,20 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from bridge.errors import BridgeError, Refusal
+from bridge.errors import BridgeError, Internal, Refusal
 from bridge.wire.commands import Send
 from bridge.wire.replies import Reply, Sent
 from clients.clock import Clock, Timer
 from clients.connection import Connection
 from clients.errors import OutboxBroken
-from clients.notices import SendSettled
+from clients.notices import SendDelayed, SendSettled
 from clients.outbox import Entry, Outbox
 from clients.outbox_file import OutboxFile
+
+FAULTS: Final = 5
+"""A hub that failed so often at one message is not asked again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +34,13 @@ class SendOptions:
     Attributes:
         limit: So many unsent messages may wait.
         in_flight: So many may be on their way at once, at most one of each thread.
-        attempts: How often a message is tried while the hub refuses it with a temporary error.
+        give_up_s: How old a message may grow while the hub refuses it with temporary errors; ``None``: it is
+            tried until it is taken or refused for good.
     """
 
     limit: int = 1_000
     in_flight: int = 32
-    attempts: int = 5
+    give_up_s: float | None = None
 
 
 class Sender:
@@ -43,14 +52,14 @@ class Sender:
         options: SendOptions,
         clock: Clock,
         pause_s: Callable[[int, float | None], float],
-        settled: Callable[[SendSettled], None],
+        tell: Callable[[SendSettled | SendDelayed], None],
     ) -> None:
-        """Draw pauses between attempts from ``pause_s``; report to ``settled``."""
+        """Draw pauses between attempts from ``pause_s``; report to ``tell``."""
         self._path = path
         self._options = options
         self._clock = clock
         self._pause_s = pause_s
-        self._settled = settled
+        self._tell = tell
         self._outbox = Outbox(options.limit, options.in_flight)
         self._waiters: dict[str, asyncio.Future[Sent]] = {}
         self._timers: dict[str, Timer] = {}
@@ -81,7 +90,7 @@ class Sender:
             self._disk.shutdown(wait=False)
             raise
         for send in self._file.unsent():
-            self._outbox.restore(send)
+            self._outbox.restore(send, self._clock.time())
 
     def fail(self, error: BridgeError) -> None:
         """Fail those who wait; what is on disk stays there for the next client."""
@@ -120,7 +129,7 @@ class Sender:
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[Sent] = loop.create_future()
         if send.token not in self._outbox:
-            entry = self._outbox.add(send)
+            entry = self._outbox.add(send, self._clock.time())
             if self._file is not None and self._disk is not None:
                 entry.waiting = True  # it may not go out before it is on disk
                 kept = loop.run_in_executor(self._disk, self._file.add, send)
@@ -172,14 +181,26 @@ class Sender:
             self._finish(entry, reply, None)
         elif not isinstance(error, Refusal):
             self._outbox.back(entry)  # unanswered: again under the same token on the next connection
-        elif error.temporary and entry.attempts + 1 < self._options.attempts:
-            self._outbox.back(entry, waiting=True)
-            entry.attempts += 1
-            pause_s = self._pause_s(entry.attempts, error.retry_after_s)
-            self._timers[entry.send.token] = self._clock.call_later(pause_s, partial(self._again, entry))
+        elif error.temporary:
+            self._put_off(entry, error)
         else:
             self._finish(entry, None, error)
         self._pump()
+
+    def _put_off(self, entry: Entry, error: Refusal) -> None:
+        """Try a message again later; give it up if it were too old then, or if the hub fails at it."""
+        entry.attempts += 1
+        entry.faults += isinstance(error, Internal)
+        pause_s = self._pause_s(entry.attempts, error.retry_after_s)
+        age_s = self._clock.time() + pause_s - entry.said_at
+        give_up_s = self._options.give_up_s
+        if entry.faults >= FAULTS or (give_up_s is not None and age_s > give_up_s):
+            self._finish(entry, None, error)
+            return
+        self._outbox.back(entry, waiting=True)
+        send = entry.send
+        self._timers[send.token] = self._clock.call_later(pause_s, partial(self._again, entry))
+        self._tell(SendDelayed(token=send.token, thread=send.thread, error=error, retry_in_s=pause_s))
 
     def _again(self, entry: Entry) -> None:
         self._timers.pop(entry.send.token, None)
@@ -202,7 +223,7 @@ class Sender:
         if refusal is not None and not isinstance(refusal, BridgeError):
             refusal = OutboxBroken(f"The outbox cannot keep this message: {error}")
         seq, at = (None, None) if reply is None else (reply.seq, reply.at)
-        self._settled(SendSettled(token=send.token, thread=send.thread, seq=seq, at=at, error=refusal))
+        self._tell(SendSettled(token=send.token, thread=send.thread, seq=seq, at=at, error=refusal))
         if not len(self._outbox):
             idle, self._idle = self._idle, []
             for future in idle:

@@ -31,7 +31,7 @@ from bridge.wire.values import Folder, Hybrid, MessageView, Network
 from clients.client import Client
 from clients.errors import ClientError, ConnectionClosed
 from clients.listeners import EventStream
-from clients.notices import Closed, Connected, Disconnected, Push, Reconnected, SendSettled
+from clients.notices import Closed, Connected, Disconnected, Push, Reconnected, SendDelayed, SendSettled
 from clients.options import Options
 from clients.terminal import threads, words
 from clients.terminal.chat import Chat, Wrong
@@ -257,6 +257,7 @@ class Listener:
         self.failed = False
         self._chat = chat
         self._elsewhere = Elsewhere()
+        self._delayed: set[str] = set()  # messages of which that was said
 
     async def listen(self, stream: EventStream) -> None:
         """Fold each push into the inbox, then say it."""
@@ -308,9 +309,12 @@ class Listener:
                 under_way = bool(chat.inbox.outgoing(message.thread))
                 self._tell_own(self._elsewhere.hear(message, under_way=under_way))
             case SendSettled() as settled:
+                self._delayed.discard(settled.token)
                 chat.inbox.dismiss(settled.token)  # a refusal is told where it was typed
                 under_way = bool(chat.inbox.outgoing(settled.thread))
                 self._tell_own(self._elsewhere.settle(settled, under_way=under_way))
+            case SendDelayed() as delayed:
+                self._tell_delayed(delayed)
             case MessageSent() as sent:
                 self._tell_message(sent)
             case ThreadChanged(thread=thread) if thread == chat.open and (row := chat.row(thread)):
@@ -351,6 +355,12 @@ class Listener:
         for message in messages:
             if message.thread == self._chat.open:
                 self._chat.say(self._chat.line(message))
+
+    def _tell_delayed(self, notice: SendDelayed) -> None:
+        """Say once for each message that it waits; its end is told where it was typed."""
+        if notice.token not in self._delayed:
+            self._delayed.add(notice.token)
+            self._chat.say(f"Not sent yet: {clean_line(notice.error.text)} It is tried until it is sent.")
 
     def _tell_read(self, event: Read) -> None:
         chat = self._chat

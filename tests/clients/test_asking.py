@@ -4,7 +4,16 @@ import asyncio
 
 import pytest
 
-from bridge.errors import Busy, CloseCode, NotAccepting, NotFound, RateLimited, RequestPending, SignInFailed
+from bridge.errors import (
+    Busy,
+    CloseCode,
+    Internal,
+    NotAccepting,
+    NotFound,
+    RateLimited,
+    RequestPending,
+    SignInFailed,
+)
 from bridge.wire import commands as c
 from bridge.wire import queries, sign_in
 from bridge.wire.codec import CODECS
@@ -14,6 +23,7 @@ from clients import (
     Client,
     ConnectionClosed,
     Options,
+    SendDelayed,
     SendOptions,
     State,
 )
@@ -129,17 +139,49 @@ async def test_a_temporary_refusal_of_a_send_is_tried_again_under_the_same_token
     assert len({call.token for call in bench.hub.calls if isinstance(call, c.Send)}) == 1
 
 
-async def test_a_send_that_stays_refused_is_given_up(bench: Bench) -> None:
-    client = await bench.connected(Options(sending=SendOptions(attempts=2)))
+async def test_a_send_waits_through_any_number_of_temporary_refusals(bench: Bench) -> None:
+    client = await bench.connected()
     bench.hub.thread(ANA, BEN)
-    bench.hub.refuse += [(c.Send, Busy()), (c.Send, Busy())]
+    bench.hub.refuse += [(c.Send, RateLimited(retry_after_s=30))] * 9
+    delays: list[SendDelayed] = []
+    client.on(SendDelayed)(delays.append)
 
     sending = asyncio.create_task(client.send(AB, "hello"))
-    await bench.clock.advance(20)
+    await bench.clock.advance(9 * 30 - 1)
+    assert not sending.done()
+    await bench.clock.advance(1)
+
+    assert (await sending).seq == 1
+    assert [(type(delay.error), delay.retry_in_s) for delay in delays] == [(RateLimited, 30)] * 9
+
+
+async def test_a_send_that_stays_refused_is_given_up_when_it_is_too_old(bench: Bench) -> None:
+    client = await bench.connected(Options(sending=SendOptions(give_up_s=100)))
+    bench.hub.thread(ANA, BEN)
+    bench.hub.refuse += [(c.Send, Busy(retry_after_s=30))] * 9
+
+    sending = asyncio.create_task(client.send(AB, "hello"))
+    await bench.clock.advance(89)
+    assert not sending.done()
+    await bench.clock.advance(1)  # after 120 s it would be too old
 
     with pytest.raises(Busy):
         await sending
     assert client.unsent == 0
+
+
+async def test_a_message_that_the_hub_fails_at_does_not_hold_back_the_next_for_ever(bench: Bench) -> None:
+    client = await bench.connected()
+    bench.hub.thread(ANA, BEN)
+    bench.hub.refuse += [(c.Send, Internal())] * 5
+
+    poison = asyncio.create_task(client.send(AB, "poison"))
+    after = asyncio.create_task(client.send(AB, "after"))
+    await bench.clock.advance(60)
+
+    with pytest.raises(Internal):
+        await poison
+    assert (await after).seq == 1
 
 
 async def test_a_call_without_answer_times_out(bench: Bench) -> None:

@@ -43,7 +43,7 @@ def test_each_thread_goes_out_in_order_one_at_a_time_until_all_is_settled(thread
     outbox = Outbox(limit=50, in_flight=2)
     said = [message(number, thread) for number, thread in enumerate(threads)]
     for send in said:
-        outbox.add(send)
+        outbox.add(send, 0)
     settled: list[Send] = []
     on_way = []
     while len(outbox):
@@ -65,19 +65,19 @@ def test_each_thread_goes_out_in_order_one_at_a_time_until_all_is_settled(thread
 
 def test_a_full_outbox_takes_nothing_more() -> None:
     outbox = Outbox(limit=1, in_flight=1)
-    outbox.add(message(1))
+    outbox.add(message(1), 0)
 
     with pytest.raises(OutboxFull):
-        outbox.add(message(2))
+        outbox.add(message(2), 0)
 
     assert [entry.send for entry in outbox.entries()] == [message(1)]
 
 
 def test_a_message_that_must_wait_holds_its_thread_but_no_other() -> None:
     outbox = Outbox(limit=9, in_flight=9)
-    outbox.add(message(1, "a"))
-    outbox.add(message(2, "a"))
-    outbox.add(message(3, "b"))
+    outbox.add(message(1, "a"), 0)
+    outbox.add(message(2, "a"), 0)
+    outbox.add(message(3, "b"), 0)
     first, other = outbox.due()
 
     outbox.back(first, waiting=True)

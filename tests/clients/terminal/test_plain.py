@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bridge.app import Hub
-from bridge.errors import CloseCode
+from bridge.errors import CloseCode, StorageFull
+from bridge.wire.commands import Send
 from bridge.wire.events import LinkAttempted, Read
 from bridge.wire.values import Consent, Folder, TieKind
 from clients.terminal.plain import FAILED, NOT_SIGNED_IN, chat
@@ -326,3 +327,18 @@ async def test_signing_out_and_leaving(hub: Hub) -> None:
         assert len((await ana.list_devices()).devices) == 2
     assert not any(line.startswith("Your inbox") for line in stayed + gone)
     assert gone[-1] == "Signed out."
+
+
+async def test_a_message_that_the_hub_takes_later_is_said_to_wait_once() -> None:
+    hub = FakeHub()
+    hub.say(BEN, ANA, "hi")
+    hub.refuse += [(Send, StorageFull())] * 7
+    async with serving(hub) as url, at_keyboard(url, "token-ana") as (keyboard, paper):
+        keyboard.type("/threads")
+        keyboard.type("/open 1")
+        keyboard.type("hello")
+        delayed = await paper.has("Not sent yet: The hub's disk is full")
+        following = await paper.has("")
+
+    assert delayed.endswith("It is tried until it is sent.")
+    assert following == "Sent as ana on Direct, number 2."
