@@ -97,8 +97,10 @@ class Core:
     async def stop(self) -> None:
         """Take the parts down, the connection first; handlers still see what waits for them."""
         self.receipts.stop()
-        await self.lifeline.stop()
-        await self.sender.close()
+        try:
+            await self.lifeline.stop()
+        finally:  # who is cancelled meanwhile still lets go of the outbox
+            await self.sender.close()
         await self.listeners.stop(ConnectionClosed())
 
     # --- what the lifeline tells

@@ -82,13 +82,17 @@ class Sender:
         """
         if self._path is None or self._file is not None:
             return
-        self._disk = ThreadPoolExecutor(1, "isthmus-outbox")  # one thread: records stay in order
-        loop = asyncio.get_running_loop()
+        disk = self._disk = ThreadPoolExecutor(1, "isthmus-outbox")  # one thread: records stay in order
+        opening = asyncio.get_running_loop().run_in_executor(disk, OutboxFile, self._path)
         try:
-            self._file = await loop.run_in_executor(self._disk, OutboxFile, self._path)
-        except BaseException:
-            self._disk.shutdown(wait=False)
+            self._file = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_let_go)  # it is being opened all the same
+            await asyncio.wait([opening])
             raise
+        finally:
+            if self._file is None:
+                disk.shutdown(wait=False)
         for send in self._file.unsent():
             self._outbox.restore(send, self._clock.time())
 
@@ -229,3 +233,9 @@ class Sender:
             for future in idle:
                 if not future.done():
                     future.set_result(None)
+
+
+def _let_go(opening: asyncio.Future[OutboxFile]) -> None:
+    """Close a file that was opened for a client that is no longer wanted."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()

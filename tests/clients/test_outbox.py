@@ -285,6 +285,49 @@ async def test_a_disk_that_cannot_keep_a_message_refuses_it(
     assert (client.unsent, bench.hub.threads[AB].messages) == (0, [])
 
 
+async def test_a_cancelled_connect_lets_go_of_the_outbox(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, may_open = threading.Event(), threading.Event()
+
+    class Slow(OutboxFile):
+        def __init__(self, path: Path) -> None:
+            opening.set()
+            may_open.wait()
+            super().__init__(path)
+
+    monkeypatch.setattr("clients.sender.OutboxFile", Slow)
+    client = bench.client(outbox=tmp_path / "outbox")
+    connecting = asyncio.create_task(client.connect())
+    await asyncio.to_thread(opening.wait)
+
+    connecting.cancel()
+    await settle()
+    may_open.set()
+    with pytest.raises(asyncio.CancelledError):
+        await connecting
+
+    OutboxFile(tmp_path / "outbox").close()
+    await client.connect()  # and it can be tried again
+    assert client.state is State.CONNECTED
+
+
+async def test_a_connect_that_is_cancelled_twice_lets_go_of_the_outbox(bench: Bench, tmp_path: Path) -> None:
+    bench.deaf = 1
+    client = bench.client(outbox=tmp_path / "outbox")
+    connecting = asyncio.create_task(client.connect())
+    while not bench.pipes:
+        await asyncio.to_thread(lambda: None)  # the outbox is opened in a thread
+
+    connecting.cancel()
+    await asyncio.sleep(0)
+    connecting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await connecting
+
+    OutboxFile(tmp_path / "outbox").close()
+
+
 async def test_a_client_without_its_outbox_does_not_start(bench: Bench, tmp_path: Path) -> None:
     with OutboxFile(tmp_path / "outbox"):
         client = bench.client(outbox=tmp_path / "outbox")
