@@ -95,7 +95,7 @@ class Inspector:
         self._reader, self._beside, self._progress = reader, beside, progress
         self._problems: list[Problem] = []
         self._threads = self._messages = self._journals = self._entries = 0
-        self._tails: Tails | None = None  # as they were when journals came to be looked at
+        self._tails: Tails | None = None  # as they were when an earlier piece of the journals was looked at
 
     async def run(self) -> Audited:
         """Look at everything."""
@@ -215,9 +215,8 @@ class Inspector:
     # --- journals, verdicts, events, names
 
     def _some_journals(self, raw: sqlite3.Connection, names: Names, after: int) -> int | None:
-        if self._tails is None:
-            self._tails = Tails(raw)
-        owners = sorted(self._tails.accounts())
+        fresh, tails = self._tails is None, self._tails or Tails(raw)
+        owners = sorted(tails.accounts())
         goal = self._entries + _SOME
         while self._entries < goal:
             (account,) = raw.execute(_NEXT_JOURNAL, (after,)).fetchone()
@@ -225,34 +224,16 @@ class Inspector:
             following = [no for no in (account, *behind) if no is not None]
             if not following:
                 return None
-            self._journals += 1
             after = min(following)
-            self._journal(raw, after, self._tails)
+            entries, problems = _journal(raw, after, tails)
+            if problems and not fresh:  # lines may have been laid since, and forgotten
+                fresh, tails = True, Tails(raw)
+                entries, problems = _journal(raw, after, tails)
+            self._journals += entries > 0
+            self._entries += entries
+            self._problems += problems
+        self._tails = tails
         return after
-
-    def _lines(self, raw: sqlite3.Connection, account: int, tails: Tails) -> Iterator[tuple[Any, ...]]:
-        """Give the lines of a journal, then those of its tail, each with what it refers to."""
-        position = 0
-        for line in raw.execute(_LINES, (account,)):
-            position = line[0]
-            yield line
-        for _, place, stamped in tails.of(account, position):
-            yield place, stamped, *raw.execute(_REFERRED, (stamped >> 8, -(stamped >> 8))).fetchone()
-
-    def _journal(self, raw: sqlite3.Connection, account: int, tails: Tails) -> None:
-        where, expected = f"journal of number {account}", None
-        for position, stamped, message, event in self._lines(raw, account, tails):
-            self._entries += 1
-            if expected is not None and position != expected:
-                self._found("position", f"{where}/{position}", f"expected position {expected}")
-            expected = position + 1
-            try:
-                ref_of(account, position, stamped)
-            except CorruptStore as error:
-                self._found("checksum", f"{where}/{position}", error.text)
-                continue
-            if message is None and event is None:
-                self._found("reference", f"{where}/{position}", "it refers to nothing")
 
     async def _some_verdicts(self) -> None:
         for piece in (self._tokens, self._verdicts):
@@ -345,3 +326,33 @@ def _is_sound(rows: list[tuple[Any, ...]], names: Names, name: ThreadId, link: b
         return False
     spoke = {no: names.ids[no].encode() for no in set(senders)}
     return links_of(link, name, after, [spoke[no] for no in senders], digests) == list(links)
+
+
+def _lines(raw: sqlite3.Connection, account: int, tails: Tails) -> Iterator[tuple[Any, ...]]:
+    """Give the lines of a journal, then those of its tail, each with what it refers to."""
+    position = 0
+    for line in raw.execute(_LINES, (account,)):
+        position = line[0]
+        yield line
+    for _, place, stamped in tails.of(account, position):
+        yield place, stamped, *raw.execute(_REFERRED, (stamped >> 8, -(stamped >> 8))).fetchone()
+
+
+def _journal(raw: sqlite3.Connection, account: int, tails: Tails) -> tuple[int, list[Problem]]:
+    """Look at a journal; return how many lines it has, and what is wrong with them."""
+    problems: list[Problem] = []
+    expected, entries = None, 0
+    for position, stamped, message, event in _lines(raw, account, tails):
+        place = f"journal of number {account}/{position}"
+        entries += 1
+        if expected is not None and position != expected:
+            problems.append(Problem("position", place, f"expected position {expected}"))
+        expected = position + 1
+        try:
+            ref_of(account, position, stamped)
+        except CorruptStore as error:
+            problems.append(Problem("checksum", place, error.text))
+            continue
+        if message is None and event is None:
+            problems.append(Problem("reference", place, "it refers to nothing"))
+    return entries, problems

@@ -2,8 +2,10 @@
 
 import shutil
 import sqlite3
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,10 +15,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from bridge.errors import CorruptStore
 from bridge.ids import Position
 from bridge.store.base import Head
-from bridge.store.sqlite import SqliteStore, tails
+from bridge.store.sqlite import SqliteStore, audit, tails
+from bridge.store.sqlite.names import Names
+from bridge.store.sqlite.reader import Reader
 from bridge.store.sqlite.tails import Line, Tails
 from bridge.store.sqlite.walk import SqliteFile
-from tests.builders import ANA, BEN, keep_told
+from bridge.wire.events import ControlsChanged
+from tests.builders import ANA, BEN, keep, keep_told, make_people
 from tests.store.sqlite.places import behind, keep_some, place
 
 SCHEMA = "".join(
@@ -197,6 +202,39 @@ async def test_a_walk_meets_lines_that_are_not_laid_in_their_order(
     assert [item async for piece in SqliteFile(place(cut)).dump() for item in piece] == [
         item async for piece in SqliteFile(place(tidy)).dump() for item in piece
     ]
+
+
+async def test_an_audit_reports_nothing_of_lines_that_are_laid_and_forgotten_while_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_000
+    store = await SqliteStore.open(place(tmp_path), clock=lambda: now)
+    await keep(store, *make_people())
+    for version in range(1, 6):
+        await keep(store, told=[(ControlsChanged(account=ANA, version=version), (ANA, BEN))])
+    reader = await Reader.open(place(tmp_path))
+    pieces = 0
+
+    class Meanwhile:
+        """A reader between whose pieces the hub goes on."""
+
+        async def run(self, work: Callable[[sqlite3.Connection, Names], object]) -> object:
+            nonlocal now, pieces
+            found = await reader.run(work)
+            pieces += 1
+            if pieces == 2:  # threads, then the first of the journals
+                now = 3_000
+                assert await store.trim(2_000, 99) == 8
+                await keep(store, told=[(ControlsChanged(account=ANA, version=6), (ANA, BEN))])
+                assert await store.trim(2_000, 99) == 2
+            return found
+
+    monkeypatch.setattr(audit, "_SOME", 1)
+    audited = await audit.Inspector(cast(Reader, Meanwhile()), reader, None).run()
+
+    assert (audited.journals, audited.problems) == (2, ())
+    await reader.close()
+    await store.close()
 
 
 async def test_only_what_is_old_enough_to_be_forgotten_is_laid_for_that(tmp_path: Path) -> None:
