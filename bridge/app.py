@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,9 @@ from bridge.domain.policy import Policy
 from bridge.errors import ConfigInvalid, SetupError
 from bridge.hub.admin import admin_socket
 from bridge.hub.auth import Passwords
-from bridge.hub.authority import Authority
 from bridge.hub.cluster import Cluster
 from bridge.hub.counters import Counters
 from bridge.hub.desk import Desk
-from bridge.hub.entrance import Entrance
 from bridge.hub.journal import Cursors
 from bridge.hub.keys import Keys, read_keys
 from bridge.hub.maintenance import Maintenance
@@ -30,9 +29,9 @@ from bridge.hub.operator import Importer, Operator, Report
 from bridge.hub.orders import Import
 from bridge.hub.pipeline import Pipeline
 from bridge.hub.server import Server
-from bridge.hub.services import Services, now_ms
+from bridge.hub.services import now_ms, services_of
 from bridge.hub.sessions import Sessions
-from bridge.hub.usage import Usage
+from bridge.standing import standing
 from bridge.store.base import Progress, Store
 from bridge.store.memory import MemoryStore
 from bridge.wire.values import Network
@@ -252,20 +251,21 @@ async def _assembled(config: Config, store: Store) -> AsyncIterator[Hub]:
     stopped, loop = hub.stopped, asyncio.get_running_loop()
     work = loop.create_task(hub.pipeline.run(), name="pipeline")
     work.add_done_callback(lambda done: _stop(stopped, done))
-    hub.port = await hub.server.start()
-    upkeep = Maintenance(hub.pipeline, store, now_ms, config.store.journal_days)
-    beside = [
-        loop.create_task(hub.server.keep_time(), name="heartbeats"),
-        loop.create_task(upkeep.run(), name="maintenance"),
-        loop.create_task(cluster.run(looks=bus.connects or store.shared), name="cluster"),
-        loop.create_task(cluster.usage.run(), name="usage"),
-    ]
+    works: dict[str, Callable[[], Awaitable[None]]] = {
+        "heartbeats": hub.server.keep_time,
+        "maintenance": Maintenance(hub.pipeline, store, now_ms, config.store.journal_days).run,
+        "cluster": partial(cluster.run, looks=bus.connects or store.shared),
+        "usage": cluster.usage.run,
+    }
+    beside: list[asyncio.Task[None]] = []
     try:
+        hub.port = await hub.server.start()
+        beside += [loop.create_task(standing(name, act), name=name) for name, act in works.items()]
         yield hub
     finally:
         for task in beside:
             task.cancel()
-        await asyncio.wait(beside)
+        await asyncio.gather(*beside, return_exceptions=True)
         hub.pipeline.stop()
         with suppress(Exception):  # a failed commit was reported through ``stopped``
             await work
@@ -285,7 +285,7 @@ def _put_together(config: Config, store: Store, bus: Bus) -> tuple[Hub, Cluster]
     sessions = Sessions(pipeline.facts, counters, bus, most=most, clock=clock)
     bus.subscribe(sessions.hear)
     passwords = Passwords(config.limits.passwords_waiting)
-    services = _services(config, store, pipeline, bus, sessions, cursors, counters, passwords)
+    services = services_of(config, store, pipeline, bus, sessions, cursors, counters, passwords)
     cluster = Cluster(
         bus=bus,
         pipeline=pipeline,
@@ -309,48 +309,6 @@ def _put_together(config: Config, store: Store, bus: Bus) -> tuple[Hub, Cluster]
         stopped=asyncio.get_running_loop().create_future(),
     )
     return hub, cluster
-
-
-def _services(
-    config: Config,
-    store: Store,
-    pipeline: Pipeline,
-    bus: Bus,
-    sessions: Sessions,
-    cursors: Cursors,
-    counters: Counters,
-    passwords: Passwords,
-) -> Services:
-    """Put together what every connection needs."""
-    usage = Usage(bus, config.limits, asyncio.get_running_loop().time)
-    entrance = Entrance()
-    auth = Authority(
-        pipeline=pipeline,
-        store=store,
-        bus=bus,
-        sessions=sessions,
-        cursors=cursors,
-        passwords=passwords,
-        limits=config.limits,
-        tries=usage.tries,
-        entrance=entrance,
-        may_register=config.policy.register,
-        region=config.policy.region,
-        heartbeat_s=config.hub.heartbeat_s,
-        clock=now_ms,
-    )
-    return Services(
-        pipeline=pipeline,
-        store=store,
-        bus=bus,
-        sessions=sessions,
-        cursors=cursors,
-        counters=counters,
-        limits=config.limits,
-        auth=auth,
-        entrance=entrance,
-        usage=usage,
-    )
 
 
 def _stop(stopped: "asyncio.Future[None]", work: "asyncio.Task[None]") -> None:

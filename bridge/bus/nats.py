@@ -32,6 +32,7 @@ from bridge.bus.packets import Outgoing, read
 from bridge.bus.presence import Presence
 from bridge.errors import Fault
 from bridge.ids import AccountId
+from bridge.standing import standing
 
 log = logging.getLogger("bridge.bus")
 
@@ -95,8 +96,8 @@ class NatsBus:
 
     def begin(self) -> None:
         """Begin to connect. Without NATS the bus is up later, and nodes look for themselves meanwhile."""
-        self._start(self._work())
-        self._start(self._beats.run())
+        self._start(standing("the connection to NATS", self._work))
+        self._start(standing("this node's sign of life", self._beats.run))
 
     # --- the port
 

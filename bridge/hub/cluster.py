@@ -156,14 +156,14 @@ class Cluster:
 
     async def _look(self) -> None:
         loop = asyncio.get_running_loop()
-        looked = loop.time()
+        looked, doubts = loop.time(), True  # what was in doubt stays so until it was looked at
         while True:
-            doubts = await self._wait()
+            doubts = await self._wait() or doubts
             try:
                 await self._look_at_journals()
                 if doubts or not self._bus.is_up or loop.time() - looked >= self._look_again_s:
                     await self._look_at_persons()
-                    looked = loop.time()
+                    looked, doubts = loop.time(), False
             except (BridgeError, OSError) as wrong:
                 if self.store_is_up:
                     log.warning("the store is away: writes are refused until it is back: %s", wrong)

@@ -89,11 +89,13 @@ class Entrance:
             self._loop.call_soon(self._take_steps)
 
     def _take_steps(self) -> None:
-        for _ in range(min(A_TURN, len(self._steps))):
-            self._steps.popleft()()
-        self._steps_come = bool(self._steps)
-        if self._steps_come:
-            self._loop.call_soon(self._take_steps)
+        try:
+            for _ in range(min(A_TURN, len(self._steps))):
+                self._steps.popleft()()
+        finally:  # the loop logs a step that fails; nobody else waits longer for it
+            self._steps_come = bool(self._steps)
+            if self._steps_come:
+                self._loop.call_soon(self._take_steps)
 
     def finish(self) -> None:
         """Take all steps that are left."""

@@ -1,10 +1,12 @@
 """What every connection needs of the hub, put together once."""
 
+import asyncio
 from time import time
 
 from bridge.bus.base import Bus
-from bridge.config import Limits
+from bridge.config import Config, Limits
 from bridge.hub.asking import Places
+from bridge.hub.auth import Passwords
 from bridge.hub.authority import Authority
 from bridge.hub.counters import Counters
 from bridge.hub.entrance import Entrance
@@ -48,6 +50,48 @@ class Services:
         self.usage = usage
         self.calls = usage.calls
         self.look_ups = usage.look_ups
+
+
+def services_of(
+    config: Config,
+    store: Store,
+    pipeline: Pipeline,
+    bus: Bus,
+    sessions: Sessions,
+    cursors: Cursors,
+    counters: Counters,
+    passwords: Passwords,
+) -> Services:
+    """Put together what every connection needs."""
+    usage = Usage(bus, config.limits, asyncio.get_running_loop().time)
+    entrance = Entrance()
+    auth = Authority(
+        pipeline=pipeline,
+        store=store,
+        bus=bus,
+        sessions=sessions,
+        cursors=cursors,
+        passwords=passwords,
+        limits=config.limits,
+        tries=usage.tries,
+        entrance=entrance,
+        may_register=config.policy.register,
+        region=config.policy.region,
+        heartbeat_s=config.hub.heartbeat_s,
+        clock=now_ms,
+    )
+    return Services(
+        pipeline=pipeline,
+        store=store,
+        bus=bus,
+        sessions=sessions,
+        cursors=cursors,
+        counters=counters,
+        limits=config.limits,
+        auth=auth,
+        entrance=entrance,
+        usage=usage,
+    )
 
 
 def now_ms() -> int:
