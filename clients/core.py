@@ -90,8 +90,10 @@ class Core:
         )
         span_s = self.options.acknowledge_span_s
         self.receipts = Receipts(self.clock, span_s, lambda: self.lifeline.live)
-        await self.sender.open()
+        damage = await self.sender.open()
         self.listeners.start()
+        if damage is not None:
+            self.listeners.fail(damage)
         self.lifeline.start()
 
     async def stop(self) -> None:

@@ -92,7 +92,7 @@ class OutboxInUse(ClientError):
 
 
 class OutboxBroken(ClientError):
-    """The file is no outbox of this product, and is left as it is; or the disk keeps no message in it."""
+    """The file is no outbox of this product, and is left as it is; or a part of it cannot be read or kept."""
 
     code = "outbox_broken"
     default = "This file is no outbox; choose another path."

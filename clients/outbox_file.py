@@ -1,35 +1,30 @@
 """An outbox on disk: an append-only file that survives a crash of the client.
 
-A record is written and synced before its message goes out the first time, so
-after a crash the same message goes out under the same token, and the hub takes it
-once. A record is its length, its CRC-32 and MessagePack: ``["add", token, thread,
-text, reply_to]`` or ``["done", token]``. A torn record at the end (a crash while
-writing) was never sent and is cut off. What is settled is swept out by writing the
-rest anew beside it and putting that in its place. The calls block; the client makes
-them in a worker thread.
+A record (``clients.outbox_records``) is written and synced before its message goes out the
+first time, so after a crash the same message goes out under the same token, and the hub takes
+it once. What cannot be read is set aside in a file beside it; all else is kept. What is settled is swept out by writing the rest anew beside it and
+putting that in its place. The calls block; the client makes them in a worker thread.
 """
 
 import fcntl
 import os
-import struct
 from pathlib import Path
-from typing import Any, Self
-from zlib import crc32
+from typing import Self
 
-import msgpack  # type: ignore[import-untyped]  # the library ships no types
-
-from bridge.ids import Seq, ThreadId
 from bridge.wire.commands import Send
 from clients.errors import OutboxBroken, OutboxInUse
+from clients.outbox_records import HEADER, added, done, read
 
-HEADER = b"isthmus outbox 1\n"
-FRAME = struct.Struct(">II")
 COMPACT_AT = 1 << 20
 """Size in bytes, beside thrice what is unsent, from which what is settled is swept out."""
 
 
 class OutboxFile:
-    """The file, open and locked; one process at a time."""
+    """The file, open and locked; one process at a time.
+
+    Attributes:
+        set_aside: Where a part that could not be read was put when the file was opened, if there was one.
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open or make the file; only its owner can read it.
@@ -40,10 +35,12 @@ class OutboxFile:
             OSError: If it cannot be opened.
         """
         self._path = Path(path).resolve()
+        self.set_aside: Path | None = None
+        self._unsent: dict[str, Send] = {}
         self._sweep_at = COMPACT_AT
         self._fd = _open_locked(self._path)
         try:
-            self._unsent = self._load()
+            self._load()
         except BaseException:
             os.close(self._fd)
             raise
@@ -64,14 +61,14 @@ class OutboxFile:
         Raises:
             OSError: If the disk does not take it; nothing of it is left then.
         """
-        self._append(_added(send), sync=True)
+        self._append(added(send), sync=True)
         self._unsent[send.token] = send
 
     def done(self, token: str) -> None:
         """Drop a message; not synced, for sending it once more would do no harm."""
         if self._unsent.pop(token, None) is None:
             return
-        self._append(["done", token])
+        self._append(done(token))
         if os.lseek(self._fd, 0, os.SEEK_CUR) > self._sweep_at:
             self._sweep()
 
@@ -81,12 +78,11 @@ class OutboxFile:
             os.close(self._fd)
             self._fd = -1
 
-    def _append(self, record: list[object], *, sync: bool = False) -> None:
-        """Write a record whole, or not at all: behind a torn one, nothing would be read again."""
-        packed = msgpack.packb(record)
+    def _append(self, record: bytes, *, sync: bool = False) -> None:
+        """Write a record whole, or not at all: a torn one is damage to those who read what follows it."""
         start = os.lseek(self._fd, 0, os.SEEK_CUR)
         try:
-            self._write(FRAME.pack(len(packed), crc32(packed)) + packed)
+            self._write(record)
             if sync:
                 os.fdatasync(self._fd)
         except BaseException:
@@ -107,7 +103,7 @@ class OutboxFile:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._begin()
             for send in self._unsent.values():
-                self._append(_added(send))
+                self._append(added(send))
             os.fsync(self._fd)
             new.replace(self._path)
             _sync_folder(self._path.parent)
@@ -125,37 +121,23 @@ class OutboxFile:
         self._write(HEADER)
         os.fsync(self._fd)
 
-    def _load(self) -> dict[str, Send]:
-        """Read all records and cut off a torn one."""
+    def _load(self) -> None:
+        """Read what can be read, and keep the rest aside."""
         with os.fdopen(os.dup(self._fd), "rb") as file:
             data = file.read()
-        unsent: dict[str, Send] = {}
         if not data.startswith(HEADER):
             if not HEADER.startswith(data.rstrip(b"\0")):
                 raise OutboxBroken
             self._begin()
-            return unsent
-        good = len(HEADER)
-        while good + FRAME.size <= len(data):
-            length, check = FRAME.unpack_from(data, good)
-            packed = data[good + FRAME.size : good + FRAME.size + length]
-            if len(packed) != length or crc32(packed) != check or not length:
-                break
-            self._apply(msgpack.unpackb(packed), unsent)
-            good += FRAME.size + length
-        os.ftruncate(self._fd, good)
+            return
+        found = read(data)
+        self._unsent = found.unsent
         os.lseek(self._fd, 0, os.SEEK_END)
-        return unsent
-
-    def _apply(self, record: Any, unsent: dict[str, Send]) -> None:
-        match record:
-            case ["add", str(token), str(thread), str(text), reply_to]:
-                seq = None if reply_to is None else Seq(reply_to)
-                unsent[token] = Send(thread=ThreadId(thread), text=text, reply_to=seq, token=token)
-            case ["done", str(token)]:
-                unsent.pop(token, None)
-            case _:
-                raise OutboxBroken
+        if any(found.damaged):  # not the zeros alone that a crash may leave at the end
+            self.set_aside = self._path.with_name(f"{self._path.name}.damaged")
+            _append_to(self.set_aside, found.damaged)
+        if found.damaged:
+            self._sweep()
 
 
 def _open_locked(path: Path) -> int:
@@ -179,13 +161,18 @@ def _open_locked(path: Path) -> int:
         os.close(fd)  # its owner put another in its place between the two calls
 
 
+def _append_to(path: Path, data: bytes) -> None:
+    """Add to a file that only its owner can read; it is on disk when this returns."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    _sync_folder(path.parent)
+
+
 def _sync_folder(path: Path) -> None:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
     finally:
         os.close(fd)
-
-
-def _added(send: Send) -> list[object]:
-    return ["add", send.token, send.thread, send.text, send.reply_to]

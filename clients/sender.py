@@ -26,6 +26,8 @@ from clients.outbox_file import OutboxFile
 FAULTS: Final = 5
 """A hub that failed so often at one message is not asked again."""
 
+DAMAGED: Final = "A part of the outbox could not be read and was set aside in"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendOptions:
@@ -73,15 +75,18 @@ class Sender:
         """Count the unsent messages."""
         return len(self._outbox)
 
-    async def open(self) -> None:
+    async def open(self) -> OutboxBroken | None:
         """Open the outbox on disk, if there is one, and queue what an earlier client left in it.
+
+        Returns:
+            What is wrong with it, if a part of it could not be read.
 
         Raises:
             OutboxInUse: If another process has it open.
             OutboxBroken: If the file is no outbox.
         """
         if self._path is None or self._file is not None:
-            return
+            return None
         disk = self._disk = ThreadPoolExecutor(1, "isthmus-outbox")  # one thread: records stay in order
         opening = asyncio.get_running_loop().run_in_executor(disk, OutboxFile, self._path)
         try:
@@ -95,6 +100,8 @@ class Sender:
                 disk.shutdown(wait=False)
         for send in self._file.unsent():
             self._outbox.restore(send, self._clock.time())
+        aside = self._file.set_aside
+        return None if aside is None else OutboxBroken(f"{DAMAGED} {aside}; what it held may not be sent.")
 
     def fail(self, error: BridgeError) -> None:
         """Fail those who wait; what is on disk stays there for the next client."""

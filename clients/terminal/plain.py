@@ -12,32 +12,17 @@ from pathlib import Path
 from typing import TextIO
 
 from bridge.errors import BridgeError, SignInFailed
-from bridge.wire.events import (
-    ControlsChanged,
-    HybridChanged,
-    LegAdded,
-    LegRemoved,
-    LinkAnswered,
-    LinkAsked,
-    LinkAttempted,
-    LinkChanged,
-    MessageSent,
-    Read,
-    ThreadChanged,
-    TieChanged,
-    Typed,
-)
-from bridge.wire.values import Folder, Hybrid, MessageView, Network
+from bridge.wire.values import Network
 from clients.client import Client
-from clients.errors import ClientError, ConnectionClosed
+from clients.errors import ClientError
 from clients.listeners import EventStream
-from clients.notices import Closed, Connected, Disconnected, Push, Reconnected, SendDelayed, SendSettled
+from clients.notices import Disconnected
 from clients.options import Options
 from clients.terminal import threads, words
 from clients.terminal.chat import Chat, Wrong
 from clients.terminal.cleaning import clean_line
 from clients.terminal.commands import find, similar
-from clients.terminal.elsewhere import Elsewhere
+from clients.terminal.listener import Listener
 from clients.terminal.screen import Dialog, Lines, Screen, nobody
 from clients.terminal.tokens import TokenFile, default_path
 
@@ -204,7 +189,7 @@ async def _talk(chat: Chat, stream: EventStream) -> int:
         await asyncio.gather(listening, typing, return_exceptions=True)
 
 
-async def _take_lines(chat: Chat, listener: "Listener") -> None:
+async def _take_lines(chat: Chat, listener: Listener) -> None:
     """Do what the person types, one line after the other, until the end."""
     await listener.loaded.wait()
     while not chat.done:
@@ -241,159 +226,3 @@ async def take(chat: Chat, line: str) -> None:
         chat.say(str(wrong))
     except BridgeError as error:
         chat.say(words.refusal(error))
-
-
-class Listener:
-    """Says what happens, as it happens.
-
-    Attributes:
-        loaded: Set once the threads were read for the first time.
-        failed: Whether the connection ended for good.
-    """
-
-    def __init__(self, chat: Chat) -> None:
-        """Tell what happens in ``chat``."""
-        self.loaded = asyncio.Event()
-        self.failed = False
-        self._chat = chat
-        self._elsewhere = Elsewhere()
-        self._delayed: set[str] = set()  # messages of which that was said
-
-    async def listen(self, stream: EventStream) -> None:
-        """Fold each push into the inbox, then say it."""
-        async for push in stream:
-            now = asyncio.get_running_loop().time()
-            news = self._is_news(push, now)
-            self._chat.inbox.hear(push, now)
-            if not isinstance(push.event, Disconnected):  # it is told at once; reading waits for the hub
-                await self._reload()
-            if news:
-                self._tell(push)
-
-    async def _reload(self) -> None:
-        try:
-            await self._chat.reload()
-        except ConnectionClosed:
-            pass  # the stream's end says it
-        except BridgeError as error:
-            self._chat.say(f"The lists are not whole yet; they are read again. {words.refusal(error)}")
-
-    def _is_news(self, push: Push, now: float) -> bool:
-        """Say whether something was not shown before: a snapshot may already hold it."""
-        match push.event:
-            case MessageSent(message=message):
-                row = self._chat.row(message.thread)
-                return row is None or message.seq > row.tip
-            case Typed(thread=thread, account=account):
-                return account not in self._chat.inbox.typing(thread, now)
-            case _:
-                return True
-
-    def _tell(self, push: Push) -> None:
-        chat = self._chat
-        match push.event:
-            case Connected():
-                self._welcome()
-            case Reconnected() as back:
-                if not back.resumed:
-                    self._elsewhere.forget()
-                missed = "nothing was missed" if back.resumed else "the lists were read anew"
-                chat.say(f"Connected again; {missed}.")
-            case Disconnected() as gone if self.loaded.is_set():
-                chat.say(f"Connection lost; trying again in {gone.retry_in_s:.1f} seconds.")
-            case Closed(error=error):
-                if error is not None:
-                    self.failed = True
-                    chat.say(f"The connection is closed: {clean_line(error.text)}")
-            case MessageSent(message=message) if message.sender in chat.client.accounts:
-                under_way = bool(chat.inbox.outgoing(message.thread))
-                self._tell_own(self._elsewhere.hear(message, under_way=under_way))
-            case SendSettled() as settled:
-                self._delayed.discard(settled.token)
-                chat.inbox.dismiss(settled.token)  # a refusal is told where it was typed
-                under_way = bool(chat.inbox.outgoing(settled.thread))
-                self._tell_own(self._elsewhere.settle(settled, under_way=under_way))
-            case SendDelayed() as delayed:
-                self._tell_delayed(delayed)
-            case MessageSent() as sent:
-                self._tell_message(sent)
-            case ThreadChanged(thread=thread) if thread == chat.open and (row := chat.row(thread)):
-                chat.mark_read(row)  # a request that was read without a trace, until it was accepted
-            case Read() as read:
-                self._tell_read(read)
-            case Typed() as typed:
-                row = chat.row(typed.thread)
-                if row is not None and typed.thread == chat.open:
-                    chat.say(f"{chat.title(row)} is typing.")
-            case _:
-                for line in self._of_people(push):
-                    chat.say(line)
-
-    def _welcome(self) -> None:
-        chat = self._chat
-        names = " and ".join(words.own_name(account) for account in chat.client.accounts.values())
-        chat.say(f"Signed in as {names}. /help lists the commands.")
-        chat.say(f"Unread messages: {chat.inbox.unread}. Requests waiting: {chat.inbox.requests}.")
-        self.loaded.set()
-
-    def _tell_message(self, event: MessageSent) -> None:
-        chat, message = self._chat, event.message
-        row = chat.row(message.thread)
-        if row is None or row.folder is Folder.HIDDEN:
-            return
-        if message.thread == chat.open:
-            chat.say(chat.line(message))
-            chat.mark_read(row)
-        elif row.is_request:
-            if row.tip == 1:  # one notice per request, however much follows
-                chat.say(f"New request. {chat.line(message)}")
-        else:
-            chat.say(f"New message. {chat.line(message)}")
-
-    def _tell_own(self, messages: list[MessageView]) -> None:
-        """Say what the person wrote on another device; what was typed here is confirmed as it is sent."""
-        for message in messages:
-            if message.thread == self._chat.open:
-                self._chat.say(self._chat.line(message))
-
-    def _tell_delayed(self, notice: SendDelayed) -> None:
-        """Say once for each message that it waits; its end is told where it was typed."""
-        if notice.token not in self._delayed:
-            self._delayed.add(notice.token)
-            self._chat.say(f"Not sent yet: {clean_line(notice.error.text)} It is tried until it is sent.")
-
-    def _tell_read(self, event: Read) -> None:
-        chat = self._chat
-        row = chat.row(event.thread)
-        if row is not None and event.thread == chat.open and event.account != row.leg:
-            chat.say(f"{chat.title(row)} has read up to {event.upto}.")
-
-    def _of_people(self, push: Push) -> list[str]:
-        """Say what happened around accounts."""
-        match push.event:
-            case LinkAsked(account=account) as link:
-                self._chat.note_asked(link)
-                return [
-                    f"{words.full_name(account)} asks to be linked with you. /approve or /refuse answers."
-                ]
-            case LegAdded(account=account):
-                return [f"You can use {words.own_name(account)} here too now. /accounts lists your accounts."]
-            case LegRemoved():
-                return ["One of your accounts can no longer be used here. /accounts lists the others."]
-            case LinkAnswered(accepted=accepted):
-                return ["Your link was approved." if accepted else "Your link was refused."]
-            case LinkAttempted():
-                return ["Somebody tried to link your account and could not prove that it is theirs."]
-            case LinkChanged(linked_to=linked):
-                names = " and ".join(words.full_name(account) for account in linked)
-                return [
-                    f"Your account is linked to {names} now." if linked else "Your account is unlinked now."
-                ]
-            case HybridChanged(hybrid=hybrid):
-                return [f"Chats across networks are {'on' if hybrid is Hybrid.ON else 'off'} now."]
-            case ControlsChanged():
-                return ["Your message controls were changed."]
-            case TieChanged(incoming=True, account=account, tie=tie, state=state):
-                return [f"{words.full_name(account)}: {tie} {state}."]
-            case _:
-                return []

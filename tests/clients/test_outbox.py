@@ -18,6 +18,7 @@ from bridge.ids import Seq, ThreadId
 from bridge.wire.commands import Send
 from clients import (
     ConnectionClosed,
+    Failed,
     Options,
     OutboxBroken,
     OutboxFull,
@@ -27,7 +28,8 @@ from clients import (
     State,
 )
 from clients.outbox import Outbox, new_token
-from clients.outbox_file import FRAME, OutboxFile
+from clients.outbox_file import OutboxFile
+from clients.outbox_records import FRAME
 from tests.clients.bench import Bench
 from tests.clients.fake_state import AB, ANA, BEN
 from tests.clients.fake_time import settle
@@ -127,6 +129,53 @@ def test_a_crash_at_any_byte_keeps_every_whole_record(
         file.add(message(9))
     with OutboxFile(path) as file:
         assert file.unsent()[-1] == message(9)
+
+
+@settings(max_examples=30)
+@given(data=st.data())
+def test_damage_anywhere_costs_what_is_damaged_and_is_kept_aside(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("outbox") / "outbox"
+    starts = []
+    with OutboxFile(path) as file:
+        for number in range(4):
+            starts.append(path.stat().st_size)
+            file.add(message(number))
+    content = bytearray(path.read_bytes())
+    at = data.draw(st.integers(starts[0], len(content) - 1))
+    content[at] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(content)
+    hit = sum(start <= at for start in starts) - 1
+    kept = [message(number) for number in range(4) if number != hit]
+
+    with OutboxFile(path) as file:
+        assert file.unsent() == kept
+        assert file.set_aside is not None
+        assert file.set_aside.read_bytes() == content[starts[hit] : [*starts, len(content)][hit + 1]]
+        assert stat.S_IMODE(file.set_aside.stat().st_mode) == 0o600
+        file.add(message(9))
+    with OutboxFile(path) as file:
+        assert (file.unsent(), file.set_aside) == ([*kept, message(9)], None)
+
+
+async def test_damage_of_the_outbox_is_told_and_the_rest_goes_out(bench: Bench, tmp_path: Path) -> None:
+    bench.hub.thread(ANA, BEN)
+    path = tmp_path / "outbox"
+    with OutboxFile(path) as file:
+        for number in range(3):
+            file.add(Send(thread=AB, text=f"text {number}", token=f"k{number}"))
+    path.write_bytes(path.read_bytes().replace(b"text 1", b"texd 1"))
+    told: list[Failed] = []
+
+    client = bench.client(outbox=path)
+    client.on(Failed)(told.append)
+    await client.connect()
+    await client.drain()
+
+    assert [said.text for said in bench.hub.threads[AB].messages] == ["text 0", "text 2"]
+    assert [type(failed.error) for failed in told] == [OutboxBroken]
+    assert f"set aside in {path}.damaged" in str(told[0].error)
 
 
 def test_a_file_that_is_no_outbox_is_left_alone(tmp_path: Path) -> None:
