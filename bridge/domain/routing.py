@@ -101,14 +101,14 @@ def route(facts: Facts, policy: Policy, sender: AccountId, receiver: AccountId, 
 
 
 def as_the_receiver_knows(way: Route) -> Route:
-    """Leave out what only the sender may know: its blocks, contacts, links and hybrid state.
+    """Leave out what only the sender may know: its blocks, contacts, links, hybrid state and age.
 
     What a receiver asks about a sender rests on nothing else: else whoever is refused would ask, the other
     way round, whether it is a block.
     """
     return replace(
         way,
-        sender=replace(way.sender, hybrid=_ON),
+        sender=replace(way.sender, hybrid=_ON, minor=way.receiver.minor),
         senders=(way.sender.id,),
         theirs=[tie for tie in way.theirs if tie.other == way.sender.id],
         ours=[],

@@ -63,6 +63,14 @@ def test_what_only_the_sender_may_know_changes_no_explanation(
     assert world.explain("bobm", sender)["rule"] != "not_delivered"
 
 
+def test_a_minor_does_not_learn_by_asking_who_is_an_adult(world: World) -> None:
+    world.join("eve", "direct", minor=True)
+    world.change("bob", minor=True)
+    assert world.sent("ann", "bob") == "not_accepting"
+
+    assert world.explain("bob", "ann") == world.explain("bob", "eve")
+
+
 @pytest.mark.parametrize("cause", ["S is linked to whom R restricts", "S is linked to whom R hides"])
 def test_a_message_that_lies_where_it_does_by_the_senders_link_does_not_tell_of_it(
     world: World, cause: str
