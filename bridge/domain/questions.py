@@ -50,7 +50,7 @@ class ThreadCounts(Struct, frozen=True, gc=False):
     Attributes:
         crossing: Shown pair threads with accounts of other networks that are neither declined nor lapsed.
         groups: Groups.
-        pending: Crossing pair threads that are unanswered requests of the account's, by id.
+        pending: Those of them that are unanswered requests of the account's, by id.
         waiting: Crossing pair threads in which the account waits for the other's answer, by (thread, other).
     """
 

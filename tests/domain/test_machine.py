@@ -124,7 +124,21 @@ class People(RuleBasedStateMachine):
             done = self.world.unlink(name).reply
             assert isinstance(done, Effects)
             assert replace(done, undo_until=None) == previewed
+            direct = name[:3]
+            crossed = self.model.accounts[direct].hybrid == "on"
+            waiting = self._crossings(direct, "pending")
             self.model.unlink(name)
+            shut = [] if not crossed else self._crossings(direct, "none", "accepted")
+            assert (done.threads_closed, done.requests_lapsed) == (len(shut), len(waiting) * crossed)
+
+    def _crossings(self, own: str, *consents: str) -> list[str]:
+        """Name those of the other network whose threads an account can find, by what it answered them."""
+        return [
+            other
+            for other in self.model.folders(own)
+            if NETWORKS.get(other, NETWORKS[own]) != NETWORKS[own]
+            and self.model.threads[frozenset({own, other})][own].consent in consents
+        ]
 
     @rule(name=st.sampled_from(["ann", "bob", "eve"]))
     def upgrade(self, name: str) -> None:

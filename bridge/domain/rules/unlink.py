@@ -97,7 +97,7 @@ def part(
                 after = replace(after, hybrid=Hybrid.OFF)
                 counts = scene.facts.own_threads(own.id)
                 left_hybrid = True
-                closed += counts.crossing
+                closed += counts.crossing - len(counts.pending)  # those end, and are in no list any more
                 lapsed += _lapse(scene, outcome, counts.pending, own.id)
                 outcome.told.append((HybridChanged(account=own.id, hybrid=Hybrid.OFF), (own.id,)))
             removed += [category.name for category in CATEGORIES[own.network] if category.needs_link]

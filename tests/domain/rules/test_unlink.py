@@ -19,6 +19,9 @@ UNDO = UndoUnlink(as_=ANN, network=Network.MESSENGER, handle="annm", password="r
 
 def test_a_preview_tells_the_effects_and_changes_nothing(merged: World) -> None:
     merged.send("bobm", "ann")
+    merged.join("evem", "messenger")
+    merged.send("evem", "ann")
+    merged.accept("ann", "evem")
     merged.put(Thread(id=ThreadId("g1"), kind=ThreadKind.GROUP, members=(ANN,), link=b""))
     before = dict(merged.records)
 
