@@ -70,7 +70,7 @@ class PreviewControls(Operation, frozen=True, kw_only=True):
 class Explain(Operation, frozen=True, kw_only=True):
     """Tell where a next message would land by what the asker owns, or why a message lies where it does.
 
-    Of the sender's blocks, contacts, links and hybrid state the former knows nothing; a message that rests on
+    Of the sender's blocks, contacts, links, hybrid state and age the former knows nothing; a message that rests on
     them reads ``not_delivered``.
 
     Attributes:
