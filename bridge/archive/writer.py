@@ -6,12 +6,13 @@ files until their message_1.json, the newest, is known. While one file is packed
 and written, in a thread of its own, the next is put together.
 """
 
+import os
 import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -52,13 +53,22 @@ class Target(Protocol):
     def close(self) -> None:
         """Finish."""
 
+    def drop(self) -> None:
+        """Take back what can be taken back of an archive that is not whole."""
+
 
 class ZipTarget:
-    """A ZIP file, of the same bytes for the same files."""
+    """A ZIP file, of the same bytes for the same files; it gets its name when all of it is on disk."""
 
     def __init__(self, path: Path) -> None:
-        """Begin the file."""
-        self._zip = zipfile.ZipFile(path, "x", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION)
+        """Begin the file, readable by its owner only."""
+        if path.exists():
+            raise FileExistsError(path)
+        self._path, self._part = path, path.with_name(path.name + ".part")
+        self._part.unlink(missing_ok=True)  # an export that was killed left it
+        made = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._file = os.fdopen(made, "wb")
+        self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION)
 
     def write(self, name: str, data: IO[bytes] | bytes) -> None:
         """Write one file."""
@@ -70,16 +80,27 @@ class ZipTarget:
                 shutil.copyfileobj(data, file, MIB)
 
     def close(self) -> None:
-        """Write the directory."""
-        self._zip.close()
+        """Write the directory, and give the file its name."""
+        with self._file:
+            self._zip.close()
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        self._part.rename(self._path)
+        _sync_folder(self._path.parent)
+
+    def drop(self) -> None:
+        """Remove the file."""
+        with self._file, suppress(OSError):  # a full disk does not take the directory either
+            self._zip.close()
+        self._part.unlink(missing_ok=True)
 
 
 class FolderTarget:
-    """A folder."""
+    """A folder, for its owner only."""
 
     def __init__(self, path: Path) -> None:
         """Begin the folder; it may exist if it is empty."""
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(path.iterdir()):
             raise TargetExists(path=str(path))
         self._path = path
@@ -97,11 +118,14 @@ class FolderTarget:
     def close(self) -> None:
         """Nothing is held."""
 
+    def drop(self) -> None:
+        """Leave it: the folder may have been there before."""
+
 
 class ArchiveWriter:
     """Writes one person's archive of one network; use it in a ``with`` statement.
 
-    If the block fails, what was written of a ZIP is removed.
+    A ZIP gets its name once all of it is on disk; if the block fails, what was written of it is removed.
     """
 
     def __init__(self, path: Path, network: Network) -> None:
@@ -120,13 +144,13 @@ class ArchiveWriter:
         self._root = ROOTS[network]
         self._written: set[str] = set()
         self._ahead: tuple[str, Future[None]] | None = None
-        self._is_zip = path.suffix.lower() == ".zip"
+        is_zip = path.suffix.lower() == ".zip"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._unwritable(error) from error
         try:
-            self._target: Target = ZipTarget(path) if self._is_zip else FolderTarget(path)
+            self._target: Target = ZipTarget(path) if is_zip else FolderTarget(path)
         except FileExistsError as error:
             raise TargetExists(path=str(path)) from error
         except OSError as error:
@@ -252,12 +276,11 @@ class ArchiveWriter:
         """
         try:
             self._settle()
+            self._target.close()
+        except OSError as error:
+            raise self._unwritable(error) from error
         finally:
             self._packer.shutdown()
-            try:
-                self._target.close()
-            except OSError as error:
-                raise self._unwritable(error) from error
 
     def __enter__(self) -> Self:
         """Use it in a ``with`` statement."""
@@ -269,13 +292,23 @@ class ArchiveWriter:
         """Finish the archive; half a ZIP is removed."""
         is_whole = False
         try:
-            self.close()
-            is_whole = error is None
+            if error is None:
+                self.close()
+                is_whole = True
         finally:
-            if self._is_zip and not is_whole:
-                self._path.unlink(missing_ok=True)
+            self._packer.shutdown()
+            if not is_whole:
+                self._target.drop()
 
 
 def _thread_file(head: dict[str, Any], messages: list[MessageRecord], is_group: bool) -> bytes:
     rows = [message_form(message, is_group) for message in reversed(messages)]
     return encode({"participants": head["participants"], "messages": rows, **head})
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

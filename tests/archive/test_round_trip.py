@@ -1,6 +1,9 @@
 """What is written reads back equal."""
 
 import errno
+import stat
+import subprocess
+import sys
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -32,6 +35,7 @@ from bridge.archive.model import (
 from bridge.archive.official import EDGE_FILES
 from tests.archive.making import read_all
 
+ROOT = Path(__file__).parents[2]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 TIMES_MS = st.integers(0, 2**53 - 1)
 TIMES_S = st.none() | st.integers(1, 2**40)
@@ -189,6 +193,26 @@ def test_media_travel_with_the_archive(tmp_path: Path) -> None:
         assert not archive.has_media("photos/other.jpg")
         with archive.open_media(uri) as file:
             assert file.read() == b"\xff\xd8 a picture"
+
+
+@pytest.mark.parametrize("way", ["killed", "stopped"])
+def test_no_file_has_an_exports_name_before_it_is_whole(tmp_path: Path, way: str) -> None:
+    path = tmp_path / "a.zip"
+    half = (
+        "import os, sys; from pathlib import Path; from bridge.archive.writer import ArchiveWriter\n"
+        "with ArchiveWriter(Path(sys.argv[1]), 'direct') as target:\n"
+        "    target.media('photos/1.jpg', b'1')\n"
+        f"    {'os._exit(9)' if way == 'killed' else 'sys.exit(9)'}\n"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", half, str(path)], cwd=ROOT, timeout=60, check=False)
+
+    assert ended.returncode == 9
+    assert not path.exists()
+    with ArchiveWriter(path, "direct") as target:  # what the killed one left is in nobody's way
+        target.media("photos/1.jpg", b"1")
+    assert [found.name for found in tmp_path.iterdir()] == ["a.zip"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_an_export_overwrites_nothing(tmp_path: Path) -> None:
