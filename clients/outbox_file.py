@@ -1,9 +1,10 @@
 """An outbox on disk: an append-only file that survives a crash of the client.
 
-A record (``clients.outbox_records``) is written and synced before its message goes out the
-first time, so after a crash the same message goes out under the same token, and the hub takes
-it once. What cannot be read is set aside in a file beside it; all else is kept. What is settled is swept out by writing the rest anew beside it and
-putting that in its place. The calls block; the client makes them in a worker thread.
+A record (``clients.outbox_records``) is written and synced before its message goes out the first
+time, so after a crash the same message goes out under the same token, and the hub takes it once.
+What cannot be read is set aside in a file beside it; all else is kept. What is settled is swept out
+by writing the rest anew beside it and putting that in its place. The calls block; the client makes
+them in a worker thread.
 """
 
 import fcntl
@@ -135,7 +136,7 @@ class OutboxFile:
         os.lseek(self._fd, 0, os.SEEK_END)
         if any(found.damaged):  # not the zeros alone that a crash may leave at the end
             self.set_aside = self._path.with_name(f"{self._path.name}.damaged")
-            _append_to(self.set_aside, found.damaged)
+            _append_to(self.set_aside, bytes(found.damaged))
         if found.damaged:
             self._sweep()
 
