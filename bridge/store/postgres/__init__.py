@@ -24,7 +24,7 @@ from bridge.store.dump import Item, write
 from bridge.store.postgres import facts, listing, schema, search, upkeep, walk
 from bridge.store.postgres.audit import Inspector
 from bridge.store.postgres.commit import Committer
-from bridge.store.postgres.pool import Pool
+from bridge.store.postgres.pool import Connection, Pool
 from bridge.wire.values import Folder, TieKind
 
 _WALK: Final = 200  # threads read at once while walking through all
@@ -67,6 +67,7 @@ class PostgresStore:
 
         Raises:
             StoreTooNew: If a newer version wrote the database.
+            StoreLocked: If older nodes use it that do not know its newest schema.
             SetupError: If the server does not let us in, or the database is another program's.
             Unavailable: If there is no server.
         """
@@ -74,11 +75,15 @@ class PostgresStore:
         try:
             async with connections.use() as connection:
                 await schema.upgrade(connection)
-                epoch = await schema.epoch_of(connection)
-            return cls(connections, epoch, clock)
+                store = cls(connections, await schema.epoch_of(connection), clock)
+                await connections.greet(connection, store._join)
+            return store
         except BaseException:
             await connections.close()
             raise
+
+    async def _join(self, connection: Connection) -> None:
+        await schema.join(connection, self.epoch)
 
     # --- the road of a message
 
@@ -215,6 +220,7 @@ class PostgresStore:
 
         Raises:
             StoreNotEmpty: If there is anything here already.
+            StoreLocked: If anybody else uses the database.
         """
         async with self._pool.use() as connection:
             self.epoch = await walk.fill(connection, pieces)

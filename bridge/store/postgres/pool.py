@@ -1,9 +1,14 @@
-"""Connections: a pool that comes back by itself, and what the driver's errors mean in the port's words."""
+"""Connections: a pool that comes back by itself, and what the driver's errors mean in the port's words.
+
+What a connection needs is set once it is there, not asked for at its beginning: poolers take no
+settings then, or lose them in silence.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 
@@ -11,6 +16,9 @@ from bridge.errors import Fault, SetupError, StorageFull, Unavailable
 
 Connection = Any
 """An asyncpg connection, or its proxy from the pool; asyncpg has no types of its own."""
+
+Greeting = Callable[[Connection], Awaitable[None]]
+"""What is done with each new connection before anybody uses it."""
 
 CONNECT_S: Final = 5.0
 HELD_S: Final = 5
@@ -29,6 +37,13 @@ _SETTINGS: Final = {
     "enable_mergejoin": "off",
     "timezone": "UTC",
 }
+
+_POOLER: Final = (
+    "The pooler before PostgreSQL gives each transaction another connection, which loses settings and locks; "
+    "let it pool sessions (PgBouncer: pool_mode = session), or go past it."
+)
+_SET: Final = "SELECT set_config(name, value, false) FROM unnest($1::text[], $2::text[]) AS s (name, value)"
+_WHO: Final = "SELECT pg_backend_pid()"
 
 LOST: Final = (
     OSError,
@@ -60,35 +75,70 @@ async def _ended_if_lost(connection: Connection) -> AsyncIterator[None]:
         raise
 
 
+def _parted(dsn: str) -> tuple[str, dict[str, str]]:
+    """Part an address from the search path in it."""
+    parts = urlsplit(dsn)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    path = {name: value for name, value in query if name == "search_path"}
+    if not path:
+        return dsn, {}
+    rest = urlencode([(name, value) for name, value in query if name not in path])
+    return urlunsplit(parts._replace(query=rest)), path
+
+
+async def _be_its_own(connection: Connection, address: str) -> None:
+    """Make sure that what is set in a connection stays with it.
+
+    Raises:
+        SetupError: If a pooler gives our transactions to whichever connection of its own is free.
+    """
+    ours = await connection.fetchval(_WHO)
+    if ours == connection.get_server_pid():
+        return  # nobody stands between
+    other = await asyncpg.connect(address, timeout=CONNECT_S)
+    try:
+        async with other.transaction():
+            if await other.fetchval(_WHO) != ours and await connection.fetchval(_WHO) == ours:
+                return
+    finally:
+        other.terminate()
+    raise SetupError(_POOLER)
+
+
 class Pool:
     """Connections to one database, opened as they are needed."""
 
-    def __init__(self, inner: Any) -> None:
-        """Take an open pool; ``open`` is the way in."""
-        self._inner: Any = inner
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        """Know what to set; ``open`` is the way in."""
+        self._inner: Any = None
+        self._settings = settings
+        self._greeting: Greeting | None = None
 
     @classmethod
     async def open(cls, dsn: str, size: int, statement_s: float) -> "Pool":
         """Connect.
 
         Raises:
-            SetupError: If the server does not let us in, or the address makes no sense.
+            SetupError: If the server does not let us in, or a pooler stands before it that we cannot live
+                with, or the address makes no sense.
             Unavailable: If there is no server.
         """
-        settings = {**_SETTINGS, "statement_timeout": f"{int(statement_s * 1000)}"}
+        address, settings = _parted(dsn)
+        pool = cls({**_SETTINGS, "statement_timeout": f"{int(statement_s * 1000)}", **settings})
         inner = None
         try:
-            inner = await asyncpg.create_pool(
-                dsn,
+            inner = pool._inner = await asyncpg.create_pool(
+                address,
                 min_size=0,  # nobody connects behind our back while the server is away
                 max_size=size,
                 timeout=CONNECT_S,
                 command_timeout=statement_s + CONNECT_S,
-                server_settings=settings,
+                init=pool._begin,
                 reset=_leave,
             )
-            async with inner.acquire(timeout=CONNECT_S):
-                return cls(inner)
+            async with inner.acquire(timeout=CONNECT_S) as connection:
+                await _be_its_own(connection, address)
+                return pool
         except (
             asyncpg.InvalidAuthorizationSpecificationError,
             asyncpg.InvalidCatalogNameError,
@@ -96,11 +146,23 @@ class Pool:
             asyncpg.InvalidParameterValueError,
         ) as error:
             raise SetupError(f"PostgreSQL does not let us in: {error}.") from error
+        except (asyncpg.DuplicatePreparedStatementError, asyncpg.InvalidSQLStatementNameError) as error:
+            raise SetupError(_POOLER) from error  # what others prepared there, or what we did elsewhere
         except LOST as error:
             raise Unavailable(f"PostgreSQL cannot be reached: {error}.") from error
         finally:
             if inner is not None and not inner.get_size():
                 inner.terminate()
+
+    async def _begin(self, connection: Connection) -> None:
+        await connection.fetch(_SET, list(self._settings), list(self._settings.values()))
+        if self._greeting is not None:
+            await self._greeting(connection)
+
+    async def greet(self, connection: Connection, greeting: Greeting) -> None:
+        """Do something with a connection, the only one so far, and with each that will be opened."""
+        await greeting(connection)
+        self._greeting = greeting
 
     @asynccontextmanager
     async def use(self) -> AsyncIterator[Connection]:

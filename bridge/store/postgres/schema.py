@@ -4,7 +4,7 @@ from typing import Final
 
 import asyncpg
 
-from bridge.errors import SetupError
+from bridge.errors import CommitFailed, SetupError, StoreLocked, StoreTooNew, Unavailable
 from bridge.store.migrate import Step, missing, steps
 from bridge.store.postgres.pool import Connection
 
@@ -18,6 +18,11 @@ _OTHERS: Final = """
     SELECT count(*) FROM pg_class
     WHERE relnamespace = to_regnamespace(quote_ident(current_schema())) AND relkind IN ('r', 'p')"""
 
+# Whoever has the database open shares a lock with all others, for as long as each connection lasts.
+_SHARE: Final = "SELECT pg_try_advisory_lock_shared(hashtext(current_schema()), -2)"
+_ARE_ALONE: Final = "SELECT pg_try_advisory_xact_lock(hashtext(current_schema()), -2)"
+_NOW: Final = "SELECT max(reader), (SELECT value FROM marks WHERE name = 'epoch') FROM steps"
+
 
 def known_steps() -> tuple[Step, ...]:
     """Read the steps that this code knows, oldest first."""
@@ -29,29 +34,60 @@ async def upgrade(connection: Connection, known: tuple[Step, ...] | None = None)
 
     Raises:
         SetupError: If the database is another program's, or cannot keep every text.
+        StoreLocked: If nodes use it that could not do so any more.
         StoreTooNew: If a newer version wrote it.
         CorruptStore: If a step was changed after it was taken.
     """
     if await connection.fetchval("SHOW server_encoding") != "UTF8":
         raise SetupError("The PostgreSQL database is not in UTF-8; make one with ENCODING 'UTF8'.")
+    known = known_steps() if known is None else known
     async with connection.transaction():
         await connection.execute("SET LOCAL lock_timeout = 0")
         await connection.execute("SET LOCAL statement_timeout = 0")
         await connection.execute(_ALONE, _LOCK)
         await _have_schema(connection)
         taken = await _taken(connection)
-        for step in missing(
-            known_steps() if known is None else known,
-            len(taken),
-            max((row["reader"] for row in taken), default=0),
-            {row["number"]: row["checksum"] for row in taken},
-        ):
+        reader = max((row["reader"] for row in taken), default=0)
+        checksums = {row["number"]: row["checksum"] for row in taken}
+        due = missing(known, len(taken), reader, checksums)
+        if taken and any(step.reader > reader for step in due):
+            await be_alone(connection, "Older hubs use this database and do not know its next schema")
+        for step in due:
             if step.to == 1:
                 await connection.execute(_STEPS)
             await connection.execute(step.sql)
             await connection.execute(
                 "INSERT INTO steps VALUES ($1, $2, $3)", step.to, step.checksum, step.reader
             )
+
+
+async def join(connection: Connection, epoch: int) -> None:
+    """Be known as one who uses the database, until the connection ends; it is up to date, or was.
+
+    Raises:
+        Unavailable: If somebody wants to be alone just now.
+        StoreTooNew: If a newer version took steps that this code does not know.
+        CommitFailed: If the database is not the one that was opened.
+    """
+    if not await connection.fetchval(_SHARE):
+        raise Unavailable(
+            "The database is being restored or brought up to date; try again when that is done."
+        )
+    reader, current = await connection.fetchrow(_NOW)
+    if reader > len(known_steps()):
+        raise StoreTooNew
+    if current != epoch:
+        raise CommitFailed("The database was restored meanwhile.")
+
+
+async def be_alone(connection: Connection, why: str) -> None:
+    """Let nobody else use the database until the transaction's end.
+
+    Raises:
+        StoreLocked: If somebody does.
+    """
+    if not await connection.fetchval(_ARE_ALONE):
+        raise StoreLocked(f"{why}; stop all hubs and commands on it first.")
 
 
 async def _have_schema(connection: Connection) -> None:

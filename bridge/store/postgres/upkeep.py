@@ -163,9 +163,10 @@ async def clean(connection: Connection) -> None:
     """Let PostgreSQL free the rows that erased messages stood in, and their entries in the index."""
     if not await connection.fetchval(_UNCLEAN):
         return
+    usual = await connection.fetchval("SHOW statement_timeout")
     await connection.execute("SET statement_timeout = 0")
     try:
         await connection.execute("VACUUM (SKIP_LOCKED) messages", timeout=86_400)
     finally:
-        await connection.execute("RESET statement_timeout")
+        await connection.execute(f"SET statement_timeout = '{usual}'")
     await connection.execute(_MARK, 0)

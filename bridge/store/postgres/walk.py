@@ -9,6 +9,7 @@ from bridge.errors import StoreNotEmpty
 from bridge.ids import ThreadId
 from bridge.store.dump import Beginning, Event, Item, Line
 from bridge.store.postgres.pool import Connection
+from bridge.store.postgres.schema import be_alone
 from bridge.store.postgres.shapes import RECORDS, SHAPES, body_of, event_body, event_from, record_of
 from bridge.store.postgres.upkeep import copy, copy_messages
 from bridge.store.rows import TABLES
@@ -61,13 +62,14 @@ async def fill(connection: Connection, pieces: AsyncIterator[Sequence[Item]]) ->
 
     Raises:
         StoreNotEmpty: If there is anything here already.
+        StoreLocked: If anybody else uses the database.
     """
     epoch = 1
     threads: dict[ThreadId, Thread] = {}
     async with connection.transaction():
         await connection.execute("SET LOCAL statement_timeout = 0")
         await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-        await connection.execute("LOCK TABLE marks IN EXCLUSIVE MODE")  # one at a time
+        await be_alone(connection, "Somebody uses this database")
         if await connection.fetchval(_IN_USE):
             raise StoreNotEmpty("There is something in this database already; name an empty one.")
         async for piece in pieces:
