@@ -320,12 +320,12 @@ class LinkAsk(Record, frozen=True, kw_only=True, gc=False):
 
 
 class Unlinking(Record, frozen=True, kw_only=True, gc=False):
-    """An unlink that can still be undone. Key: ``account``, the one that left.
+    """An account's last unlink, kept with each that it parted. Key: ``account``.
 
     Attributes:
-        account: Who left.
-        others: With whom it was linked.
-        until: Until when it can be undone, in milliseconds since 1970; 0 once it was undone.
+        account: Whose.
+        others: From whom it was parted.
+        until: Until when it can be undone, in milliseconds since 1970; 0: it cannot, or was.
         hybrids: Each account's hybrid state before.
         single_sign_on: The person's switch before.
     """

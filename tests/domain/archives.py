@@ -29,6 +29,7 @@ from bridge.transfer.names import other_of_thread
 from bridge.transfer.reconcile import resolve
 from bridge.wire.replies import Reply
 from bridge.wire.values import TieKind
+from tests.domain.brute import answered
 from tests.domain.world import NOON, World
 
 T = TypeVar("T")
@@ -98,7 +99,7 @@ class _Shelf:
     def _one(self, key: Key) -> object:
         kind, name = key
         return (
-            self._world.answered(name)
+            answered(self._world.records, name)
             if isinstance(name, Question)
             else self._world.records.get((kind, name))
         )

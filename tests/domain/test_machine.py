@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from msgspec.structs import replace
 
 from bridge.domain.model import Decision, Thread, ThreadKind
+from bridge.domain.policy import Policy
 from bridge.domain.routing import NOT_DELIVERED, decide_route, route, shown_to_receiver
 from bridge.errors import BridgeError
 from bridge.ids import AccountId, thread_of_pair
@@ -30,9 +31,8 @@ RELEASE = os.environ.get("ISTHMUS_RELEASE") == "1"
 
 names = st.sampled_from(sorted(NETWORKS))
 # Whose turn it is: mostly the couple's, either way round, so that things meet.
-turns = st.sampled_from(
-    ["there", "there", "there", "back", "back", "there twin", "twin there", "twins", "other", "else"]
-)
+NEIGHBOURS = ["there", "there", "there", "back", "back", "there twin", "twin there", "twins", "other", "else"]
+turns = st.sampled_from(NEIGHBOURS)
 # A waiting request has no words of its owner's: writing would have accepted it.
 chats = st.sampled_from(
     [
@@ -64,7 +64,8 @@ class People(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world, self.model = World(), ModelWithArchives()
+        self.world = World(Policy(link_from=None, undo_unlink_s=365 * DAY_MS // 1000))
+        self.model = ModelWithArchives()
         self.couple = self.last = ("ann", "bob")
         for name, network in NETWORKS.items():
             self.world.join(name, network, phone=phone_of(name))
@@ -124,12 +125,11 @@ class People(RuleBasedStateMachine):
             done = self.world.unlink(name).reply
             assert isinstance(done, Effects)
             assert replace(done, undo_until=None) == previewed
-            direct = name[:3]
-            crossed = self.model.accounts[direct].hybrid == "on"
-            waiting = self._crossings(direct, "pending")
+            crossed = self.model.accounts[name[:3]].hybrid == "on"
+            ended = self._crossings(name[:3], "pending") if crossed else []
             self.model.unlink(name)
-            shut = [] if not crossed else self._crossings(direct, "none", "accepted")
-            assert (done.threads_closed, done.requests_lapsed) == (len(shut), len(waiting) * crossed)
+            shut = self._crossings(name[:3], "none", "accepted") if crossed else []
+            assert (done.threads_closed, done.requests_lapsed) == (len(shut), len(ended))
 
     def _crossings(self, own: str, *consents: str) -> list[str]:
         """Name those of the other network whose threads an account can find, by what it answered them."""
@@ -139,6 +139,11 @@ class People(RuleBasedStateMachine):
             if NETWORKS.get(other, NETWORKS[own]) != NETWORKS[own]
             and self.model.threads[frozenset({own, other})][own].consent in consents
         ]
+
+    @rule(turn=st.sampled_from(["own", "own", *NEIGHBOURS]))
+    def undo_an_unlink(self, turn: str) -> None:
+        one, other = (self.couple[0], twin_of(self.couple[0])) if turn == "own" else self._pair(turn)
+        self._both(lambda: self.world.undo_unlink(one, other), lambda: self.model.undo_unlink(one, other))
 
     @rule(name=st.sampled_from(["ann", "bob", "eve"]))
     def upgrade(self, name: str) -> None:

@@ -1,6 +1,5 @@
 """A little world that plays the hub's pipeline: it loads, decides, keeps, and answers by brute force."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,23 +18,12 @@ from bridge.domain.model import (
     Person,
     StoredRecord,
     Thread,
-    ThreadKind,
     Tie,
-    Verdict,
 )
-from bridge.domain.networks import handle_key
 from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.policy import Policy
 from bridge.domain.questions import (
-    Arrivals,
-    Arrived,
-    HandleOwner,
-    Mutual,
-    OwnThreads,
-    OwnUpto,
     Question,
-    ThreadCounts,
-    Tightened,
 )
 from bridge.domain.rules.graph import phone_hash
 from bridge.errors import BridgeError
@@ -51,6 +39,7 @@ from bridge.wire.commands import (
     Send,
     SetControls,
     SetTie,
+    UndoUnlink,
     Unlink,
     Upgrade,
     UploadContacts,
@@ -59,7 +48,8 @@ from bridge.wire.events import JournalEvent
 from bridge.wire.queries import Explain, GetControls
 from bridge.wire.replies import Controls as ControlsReply
 from bridge.wire.replies import Explained, Reply
-from bridge.wire.values import Consent, Folder, Network, OutcomeOf, TieKind
+from bridge.wire.values import Network, TieKind
+from tests.domain.brute import all_of, answered
 
 NOON = 1_700_000_000_000
 PHONE_KEY = b"key of the hub's phones"
@@ -175,7 +165,9 @@ class World:
                 for key in missing.keys:
                     kind, name = key
                     self.loaded.append(kind)
-                    known = self.answered(name) if isinstance(name, Question) else self.records.get(key)
+                    known = (
+                        answered(self.records, name) if isinstance(name, Question) else self.records.get(key)
+                    )
                     self.facts.learn(key, known)
 
     def _bytes(self, count: int) -> bytes:
@@ -221,7 +213,7 @@ class World:
 
     def all(self, kind: type) -> list[Any]:
         """Give all records of a kind."""
-        return [record for (of, _), record in self.records.items() if of is kind and record is not None]
+        return all_of(self.records, kind)
 
     # --- acting, in people's words
 
@@ -238,15 +230,20 @@ class World:
 
     def link(self, own: str, other: str) -> Outcome:
         """Link two accounts with the right password."""
-        account = self.account(other)
-        command = Link(
-            as_=AccountId(f"a{own}"), network=account.network, handle=account.handle, password="right"
-        )
-        return self.run(own, command, proven=(other,))
+        return self._join(Link, own, other)
 
     def unlink(self, name: str) -> Outcome:
         """Take an account out of its person."""
         return self.run(name, Unlink(as_=AccountId(f"a{name}")))
+
+    def undo_unlink(self, own: str, other: str) -> Outcome:
+        """Take the last unlink of two accounts back, with the right password."""
+        return self._join(UndoUnlink, own, other)
+
+    def _join(self, kind: type[Link] | type[UndoUnlink], own: str, other: str) -> Outcome:
+        it = self.account(other)
+        command = kind(as_=AccountId(f"a{own}"), network=it.network, handle=it.handle, password="right")
+        return self.run(own, command, proven=(other,))
 
     def upgrade(self, name: str) -> Outcome:
         """Take hybrid messaging."""
@@ -316,71 +313,6 @@ class World:
         assert isinstance(reply, Explained)
         view = reply.decision
         return {"outcome": view.outcome, "rule": view.rule, "category": view.category, "facts": view.facts}
-
-    # --- the store's questions, by brute force
-
-    def answered(self, question: Question) -> object:
-        """Answer a question from all records."""
-        match question:
-            case HandleOwner():
-                owners = [
-                    account.id
-                    for account in self.all(Account)
-                    if account.network is question.network and handle_key(account.handle) == question.key
-                ]
-                return owners[0] if owners else None
-            case Mutual():
-                return bool(self._friends(question.one) & self._friends(question.other))
-            case OwnUpto():
-                return sum(
-                    message.thread == question.thread
-                    and message.sender == question.account
-                    and message.seq <= question.upto
-                    for message in self.all(Message)
-                )
-            case Tightened():
-                return tuple(
-                    tie
-                    for tie in self.all(Tie)
-                    if (tie.blocks or tie.restricts or tie.hides)
-                    and (tie.owner in question.accounts or tie.other in question.accounts)
-                )
-            case OwnThreads():
-                return self._own_threads(question.account)
-            case Arrivals():
-                return self._arrivals(question)
-        raise AssertionError(f"nobody answers {question}")
-
-    def _friends(self, account: AccountId) -> set[AccountId]:
-        return {tie.other for tie in self.all(Tie) if tie.owner == account and tie.friend}
-
-    def _own_threads(self, own: AccountId) -> ThreadCounts:
-        crossing, pending = 0, []
-        groups = sum(thread.kind is ThreadKind.GROUP and own in thread.members for thread in self.all(Thread))
-        for side in self.all(Member):
-            thread = self.records.get((Thread, side.thread))
-            if side.account != own or thread is None or thread.kind is not ThreadKind.PAIR:
-                continue
-            networks = {self.records[Account, member].network for member in thread.members}
-            if len(networks) == 2:
-                crossing += side.folder is not Folder.NONE
-                pending += [thread.id] if side.consent is Consent.PENDING else []
-        return ThreadCounts(crossing=crossing, groups=groups, pending=tuple(pending), waiting=())
-
-    def _arrivals(self, question: Arrivals) -> tuple[Arrived, ...]:
-        counted: Counter[tuple[AccountId, OutcomeOf, str]] = Counter()
-        for message in self.all(Message):
-            thread = self.records[Thread, message.thread]
-            was_received = question.account in thread.members and message.sender != question.account
-            if was_received and message.decision is not None:  # else an archive tells of it
-                counted[message.sender, message.decision.outcome, message.decision.category] += 1
-        for verdict in self.all(Verdict):
-            if verdict.receiver == question.account and verdict.at >= question.since:
-                counted[verdict.account, verdict.decision.outcome, verdict.decision.category] += 1
-        return tuple(
-            Arrived(sender, outcome, category, count)
-            for (sender, outcome, category), count in counted.items()
-        )
 
 
 def phone_of(name: str) -> str:

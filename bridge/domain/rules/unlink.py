@@ -25,20 +25,8 @@ def unlink(scene: Scene, command: Unlink) -> Outcome:
     if len(person.accounts) < 2:
         raise NeedsLink("This account is linked to no other.", path="$.as")
     rest = tuple(other for other in person.accounts if other != leaver.id)
+    outcome = Outcome(audit=[scene.note("unlink", leaver.id, "from " + ", ".join(rest))])
     until = scene.now + scene.policy.undo_unlink_s * 1000
-    hybrids = {own: scene.facts.account(own).hybrid for own in person.accounts}
-    outcome = Outcome(
-        records=[
-            Unlinking(
-                account=leaver.id,
-                others=rest,
-                until=until,
-                hybrids=hybrids,
-                single_sign_on=person.single_sign_on,
-            )
-        ],
-        audit=[scene.note("unlink", leaver.id, "from " + ", ".join(rest))],
-    )
     outcome.reply = part(scene, outcome, person, leaver.id, rest, until)
     return outcome
 
@@ -56,23 +44,22 @@ def undo_unlink(scene: Scene, command: UndoUnlink) -> Outcome:
     other = other_to_link(scene, command)
     if other is None or other.id not in scene.proven:
         return unproven(scene, own, other)
-    before = _unlinking_of(scene, own, other)
+    partings = _partings(scene, own.id, other.id)
+    before = max(partings, key=lambda parting: parting.until, default=None)
     if before is None or before.until < scene.now:
         raise Expired("There is no unlink of these two accounts that could be undone.", path="$.handle")
     outcome = joined(scene, own, other)
-    outcome.records.append(replace(before, until=0))
+    outcome.records += [replace(parting, until=0) for parting in partings]
     _restore(scene, outcome, before)
     outcome.audit.append(scene.note("undo_unlink", other.id))
     outcome.reply = linked_reply(scene, own, outcome)
     return outcome
 
 
-def _unlinking_of(scene: Scene, own: Account, other: Account) -> Unlinking | None:
-    for leaver, stayed in ((own.id, other.id), (other.id, own.id)):
-        found = scene.facts.unlinking(leaver)
-        if found is not None and stayed in found.others:
-            return found
-    return None
+def _partings(scene: Scene, own: AccountId, other: AccountId) -> list[Unlinking]:
+    """Give the last unlink of either account, as far as it parted the two."""
+    last = ((scene.facts.unlinking(one), two) for one, two in ((own, other), (other, own)))
+    return [parting for parting, mate in last if parting is not None and mate in parting.others]
 
 
 def part(
@@ -105,6 +92,7 @@ def part(
             twins = (scene.facts.account(other) for other in accounts if other != own.id)
             news = LinkChanged(leg=own.id, linked_to=tuple(map(account_view, twins)), undo_until=until)
             outcome.told.append((news, (own.id,)))
+    outcome.records += _remembered(scene, person, leaver, rest, until)
     outcome.records += _copied(scene, person.accounts)
     return Effects(
         threads_closed=closed,
@@ -123,6 +111,23 @@ def _apart(scene: Scene, person: Person, accounts: tuple[AccountId, ...]) -> Per
     before = scene.facts.find_person(home)
     generation = max(person.generation, before.generation if before else 0) + 1
     return Person(id=home, accounts=accounts, generation=generation)
+
+
+def _remembered(
+    scene: Scene, person: Person, leaver: AccountId, rest: tuple[AccountId, ...], until: int | None
+) -> list[StoredRecord]:
+    """Keep with each account what it had: its last unlink alone can be undone."""
+    hybrids = {own: scene.facts.account(own).hybrid for own in person.accounts}
+    return [
+        Unlinking(
+            account=own,
+            others=rest if own == leaver else (leaver,),
+            until=until or 0,
+            hybrids=hybrids,
+            single_sign_on=person.single_sign_on,
+        )
+        for own in person.accounts
+    ]
 
 
 def _lapse(scene: Scene, outcome: Outcome, pending: tuple[ThreadId, ...], own: AccountId) -> int:
@@ -159,9 +164,15 @@ def _copied(scene: Scene, accounts: tuple[AccountId, ...]) -> list[StoredRecord]
 
 
 def _restore(scene: Scene, outcome: Outcome, before: Unlinking) -> None:
-    """Give the person what it had, unless its owner has refused the other network since."""
+    """Give the person what it had, unless its owner has refused the other network since.
+
+    An account that was linked elsewhere in between is left as that left it.
+    """
     accounts = {record.id: record for record in outcome.records if isinstance(record, Account)}
     for name, was in before.hybrids.items():
+        last = scene.facts.unlinking(name)
+        if last is not None and (last.until, last.hybrids) != (before.until, before.hybrids):
+            continue
         own = accounts.get(name) or scene.facts.account(name)
         if was is Hybrid.ON and own.hybrid is Hybrid.OFF and not _refuses_to_cross(scene, own):
             outcome.records.append(replace(own, hybrid=Hybrid.ON))

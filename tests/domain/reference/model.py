@@ -64,6 +64,7 @@ class Model:
     floors: set[tuple[str, str]] = field(default_factory=set)
     threads: dict[frozenset[str], dict[str, Seat]] = field(default_factory=dict)
     opened: set[tuple[str, str]] = field(default_factory=set)
+    partings: dict[str, dict[str, str]] = field(default_factory=dict)
 
     # --- accounts, persons, links ---
 
@@ -99,6 +100,8 @@ class Model:
             for by, of in list(marks):
                 if person in (self.persons[by], self.persons[of]) and self.persons[by] != self.persons[of]:
                     marks.update((x, y) for x in self.persons[by] for y in self.persons[of])
+        before = {own: self.accounts[own].hybrid for own in person}
+        self.partings.update(dict.fromkeys(person, before))
         for own in person:
             if self.accounts[own].network == "direct" and self.accounts[own].hybrid == "on":
                 self.accounts[own].hybrid = "off"
@@ -107,6 +110,22 @@ class Model:
         self.persons[leaving] = frozenset({leaving})
         for own in rest:
             self.persons[own] = rest
+
+    def undo_unlink(self, a: str, b: str) -> None:
+        """Join again what was parted last; who lived with another since stays as that left him."""
+        before = next(
+            (had for name in (a, b) if b in (had := self.partings.get(name, {})) and a in had), None
+        )
+        if before is None:
+            raise Refused("expired")
+        self.link(a, b)
+        for name in (a, b):
+            if self.partings.get(name) is before:
+                del self.partings[name]
+                account = self.accounts[name]
+                refuses = account.network == "direct" and account.controls["others_on_messenger"] == "none"
+                if before[name] == "on" and (account.keep_connected or not refuses):
+                    account.hybrid = "on"
 
     def _lapse(self, own: str) -> None:
         """End the requests from the other network that wait at an account which crosses no more."""

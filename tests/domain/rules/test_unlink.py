@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from bridge.domain.deeds import EraseAccount
 from bridge.domain.model import Person, Thread, ThreadKind
 from bridge.domain.outcome import legs_of
 from bridge.ids import AccountId, ThreadId
@@ -192,6 +193,55 @@ def test_an_undo_never_loosens_what_was_tightened_since(merged: World) -> None:
 
     assert merged.account("ann").hybrid == "off"
     assert merged.sent("bob", "ann") == "not_accepting"
+
+
+def test_an_undo_leaves_the_hybrid_shut_that_was_left_while_linked_in_between(merged: World) -> None:
+    merged.unlink("ann")
+    merged.link("ann", "annm")
+    merged.upgrade("ann")
+    merged.leave("ann")
+    merged.unlink("annm")
+
+    merged.say("ann", UNDO, proven=["annm"])
+
+    assert merged.account("ann").hybrid == "off"
+
+
+def test_an_undo_leaves_the_hybrid_shut_that_was_left_in_another_link_since(merged: World) -> None:
+    merged.join("evem", "messenger")
+    merged.unlink("annm")
+    merged.link("ann", "evem")
+    merged.upgrade("ann")
+    merged.leave("ann")
+    merged.unlink("evem")
+
+    merged.say("ann", UNDO, proven=["annm"])
+
+    assert merged.account("ann").hybrid == "off"
+    assert merged.account("annm").hybrid == "on"
+
+
+def test_an_erasure_of_whom_one_was_linked_to_since_leaves_nothing_to_restore(merged: World) -> None:
+    merged.join("evem", "messenger")
+    merged.unlink("annm")
+    merged.link("ann", "evem")
+    merged.upgrade("ann")
+    merged.leave("ann")
+    merged.run("", EraseAccount(account=AccountId("aevem")))
+
+    merged.say("ann", UNDO, proven=["annm"])
+
+    assert merged.account("ann").hybrid == "off"
+
+
+def test_the_last_unlink_is_undone_whoever_left_whom_before(merged: World) -> None:
+    merged.unlink("ann")
+    merged.say("ann", UNDO, proven=["annm"])
+    merged.unlink("annm")
+
+    merged.say("ann", UNDO, proven=["annm"])
+
+    assert merged.person("ann").accounts == (ANN, ANNM)
 
 
 def test_an_undo_keeps_who_had_kept_connected_in_the_hybrid(merged: World) -> None:
