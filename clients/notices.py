@@ -65,6 +65,7 @@ class SendSettled(Notice):
     Attributes:
         token: The send's token.
         thread: Where it was to go.
+        text: What it said.
         seq: Its place in the thread, if it was taken.
         at: When it was committed, in milliseconds since 1970, if it was taken.
         error: Why it was refused, if it was.
@@ -72,6 +73,7 @@ class SendSettled(Notice):
 
     token: str
     thread: ThreadId
+    text: str = ""
     seq: Seq | None = None
     at: int | None = None
     error: BridgeError | None = None

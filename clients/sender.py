@@ -234,7 +234,9 @@ class Sender:
         if refusal is not None and not isinstance(refusal, BridgeError):
             refusal = OutboxBroken(f"The outbox cannot keep this message: {error}")
         seq, at = (None, None) if reply is None else (reply.seq, reply.at)
-        self._tell(SendSettled(token=send.token, thread=send.thread, seq=seq, at=at, error=refusal))
+        self._tell(
+            SendSettled(token=send.token, thread=send.thread, text=send.text, seq=seq, at=at, error=refusal)
+        )
         if not len(self._outbox):
             idle, self._idle = self._idle, []
             for future in idle:

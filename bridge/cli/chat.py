@@ -1,11 +1,13 @@
 """``isthmus chat``: the terminal client."""
 
 import asyncio
+from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from bridge.cli.options import NO_OPTIONS, Common
+from bridge.errors import Invalid
 
 
 def chat(
@@ -16,6 +18,9 @@ def chat(
     handle: str | None = None,
     plain: Annotated[bool, Parameter(negative="")] = False,
     codec: Literal["json", "msgpack"] = "json",
+    password_file: Path | None = None,
+    token_file: Path | None = None,
+    outbox: Path | None = None,
     forget: Annotated[bool, Parameter(negative="")] = False,
     common: Common = NO_OPTIONS,
 ) -> int:
@@ -24,12 +29,28 @@ def chat(
     Args:
         url: The hub.
         network: Where your account lives.
-        handle: Your name there; the password is asked for.
+        handle: Your name there; the password is asked for, unless
+        password_file: A file holds it, or
+        token_file: A file holds a device's token, as isthmus token mint prints it.
+        outbox: Where to keep unsent messages; else in your state folder, for each account.
         plain: Lines only: for screen readers, pipes and simple terminals. So far the only way.
         codec: json or msgpack.
-        forget: Do not keep the token for next time.
+        forget: Keep no token and nothing unsent for next time.
         common: Options of every command.
     """
     from clients.terminal.plain import chat as plain_chat
 
-    return asyncio.run(plain_chat(url, network=network, handle=handle, codec=codec, keep_token=not forget))
+    if password_file is not None and token_file is not None:
+        raise Invalid("Give --password-file or --token-file, not both.")
+    return asyncio.run(
+        plain_chat(
+            url,
+            token_file=token_file,
+            password_file=password_file,
+            network=network,
+            handle=handle,
+            codec=codec,
+            keep=not forget,
+            outbox=outbox,
+        )
+    )

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import sys
+from pathlib import Path
 
 from clients.terminal.plain import chat
 
@@ -15,7 +16,13 @@ def main() -> int:
     parser.add_argument("--network", choices=["direct", "messenger"], help="where your account lives")
     parser.add_argument("--handle", help="your name there")
     parser.add_argument("--codec", choices=["json", "msgpack"], default="json")
-    parser.add_argument("--forget", action="store_true", help="do not keep the token for next time")
+    secret = parser.add_mutually_exclusive_group()
+    secret.add_argument("--password-file", type=Path, help="a file that holds the password")
+    secret.add_argument("--token-file", type=Path, help="a file that holds a device's token")
+    parser.add_argument("--outbox", type=Path, help="where to keep unsent messages")
+    parser.add_argument(
+        "--forget", action="store_true", help="keep no token and nothing unsent for next time"
+    )
     given = parser.parse_args()
     try:
         return asyncio.run(
@@ -24,7 +31,10 @@ def main() -> int:
                 network=given.network,
                 handle=given.handle,
                 codec=given.codec,
-                keep_token=not given.forget,
+                keep=not given.forget,
+                outbox=given.outbox,
+                token_file=given.token_file,
+                password_file=given.password_file,
             )
         )
     except KeyboardInterrupt:

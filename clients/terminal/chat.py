@@ -11,12 +11,16 @@ from bridge.ids import AccountId, Seq, ThreadId
 from bridge.wire.events import LinkAsked
 from bridge.wire.values import Folder, MessageView, Network, OwnAccountView, ThreadView
 from clients.client import Client
+from clients.errors import ConnectionClosed
 from clients.inbox import Inbox, Row
 from clients.options import State
 from clients.outbox import TOKEN_CHANCE, new_token
 from clients.terminal import words
 from clients.terminal.cleaning import clean, clean_line
 from clients.terminal.screen import Dialog, Lines, Screen
+
+LEAVE_S = 3.0
+"""So long who leaves waits for answers to what would be sent next time else."""
 
 FOLDERS = (Folder.INBOX, Folder.REQUESTS, Folder.HIDDEN, Folder.ARCHIVED)
 
@@ -42,10 +46,12 @@ class Chat(Dialog):
         listed: The threads of the last list, by which numbers name them.
         asked: Links that wait for an answer, each pair of accounts once.
         done: Whether the person wants to leave.
+        keeps: Whether unsent messages are kept when the client ends.
+        typed: The tokens of what was typed here; other sends are from last time.
         failed: Gets what went wrong in the background, if it is no refusal of the hub.
     """
 
-    def __init__(self, client: Client, screen: Screen, lines: Lines) -> None:
+    def __init__(self, client: Client, screen: Screen, lines: Lines, *, keeps: bool = False) -> None:
         """Begin with nothing open."""
         super().__init__(screen, lines)
         self.client = client
@@ -54,6 +60,8 @@ class Chat(Dialog):
         self.listed: list[ThreadId] = []
         self.asked: list[LinkAsked] = []
         self.done = False
+        self.keeps = keeps
+        self.typed: set[str] = set()
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._speaking: AccountId | None = None
         self._oldest: int | None = None
@@ -200,12 +208,16 @@ class Chat(Dialog):
         """Send in the background, in order; the connection may be away."""
         self._in_background(self._send(row, text, reply_to))
 
-    async def finish(self) -> None:
-        """Wait until everything said was answered for."""
-        if self._tasks and self.client.state is not State.CONNECTED:
+    async def finish(self, *, leaving: bool = False) -> None:
+        """Wait until everything said was answered for; who leaves does not wait for what is kept."""
+        is_away = self.client.state is not State.CONNECTED
+        patience_s = None
+        if leaving and self.keeps and self.lines.is_terminal:
+            patience_s = 0 if is_away else LEAVE_S
+        elif self._tasks and is_away:
             self.say("Waiting for the connection, to send what is not sent yet.")
         if self._tasks:
-            await asyncio.wait(self._tasks)
+            await asyncio.wait(self._tasks, timeout=patience_s)
 
     def _in_background(self, work: Coroutine[None, None, object]) -> None:
         task = asyncio.create_task(work, name="isthmus-chat-call")
@@ -226,10 +238,12 @@ class Chat(Dialog):
     async def _send(self, row: Row, text: str, reply_to: int | None) -> None:
         answered = None if reply_to is None else Seq(reply_to)
         token = new_token(time.time_ns() // 1_000_000, secrets.token_bytes(TOKEN_CHANCE))
+        self.typed.add(token)
         self.inbox.sending(token, row.id, text)
         try:
             sent = await self.client.send(row.id, text, reply_to=answered, token=token)
         except BridgeError as error:
-            self.say(f"Not sent: {clean_line(error.text)}")
+            if not (self.keeps and isinstance(error, ConnectionClosed)):  # else it is sent next time
+                self.say(f"Not sent: {clean_line(error.text)}")
         else:
             self.say(f"Sent as {self.via(row)}, number {sent.seq}.")

@@ -130,6 +130,8 @@ class Listener:
         match event:
             case SendSettled() as settled:
                 self._delayed.discard(settled.token)
+                if settled.token not in chat.typed:
+                    self._tell_of_last_time(settled)
                 chat.inbox.dismiss(settled.token)  # a refusal is told where it was typed
                 under_way = bool(chat.inbox.outgoing(settled.thread))
                 self._tell_own(self._elsewhere.settle(settled, under_way=under_way))
@@ -140,6 +142,16 @@ class Listener:
                 chat.say(clean_line(text))
             case _:
                 pass
+
+    def _tell_of_last_time(self, settled: SendSettled) -> None:
+        """Say what became of a message that was typed before this client began."""
+        row = self._chat.row(settled.thread)
+        to = "" if row is None else f" to {self._chat.title(row)}, as {self._chat.via(row)}"
+        if settled.error is None:
+            self._chat.say(f"Sent from last time{to}, number {settled.seq}: {settled.text}")
+        else:
+            why = clean_line(settled.error.text)
+            self._chat.say(f"Not sent from last time{to}: {why} It said: {settled.text}")
 
     def _welcome(self) -> None:
         chat = self._chat

@@ -6,25 +6,21 @@ types commands with a slash, and plain lines into the open thread.
 
 import asyncio
 import sys
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from bridge.errors import BridgeError, SignInFailed
 from bridge.wire.values import Network
-from clients.client import Client
-from clients.errors import ClientError
-from clients.listeners import EventStream
-from clients.notices import Disconnected
+from clients.errors import OutboxBroken, OutboxInUse
 from clients.options import Options
 from clients.terminal import threads, words
 from clients.terminal.chat import Chat, Wrong
 from clients.terminal.cleaning import clean_line
 from clients.terminal.commands import find, similar
+from clients.terminal.entering import Entered, Entrance, Who, secret_in
 from clients.terminal.listener import Listener
-from clients.terminal.screen import Dialog, Lines, Screen, nobody
-from clients.terminal.tokens import TokenFile, default_path
+from clients.terminal.screen import Lines, Screen, nobody
+from clients.terminal.tokens import state_folder
 
 OK, FAILED, NOT_SIGNED_IN = 0, 1, 3
 """Exit codes."""
@@ -33,30 +29,16 @@ LONGEST_TYPED = 4_095
 """Bytes of a line that a terminal hands over; the system drops what follows, without a word."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Who:
-    """Who wants to chat; what is missing is asked for.
-
-    Attributes:
-        token: A device's token, if the person has one.
-        network: Where the account lives.
-        handle: Its handle.
-        keep: Where to keep the token of the sign-in; ``None`` keeps none.
-    """
-
-    token: str | None = None
-    network: Network | None = None
-    handle: str | None = None
-    keep: Path | None = None
-
-
 async def chat(
     url: str,
     *,
     token: str | None = None,
+    token_file: Path | None = None,
+    password_file: Path | None = None,
     network: Network | str | None = None,
     handle: str | None = None,
-    keep_token: bool = True,
+    keep: bool = True,
+    outbox: Path | None = None,
     codec: str = "json",
     options: Options | None = None,
     stdin: TextIO | None = None,
@@ -67,9 +49,12 @@ async def chat(
     Args:
         url: The hub.
         token: A device's token, or
+        token_file: a file that holds one, or
+        password_file: a file that holds the password, with
         network: where the account lives and
         handle: its handle; what is missing is asked for, the password without showing it.
-        keep_token: Whether to keep the token for next time, in the user's state directory.
+        keep: Whether to keep the token and unsent messages for next time, in the user's state directory.
+        outbox: Where to keep unsent messages in place of that.
         codec: ``json`` or ``msgpack``.
         options: How the connection behaves.
         stdin: Where lines come from.
@@ -80,101 +65,32 @@ async def chat(
     """
     screen = Screen(stdout or sys.stdout or nobody("w"))
     lines = Lines(stdin or sys.stdin or nobody("r"))
-    who = Who(
-        token=token,
-        network=None if network is None else Network(network),
-        handle=handle,
-        keep=default_path() if keep_token else None,
-    )
     try:
-        client = await _signed_in(url, who, screen, lines, codec, options or Options())
+        who = Who(
+            token=secret_in(token_file) if token_file else token,
+            password=secret_in(password_file) if password_file else None,
+            network=None if network is None else Network(network),
+            handle=handle,
+            keep=state_folder() if keep else None,
+            outbox=outbox,
+        )
+        entrance = Entrance(url, who, screen, lines, codec=codec, options=options or Options())
+        entered = await entrance.enter()
     except SignInFailed as error:
         screen.say(clean_line(error.text))
         return NOT_SIGNED_IN
+    except (OutboxBroken, OutboxInUse) as error:
+        screen.say(f"Unsent messages cannot be kept there: {clean_line(error.text)}")
+        return FAILED
     except BridgeError as error:
         screen.say(f"No connection: {clean_line(error.text)}")
         return FAILED
-    return await _talk(Chat(client[0], screen, lines), client[1])
+    return await _talk(Chat(entered.client, screen, lines, keeps=entered.keeps), entered)
 
 
-async def _signed_in(
-    url: str, who: Who, screen: Screen, lines: Lines, codec: str, options: Options
-) -> tuple[Client, EventStream]:
-    """Sign in with a token that is given or kept, else ask for what is missing."""
-    if who.token is not None:
-        return await _connected(Client(url, token=who.token, codec=codec, options=options), url, screen)
-    asking = Dialog(screen, lines)
-    network = who.network or await _network(asking)
-    handle = (who.handle or await asking.ask("Your name there:")).removeprefix("@")
-    if not handle:
-        raise SignInFailed("Nobody is named, so nobody is signed in.")
-    tokens, account = None if who.keep is None else TokenFile(who.keep), f"{network} {handle}"
-    kept = tokens.find(url, account) if tokens else None
-    if kept is not None and tokens is not None:
-        try:
-            return await _connected(Client(url, token=kept, codec=codec, options=options), url, screen)
-        except SignInFailed:
-            with suppress(OSError):  # what cannot be forgotten is refused again next time
-                tokens.forget(url, account)
-    password = await asking.ask_hidden(f"Password of {handle} on {words.network(network)} (not shown):")
-    if not password:
-        raise SignInFailed("No password is given, so nobody is signed in.")
-    client = Client(
-        url,
-        network=network,
-        handle=handle,
-        password=password,
-        device="isthmus chat",
-        codec=codec,
-        options=options,
-    )
-    signed = await _connected(client, url, screen)
-    if tokens is not None and client.token is not None:
-        try:
-            tokens.keep(url, account, client.token)
-        except OSError as wrong:
-            screen.say(f"The password will be asked for next time too: {clean_line(str(wrong))}")
-    return signed
-
-
-async def _network(asking: Dialog) -> Network:
-    """Ask until a network is named.
-
-    Raises:
-        SignInFailed: If nothing is said.
-    """
-    while said := (await asking.ask("Network (direct or messenger):")).lower():
-        if said in list(Network):
-            return Network(said)
-    raise SignInFailed("No network is named, so nobody is signed in.")
-
-
-async def _connected(client: Client, url: str, screen: Screen) -> tuple[Client, EventStream]:
-    stream = client.events()  # from before the first event
-    is_told = False
-
-    @client.on(Disconnected)
-    def tell_once(gone: Disconnected) -> None:
-        nonlocal is_told
-        if not is_told:
-            is_told = True
-            screen.say(_waiting(url, gone))
-
-    await client.connect()
-    is_told = True  # the listener tells what follows
-    return client, stream
-
-
-def _waiting(url: str, gone: Disconnected) -> str:
-    """Say why there is no connection yet: nobody answers, or a hub does and asks for patience."""
-    if isinstance(gone.error, ClientError):
-        return f"{clean_line(url)} does not answer yet; it is tried for half a minute. Does a hub run there?"
-    return f"{clean_line(gone.error.text)} It is tried again in {gone.retry_in_s:.0f} seconds."
-
-
-async def _talk(chat: Chat, stream: EventStream) -> int:
+async def _talk(chat: Chat, entered: Entered) -> int:
     listener = Listener(chat)
-    listening = asyncio.create_task(listener.listen(stream), name="isthmus-listen")
+    listening = asyncio.create_task(listener.listen(entered.stream), name="isthmus-listen")
     typing = asyncio.create_task(_take_lines(chat, listener), name="isthmus-lines")
     try:
         done, _ = await asyncio.wait((listening, typing, chat.failed), return_when=asyncio.FIRST_COMPLETED)
@@ -187,6 +103,8 @@ async def _talk(chat: Chat, stream: EventStream) -> int:
         typing.cancel()
         await chat.client.close()
         await asyncio.gather(listening, typing, return_exceptions=True)
+        if chat.keeps and chat.client.unsent:
+            chat.say(f"Not sent yet: {chat.client.unsent}. Kept, and sent when you chat here next time.")
 
 
 async def _take_lines(chat: Chat, listener: Listener) -> None:
@@ -205,7 +123,7 @@ async def _take_lines(chat: Chat, listener: Listener) -> None:
         await take(chat, line)
         if not chat.lines.is_terminal:
             await chat.finish()  # a script's next line may rest on this one; a person goes on typing
-    await chat.finish()
+    await chat.finish(leaving=True)
 
 
 async def take(chat: Chat, line: str) -> None:

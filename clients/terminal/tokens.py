@@ -6,10 +6,10 @@ from pathlib import Path
 import orjson
 
 
-def default_path() -> Path:
-    """Name the file in the user's state directory."""
+def state_folder() -> Path:
+    """Name the folder for what is kept until next time, in the user's state directory."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "isthmus" / "tokens.json"
+    return Path(state) / "isthmus"
 
 
 class TokenFile:

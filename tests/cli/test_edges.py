@@ -38,12 +38,32 @@ def test_chat_starts_the_line_mode_client(isthmus: Isthmus, monkeypatch: pytest.
 
     monkeypatch.setattr("clients.terminal.plain.chat", chat)
 
-    ran = isthmus("chat", "--plain", "ws://127.0.0.1:1", "--network", "direct", "--handle", "ana", "--forget")
+    ran = isthmus(
+        *("chat", "--plain", "ws://127.0.0.1:1", "--network", "direct", "--handle", "ana", "--forget"),
+        *("--password-file", "secret", "--outbox", "unsent"),
+    )
 
     assert ran.code == 3
     assert asked == [
-        ("ws://127.0.0.1:1", {"network": "direct", "handle": "ana", "codec": "json", "keep_token": False})
+        (
+            "ws://127.0.0.1:1",
+            {
+                "network": "direct",
+                "handle": "ana",
+                "codec": "json",
+                "keep": False,
+                "password_file": Path("secret"),
+                "token_file": None,
+                "outbox": Path("unsent"),
+            },
+        )
     ]
+
+
+def test_chat_takes_one_secret(isthmus: Isthmus) -> None:
+    ran = isthmus("chat", "--password-file", "a", "--token-file", "b")
+
+    assert (ran.code, "not both" in ran.err) == (exits.USAGE, True)
 
 
 def test_bench_passes_its_arguments_on(isthmus: Isthmus, monkeypatch: pytest.MonkeyPatch) -> None:

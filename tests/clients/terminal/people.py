@@ -5,6 +5,7 @@ import io
 import queue
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from bridge.app import Hub
 from bridge.ids import AccountId, ThreadId
@@ -44,7 +45,7 @@ async def chatted(hub: Hub, network: Network, name: str, *typed: str) -> list[st
         hub.url,
         network=network,
         handle=name.lower(),
-        keep_token=False,
+        keep=False,
         stdin=stdin,
         stdout=stdout,
         options=AT_ONCE,
@@ -56,9 +57,13 @@ async def chatted(hub: Hub, network: Network, name: str, *typed: str) -> list[st
 class Keyboard(io.StringIO):
     """Where a test types lines, one by one, when it likes."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_terminal: bool = False) -> None:
         super().__init__()
+        self._is_terminal = is_terminal
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def isatty(self) -> bool:
+        return self._is_terminal
 
     def type(self, line: str) -> None:
         self._lines.put(line + "\n")
@@ -98,10 +103,14 @@ class Paper(io.StringIO):
 
 
 @asynccontextmanager
-async def at_keyboard(url: str, token: str | None) -> AsyncIterator[tuple[Keyboard, Paper]]:
+async def at_keyboard(
+    url: str, token: str | None, *, is_terminal: bool = False, **more: Any
+) -> AsyncIterator[tuple[Keyboard, Paper]]:
     """Sit down to a chat that is signed in; leave it at the end."""
-    keyboard, paper = Keyboard(), Paper()
-    chatting = asyncio.create_task(chat(url, token=token, stdin=keyboard, stdout=paper, options=AT_ONCE))
+    keyboard, paper = Keyboard(is_terminal), Paper()
+    chatting = asyncio.create_task(
+        chat(url, token=token, stdin=keyboard, stdout=paper, **{"options": AT_ONCE, **more})
+    )
     try:
         await paper.has("Unread messages")
         yield keyboard, paper

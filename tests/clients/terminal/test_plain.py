@@ -13,7 +13,7 @@ from bridge.wire.commands import Send
 from bridge.wire.events import LinkAttempted, Read
 from bridge.wire.values import Consent, Folder, TieKind
 from clients.terminal.plain import FAILED, NOT_SIGNED_IN, chat
-from clients.terminal.tokens import TokenFile, default_path
+from clients.terminal.tokens import TokenFile, state_folder
 from tests.clients.fake_hub import FakeHub
 from tests.clients.fake_sockets import serving
 from tests.clients.fake_state import ANA, BEN
@@ -276,7 +276,7 @@ async def test_what_is_missing_is_asked_for_and_the_token_is_kept_for_next_time(
         first, again, other = io.StringIO(), io.StringIO(), io.StringIO()
         await chat(hub.url, stdin=io.StringIO(f"Direct\n@ana\n{PASSWORD}\n"), stdout=first, options=AT_ONCE)
         await chat(hub.url, network="direct", handle="ana", stdin=io.StringIO("/devices\n"), stdout=again)
-        TokenFile(default_path()).keep(hub.url, "direct ana", "no-longer-good")
+        TokenFile(state_folder() / "tokens.json").keep(hub.url, "direct ana", "no-longer-good")
         await chat(hub.url, network="direct", handle="ana", stdin=io.StringIO(f"{PASSWORD}\n"), stdout=other)
 
     assert first.getvalue().splitlines()[:3] == [
@@ -287,8 +287,8 @@ async def test_what_is_missing_is_asked_for_and_the_token_is_kept_for_next_time(
     assert again.getvalue().startswith("Signed in as ana on Direct.")
     assert "isthmus chat, this one." in again.getvalue()
     assert other.getvalue().startswith("Password of ana")
-    assert stat.S_IMODE(default_path().stat().st_mode) == 0o600
-    assert PASSWORD not in first.getvalue() + default_path().read_text()
+    assert stat.S_IMODE((state_folder() / "tokens.json").stat().st_mode) == 0o600
+    assert PASSWORD not in first.getvalue() + (state_folder() / "tokens.json").read_text()
 
 
 async def test_a_wrong_password_and_an_address_without_a_hub_have_their_own_codes(hub: Hub) -> None:

@@ -31,7 +31,7 @@ async def test_a_network_that_is_none_is_asked_for_again(hub: Hub) -> None:
     async with person(hub, DIRECT, "Ana"):
         stdout = io.StringIO()
         stdin = io.StringIO(f"instagram\ndirect\n@ana\n{PASSWORD}\n")
-        code = await chat(hub.url, keep_token=False, stdin=stdin, stdout=stdout, options=AT_ONCE)
+        code = await chat(hub.url, keep=False, stdin=stdin, stdout=stdout, options=AT_ONCE)
 
     assert code == 0
     assert stdout.getvalue().count("Network (direct or messenger):") == 2
@@ -41,7 +41,7 @@ async def test_a_network_that_is_none_is_asked_for_again(hub: Hub) -> None:
 async def test_whoever_says_nothing_is_not_signed_in(hub: Hub, typed: str) -> None:
     stdout = io.StringIO()
 
-    code = await chat(hub.url, keep_token=False, stdin=io.StringIO(typed), stdout=stdout)
+    code = await chat(hub.url, keep=False, stdin=io.StringIO(typed), stdout=stdout)
 
     assert code == NOT_SIGNED_IN
     assert stdout.getvalue().endswith("so nobody is signed in.\n")

@@ -152,3 +152,17 @@ async def test_a_line_that_the_terminal_cut_is_not_sent(hub: Hub, tmp_path: Path
         said = [message.text async for message in ben.history(thread)]
 
     assert said == ["y" * 4_000, "tell me all"]
+
+
+async def test_a_mistyped_password_may_be_typed_again(hub: Hub, tmp_path: Path) -> None:
+    async with person(hub, DIRECT, "Ana"):
+        pass
+    async with terminal(hub.url, DIRECT, "ana", tmp_path) as ana:
+        await ana.has("(not shown):")
+        await ana.type("wrong horse")
+        await ana.has("not accepted. Check the network, the name and the password.")
+        await ana.has("(not shown):")
+        await ana.type(PASSWORD)
+        await ana.has("Signed in as ana on Direct.")
+
+        assert await ana.leave() == 0
