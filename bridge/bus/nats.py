@@ -40,9 +40,10 @@ _RETRY_S: Final = 0.5
 _ANSWER_S: Final = 1.0
 _SETTLED_S: Final = 2.0
 _OUTBOX_BYTES: Final = 16 * 2**20
-_GONE: Final = (NatsError, OSError, TimeoutError, RuntimeError)
-"""What the client raises where NATS is away; uvloop says ``RuntimeError`` of a closed transport."""
-_ODD: Final = (*_GONE, ValueError, AttributeError, TypeError)
+_GONE: Final = (NatsError, OSError, TimeoutError, RuntimeError, TypeError, AttributeError)
+"""What the client raises where NATS is away; where its transport is lost uvloop says ``RuntimeError``, asyncio
+of Python 3.12 and 3.13 one of the last two."""
+_ODD: Final = (*_GONE, ValueError)
 """What it raises besides where something else answers in NATS's place."""
 _CAME, _WENT = b"1", b"0"
 _NAME: Final = 16  # characters of a node's name

@@ -89,8 +89,37 @@ async def test_a_bus_outlives_whatever_else_answers_in_the_place_of_nats(
     bus = NatsBus(NatsOptions(servers=(nats.url,)))
     bus.begin()
     try:
-        async with asyncio.timeout(10):
-            while not bus.is_up:  # noqa: ASYNC110 -- the bus tells its hub, not us
-                await asyncio.sleep(0)
+        await is_up(bus)
     finally:
         await bus.close()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("closed transport"), TypeError("not callable"), AttributeError("no _add_writer")],
+    ids=["uvloop", "Python 3.12, earlier", "Python 3.12, later"],
+)
+async def test_a_bus_whose_connection_was_lost_at_that_moment_closes_all_the_same(
+    nats: Nats, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    close = Client.close
+
+    async def lost(client: Client) -> None:
+        await close(client)
+        raise error
+
+    bus = NatsBus(NatsOptions(servers=(nats.url,)))
+    bus.begin()
+    await is_up(bus)
+    monkeypatch.setattr(Client, "close", lost)
+
+    await bus.close()
+
+    assert not bus.is_up
+
+
+async def is_up(bus: NatsBus) -> None:
+    """Wait until NATS is there."""
+    async with asyncio.timeout(10):
+        while not bus.is_up:  # noqa: ASYNC110 -- the bus tells its hub, not us
+            await asyncio.sleep(0)
