@@ -41,8 +41,8 @@ _ANSWER_S: Final = 1.0
 _SETTLED_S: Final = 2.0
 _OUTBOX_BYTES: Final = 16 * 2**20
 _GONE: Final = (NatsError, OSError, TimeoutError, RuntimeError, TypeError, AttributeError)
-"""What the client raises where NATS is away; where its transport is lost uvloop says ``RuntimeError``, asyncio
-of Python 3.12 and 3.13 one of the last two."""
+"""What the client raises where NATS is away; of a transport that was lost uvloop says ``RuntimeError``, and
+asyncio of Python 3.12 and 3.13 one of the last two."""
 _ODD: Final = (*_GONE, ValueError)
 """What it raises besides where something else answers in NATS's place."""
 _CAME, _WENT = b"1", b"0"
