@@ -12,7 +12,7 @@ from bridge.domain.routing import (
     route,
     shown_to_receiver,
 )
-from bridge.domain.rules.controls import get_controls, preview_controls
+from bridge.domain.rules.controls import get_controls
 from bridge.domain.rules.hybrid import preview_leave_hybrid
 from bridge.domain.rules.messages import check_content
 from bridge.domain.rules.threads import find_other
@@ -26,16 +26,13 @@ from bridge.wire.queries import (
     Explain,
     FindAccount,
     GetControls,
-    PreviewControls,
     PreviewLeaveHybrid,
     PreviewSend,
     PreviewUnlink,
 )
 from bridge.wire.values import Translation
 
-FactQuery = (
-    FindAccount | GetControls | PreviewControls | Explain | PreviewUnlink | PreviewLeaveHybrid | PreviewSend
-)
+FactQuery = FindAccount | GetControls | Explain | PreviewUnlink | PreviewLeaveHybrid | PreviewSend
 """The queries that need no listing from the store."""
 
 
@@ -51,8 +48,6 @@ def answer(scene: Scene, query: FactQuery) -> replies.Reply:
             return _find(scene, query)
         case GetControls():
             return get_controls(scene, query)
-        case PreviewControls():
-            return preview_controls(scene, query)
         case Explain():
             return _explain(scene, query)
         case PreviewUnlink():

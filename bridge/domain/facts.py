@@ -28,8 +28,6 @@ from bridge.domain.model import (
 )
 from bridge.domain.networks import handle_key
 from bridge.domain.questions import (
-    Arrivals,
-    Arrived,
     HandleOwner,
     Mutual,
     OwnThreads,
@@ -50,8 +48,6 @@ _MOVES: dict[type, tuple[type[Question], ...]] = {
     Member: (OwnThreads,),
     Thread: (OwnThreads,),
     Account: (OwnThreads,),
-    Message: (Arrivals,),
-    Verdict: (Arrivals,),
 }
 """Which answers a record's successor makes doubtful; they are asked again after the commit.
 
@@ -290,10 +286,6 @@ class Facts:
     def own_threads(self, account: AccountId) -> ThreadCounts:
         """Count the account's threads."""
         return self._ask(OwnThreads(account))  # type: ignore[return-value]
-
-    def arrivals(self, account: AccountId, since: int) -> tuple[Arrived, ...]:
-        """Tell how messages to the account fell since then."""
-        return self._ask(Arrivals(account, since))  # type: ignore[return-value]
 
     def _ask(self, question: Question) -> object:
         try:

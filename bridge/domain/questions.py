@@ -60,15 +60,11 @@ class ThreadCounts(Struct, frozen=True, gc=False):
     waiting: tuple[tuple[ThreadId, AccountId], ...]
 
 
-class Arrivals(Question, frozen=True, gc=False):
-    """How did messages to this account fall since then, by sender? Answer: ``tuple[Arrived, ...]``."""
-
-    account: AccountId
-    since: int
-
-
 class Arrived(Struct, frozen=True, gc=False):
-    """Messages of one sender that fell alike: taken ones by their decision, refused ones by their verdict."""
+    """Messages of one sender that fell alike: taken ones by their decision, refused ones by their verdict.
+
+    Nothing is decided by them, so they are no question to the facts: a listing of the store, read beside.
+    """
 
     sender: AccountId
     outcome: OutcomeOf

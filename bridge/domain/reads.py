@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from bridge.domain.facts import Facts, Key
 from bridge.domain.model import Account, Controls, Member, Message, Person, Thread, Tie, Verdict
-from bridge.domain.questions import Arrivals, HandleOwner, OwnUpto, Question
+from bridge.domain.questions import HandleOwner, OwnUpto, Question
 
-_LASTING: Final = frozenset({Message, Verdict, OwnUpto, HandleOwner, Arrivals})
-"""Kinds that need no check: what was said stays, tokens and handles are unique, arrivals are a statistic."""
+_LASTING: Final = frozenset({Message, Verdict, OwnUpto, HandleOwner})
+"""Kinds that need no check: what was said stays, tokens and handles are unique."""
 
 
 class WatchedFacts(Facts):

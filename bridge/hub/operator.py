@@ -25,6 +25,7 @@ from bridge.hub.counters import Counters
 from bridge.hub.desk import Desk
 from bridge.hub.metrics import METRICS
 from bridge.hub.pipeline import Pipeline
+from bridge.hub.previews import controls_previewed
 from bridge.hub.sessions import Sessions
 from bridge.ids import AccountId, thread_of_pair
 from bridge.store.base import Progress, Store
@@ -298,6 +299,8 @@ class Operator:
             command: Any = msgspec.convert({**arguments, "as": own.id}, kind)
         except msgspec.ValidationError as wrong:
             raise invalid(wrong, kind) from None
+        if isinstance(command, queries.PreviewControls):
+            return await controls_previewed(self._pipeline, self._store, own.id, command)
         if isinstance(command, ASKS):
             return await self._pipeline.consult(own.id, lambda scene: answer(scene, command))
         await self._note(own.id, order.op)

@@ -8,6 +8,7 @@ from bridge.domain.views import account_view, message_view, thread_view
 from bridge.errors import Invalid
 from bridge.hub.pages import A_PAGE, Pages, show_each
 from bridge.hub.pipeline import Pipeline
+from bridge.hub.previews import controls_previewed
 from bridge.hub.sessions import Listening, Sessions
 from bridge.ids import AccountId, Seq, ThreadId
 from bridge.store.base import Page, Store
@@ -62,9 +63,11 @@ class Queries:
                 return replies.Unread(threads=tally.threads, messages=tally.messages, requests=tally.requests)
             case WhoIsHere():
                 return await self._who_is_here(session, query)
+            case PreviewControls():
+                return await controls_previewed(self._pipeline, self._store, account, query)
             case _:
                 fact_query: FactQuery = query
-                previews = isinstance(query, PreviewUnlink | PreviewLeaveHybrid | PreviewControls)
+                previews = isinstance(query, PreviewUnlink | PreviewLeaveHybrid)
                 return await self._pipeline.consult(
                     account, lambda scene: answer(scene, fact_query), counts=previews
                 )

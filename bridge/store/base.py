@@ -23,6 +23,7 @@ from bridge.domain.model import (
     Verdict,
 )
 from bridge.domain.outcome import Told
+from bridge.domain.questions import Arrived
 from bridge.ids import AccountId, Position, ThreadId
 from bridge.wire.values import Folder, TieKind
 
@@ -208,6 +209,9 @@ class Store(Protocol):
 
     async def refused(self, receiver: AccountId, *, since: int, limit: int) -> Sequence[Verdict]:
         """List the verdicts that kept messages from this account, newest first."""
+
+    async def arrivals(self, account: AccountId, *, since: int) -> Sequence[Arrived]:
+        """Count how messages to this account fell since then, by sender, without blocking the writer."""
 
     async def audit_log(self, *, account: AccountId | None = None, limit: int) -> Sequence[AuditLine]:
         """Read the newest lines of the audit log, newest first."""

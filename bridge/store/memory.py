@@ -31,10 +31,11 @@ from bridge.domain.model import (
     Tie,
     Verdict,
 )
+from bridge.domain.questions import Arrived
 from bridge.errors import Stale, Unavailable
 from bridge.ids import AccountId, Position, ThreadId
 from bridge.store.base import Audited, Batch, Entry, Head, Imported, Page, Places, Progress, Tally
-from bridge.store.tables import KINDS, Journal, Tables, problems_of, strays_of
+from bridge.store.tables import KINDS, Journal, Tables, arrivals_of, problems_of, strays_of
 from bridge.store.words import Term, document, sought
 from bridge.wire.events import JournalEvent
 from bridge.wire.values import Folder, TieKind
@@ -271,6 +272,9 @@ class MemoryStore:
         verdicts = self._kept.table(Verdict).values()
         found = [one for one in verdicts if one.receiver == receiver and one.code != "ok" and one.at >= since]
         return sorted(found, key=lambda verdict: -verdict.at)[:limit]
+
+    async def arrivals(self, account: AccountId, *, since: int) -> Sequence[Arrived]:
+        return arrivals_of(self._kept, account, since)
 
     async def audit_log(self, *, account: AccountId | None = None, limit: int) -> Sequence[AuditLine]:
         newest = reversed(self._kept.log)

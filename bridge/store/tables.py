@@ -23,7 +23,6 @@ from bridge.domain.model import (
 )
 from bridge.domain.networks import handle_key
 from bridge.domain.questions import (
-    Arrivals,
     Arrived,
     HandleOwner,
     Mutual,
@@ -151,8 +150,6 @@ def _answer(tables: Tables, question: Question) -> object:
             return _tightened(tables, question.accounts)
         case OwnThreads():
             return _own_threads(tables, question.account)
-        case Arrivals():
-            return _arrivals(tables, question.account, question.since)
         case _:
             raise TypeError(f"no engine knows the question {type(question).__name__}")
 
@@ -191,7 +188,8 @@ def _own_threads(tables: Tables, account: AccountId) -> ThreadCounts:
     return ThreadCounts(crossing, groups, tuple(sorted(pending)), tuple(sorted(waiting)))
 
 
-def _arrivals(tables: Tables, account: AccountId, since: int) -> tuple[Arrived, ...]:
+def arrivals_of(tables: Tables, account: AccountId, since: int) -> tuple[Arrived, ...]:
+    """Count how messages to an account fell since then, by sender."""
     fallen: Counter[tuple[AccountId, OutcomeOf, str]] = Counter()
     for name in tables.sides.get(account, ()):
         for seq in tables.seqs.get(name, ()):

@@ -7,7 +7,6 @@ from typing import Any
 from bridge.domain.model import Account, Member, Message, Thread, ThreadKind, Tie, Verdict
 from bridge.domain.networks import handle_key
 from bridge.domain.questions import (
-    Arrivals,
     Arrived,
     HandleOwner,
     Mutual,
@@ -56,8 +55,6 @@ def answered(records: Records, question: Question) -> object:
             )
         case OwnThreads():
             return _own_threads(records, question.account)
-        case Arrivals():
-            return _arrivals(records, question)
     raise AssertionError(f"nobody answers {question}")
 
 
@@ -80,15 +77,16 @@ def _own_threads(records: Records, own: AccountId) -> ThreadCounts:
     return ThreadCounts(crossing=crossing, groups=groups, pending=tuple(pending), waiting=())
 
 
-def _arrivals(records: Records, question: Arrivals) -> tuple[Arrived, ...]:
+def arrivals(records: Records, account: AccountId, since: int) -> tuple[Arrived, ...]:
+    """Count how messages to an account fell since then."""
     counted: Counter[tuple[AccountId, OutcomeOf, str]] = Counter()
     for message in all_of(records, Message):
         thread = records[Thread, message.thread]
-        was_received = question.account in thread.members and message.sender != question.account
+        was_received = account in thread.members and message.sender != account
         if was_received and message.decision is not None:  # else an archive tells of it
             counted[message.sender, message.decision.outcome, message.decision.category] += 1
     for verdict in all_of(records, Verdict):
-        if verdict.receiver == question.account and verdict.at >= question.since:
+        if verdict.receiver == account and verdict.at >= since:
             counted[verdict.account, verdict.decision.outcome, verdict.decision.category] += 1
     return tuple(
         Arrived(sender, outcome, category, count) for (sender, outcome, category), count in counted.items()

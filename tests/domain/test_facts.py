@@ -18,7 +18,7 @@ from bridge.domain.model import (
     Unlinking,
     Verdict,
 )
-from bridge.domain.questions import Arrivals, HandleOwner, Mutual, OwnThreads, Tightened
+from bridge.domain.questions import HandleOwner, Mutual, OwnThreads, Tightened
 from bridge.ids import AccountId, DeviceId, PersonId, Seq, ThreadId
 from bridge.wire.values import Hybrid, Network
 
@@ -32,7 +32,6 @@ QUESTIONS = {
     "mutual": (Mutual, lambda facts: facts.have_mutual_friend(ANN, BOB)),
     "tightened": (Tightened, lambda facts: facts.tightened((ANN,))),
     "threads": (OwnThreads, lambda facts: facts.own_threads(ANN)),
-    "arrivals": (Arrivals, lambda facts: facts.arrivals(ANN, 0)),
 }
 
 

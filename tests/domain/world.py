@@ -25,6 +25,7 @@ from bridge.domain.policy import Policy
 from bridge.domain.questions import (
     Question,
 )
+from bridge.domain.rules.controls import looks_back, preview_controls
 from bridge.domain.rules.graph import phone_hash
 from bridge.errors import BridgeError
 from bridge.ids import AccountId, ThreadId, thread_of_pair
@@ -45,11 +46,11 @@ from bridge.wire.commands import (
     UploadContacts,
 )
 from bridge.wire.events import JournalEvent
-from bridge.wire.queries import Explain, GetControls
+from bridge.wire.queries import Explain, GetControls, PreviewControls
 from bridge.wire.replies import Controls as ControlsReply
 from bridge.wire.replies import Explained, Reply
 from bridge.wire.values import Network, TieKind
-from tests.domain.brute import all_of, answered
+from tests.domain.brute import all_of, answered, arrivals
 
 NOON = 1_700_000_000_000
 PHONE_KEY = b"key of the hub's phones"
@@ -58,6 +59,10 @@ PHONE_KEY = b"key of the hub's phones"
 def accounts_named(*names: str) -> tuple[AccountId, ...]:
     """Give the ids of accounts by the names that tests use."""
     return tuple(AccountId(f"a{name}") for name in names)
+
+
+Query = FactQuery | PreviewControls
+"""What needs no listing of the store but the past of a preview."""
 
 
 class World:
@@ -99,10 +104,10 @@ class World:
         assert not isinstance(reply, BridgeError), reply.code
         return reply
 
-    def refusal(self, account: str, command: Command | Deed | FactQuery, **more: Any) -> str:
+    def refusal(self, account: str, command: Command | Deed | Query, **more: Any) -> str:
         """Run a command or query that must be refused, raised or as its verdict; give the code."""
         try:
-            if isinstance(command, FactQuery):
+            if isinstance(command, Query):
                 reply: Reply | BridgeError = self.ask(account, command)
             else:
                 reply = self.run(account, command, **more).reply
@@ -111,10 +116,16 @@ class World:
         assert isinstance(reply, BridgeError), reply
         return reply.code
 
-    def ask(self, account: str, query: FactQuery) -> Reply:
+    def ask(self, account: str, query: Query) -> Reply:
         """Answer a query."""
         scene = self.scene(account)
-        reply: Reply = self._loading(lambda: answer(scene, query))
+
+        def look() -> Reply:
+            if isinstance(query, PreviewControls):
+                return preview_controls(scene, query, arrivals(self.records, *looks_back(scene, query)))
+            return answer(scene, query)
+
+        reply: Reply = self._loading(look)
         return reply
 
     def look(self, question: Any) -> Any:

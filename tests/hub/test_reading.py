@@ -1,13 +1,13 @@
 """Pages: listed in order, continued without gaps or doubles, and refused when their cursor is not ours."""
 
+import asyncio
 from functools import partial
-from itertools import count
 from typing import Any
 
 import pytest
 
 from bridge.hub import pages as pages_of
-from bridge.ids import Seq
+from bridge.ids import AccountId, Seq
 from bridge.wire.commands import Accept, OpenThread, Send, SetProfile, SetTie
 from bridge.wire.queries import (
     CountUnread,
@@ -263,14 +263,28 @@ async def test_a_thread_knows_how_far_the_other_side_came(hub: House) -> None:
 
 
 @pytest.mark.one_hub
-async def test_a_preview_is_answered_however_long_the_store_takes(hub: House) -> None:
-    """What a preview asks of the store is the same question once the answer is there, some time later."""
-    await hub.add(ANA)
-    ana = await hub.join(ANA)
-    slow = count(1_700_000_000_000, 7)
-    hub.hub.pipeline._clock = lambda: next(slow)
+async def test_nobody_waits_while_a_preview_looks_at_the_past(
+    hub: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hub.add(ANA, BEN)
+    thread = await hub.acquaint(BEN, ANA)
+    ana, ben = await hub.join(ANA), await hub.join(BEN)
+    begun, may_end, arrivals = asyncio.Event(), asyncio.Event(), hub.hub.store.arrivals
 
-    assert "moved" in await ana.ask(PreviewControls(as_=ANA, controls={"followers": "none"}))
+    async def slow(account: AccountId, *, since: int) -> Any:
+        begun.set()
+        await may_end.wait()
+        return await arrivals(account, since=since)
+
+    monkeypatch.setattr(hub.hub.store, "arrivals", slow)
+    previewed = await ana.begin(PreviewControls(as_=ANA, controls={"others_on_messenger": "none"}))
+    await begun.wait()
+    async with asyncio.timeout(5):
+        await ben.ask(Send(thread=thread, text="meanwhile", token="meanwhile"))
+    assert not previewed.done()
+    may_end.set()
+
+    assert [moved["messages"] for moved in ana.ok(await previewed)["moved"]] == [1]
 
 
 async def test_no_page_is_so_long_that_its_reader_looks_too_slow(ground: Ground) -> None:

@@ -20,7 +20,7 @@ from bridge.domain.model import (
     Unlinking,
 )
 from bridge.domain.networks import handle_key
-from bridge.domain.questions import Arrivals, HandleOwner, Mutual, OwnThreads, OwnUpto, Question, Tightened
+from bridge.domain.questions import HandleOwner, Mutual, OwnThreads, OwnUpto, Question, Tightened
 from bridge.ids import AccountId, Position
 from bridge.store.base import Batch, Page, Store, Told
 from bridge.wire.events import ControlsChanged, Delivered
@@ -249,6 +249,7 @@ async def picture_of(store: Store, world: World) -> dict[str, object]:
         "listings": [await _listings(store, account) for account in PEOPLE],
         "merged": [await _inboxes(store, PEOPLE[start:]) for start in range(4)],
         "found": [await _found(store, accounts, world) for accounts in (PEOPLE[:1], PEOPLE[2:], PEOPLE)],
+        "arrivals": [list(await store.arrivals(account, since=3)) for account in PEOPLE],
         "accounts": list(await store.accounts(limit=3)),
         "log": list(await store.audit_log(limit=99)),
         "walk": [(thread, members) async for thread, members in store.all_threads()],
@@ -259,7 +260,6 @@ async def picture_of(store: Store, world: World) -> dict[str, object]:
 def _questions(world: World) -> Iterable[Question]:
     for account in PEOPLE:
         yield OwnThreads(account)
-        yield Arrivals(account, 3)
         yield Tightened((account,))
         yield from (Mutual(account, other) for other in PEOPLE if other != account)
         yield from (OwnUpto(talk.id, account, upto) for talk in world.talks for upto in (1, 3, 99))

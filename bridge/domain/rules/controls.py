@@ -1,7 +1,6 @@
 """Setting message controls, and what a change would do."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
@@ -9,15 +8,15 @@ from bridge.domain.controls import CATEGORIES, check, outcome_for, rows_of
 from bridge.domain.model import Account, Controls
 from bridge.domain.networks import NETWORKS
 from bridge.domain.outcome import Outcome, Scene
+from bridge.domain.questions import Arrived
 from bridge.domain.rules.hybrid import leave
 from bridge.errors import StaleVersion
+from bridge.ids import AccountId
 from bridge.wire import replies
 from bridge.wire.commands import SetControls
 from bridge.wire.events import ControlsChanged
 from bridge.wire.queries import GetControls, PreviewControls
 from bridge.wire.values import Hybrid, OutcomeOf
-
-_MINUTE_MS: Final = 60_000
 
 
 def set_controls(scene: Scene, command: SetControls) -> Outcome:
@@ -57,7 +56,16 @@ def get_controls(scene: Scene, query: GetControls) -> replies.Controls:
     )
 
 
-def preview_controls(scene: Scene, query: PreviewControls) -> replies.ControlsPreview:
+def looks_back(scene: Scene, query: PreviewControls) -> tuple[AccountId, int]:
+    """Say whose past messages a preview needs, and since when; a change that cannot be has none."""
+    account = scene.own(query.as_)
+    check(account, is_linked(scene, account), query.controls)
+    return account.id, scene.now - scene.policy.preview_s * 1000
+
+
+def preview_controls(
+    scene: Scene, query: PreviewControls, past: Iterable[Arrived]
+) -> replies.ControlsPreview:
     """Show what a change would do: its effects, and how past messages would have fallen, by category only."""
     account = scene.own(query.as_)
     before = scene.facts.controls(account.id)
@@ -70,7 +78,7 @@ def preview_controls(scene: Scene, query: PreviewControls) -> replies.ControlsPr
         effects = left
     categories = {category.name: category for category in CATEGORIES[account.network]}
     counts: dict[tuple[str, OutcomeOf, OutcomeOf], int] = {}
-    for arrived in scene.facts.arrivals(account.id, _since(scene)):
+    for arrived in past:
         category = categories.get(arrived.category)
         if category is None:
             continue
@@ -85,12 +93,6 @@ def preview_controls(scene: Scene, query: PreviewControls) -> replies.ControlsPr
         for (name, was, would), count in sorted(counts.items())
     )
     return replies.ControlsPreview(effects=effects, moved=moved)
-
-
-def _since(scene: Scene) -> int:
-    """Say from when on to look back: a whole minute, so that the question stands until it is answered."""
-    since = scene.now - scene.policy.preview_s * 1000
-    return since - since % _MINUTE_MS
 
 
 def changed(before: Controls, outcomes: Mapping[str, str], keep_connected: bool | None) -> Controls:

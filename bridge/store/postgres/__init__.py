@@ -18,10 +18,12 @@ from bridge.domain.model import (
     Tie,
     Verdict,
 )
+from bridge.domain.questions import Arrived
 from bridge.ids import AccountId, Position, ThreadId
 from bridge.store.base import Audited, Batch, Entry, Head, Imported, Page, Places, Progress, Tally
 from bridge.store.dump import Item, write
 from bridge.store.postgres import facts, listing, schema, search, upkeep, walk
+from bridge.store.postgres.arrivals import arrivals
 from bridge.store.postgres.audit import Inspector
 from bridge.store.postgres.commit import Committer
 from bridge.store.postgres.pool import Connection, Pool
@@ -157,6 +159,10 @@ class PostgresStore:
     async def refused(self, receiver: AccountId, *, since: int, limit: int) -> Sequence[Verdict]:
         async with self._pool.use() as connection:
             return await listing.refused(connection, receiver, since, limit)
+
+    async def arrivals(self, account: AccountId, *, since: int) -> Sequence[Arrived]:
+        async with self._pool.use() as connection:
+            return await arrivals(connection, account, since)
 
     async def audit_log(self, *, account: AccountId | None = None, limit: int) -> Sequence[AuditLine]:
         async with self._pool.use() as connection:

@@ -1,14 +1,12 @@
 """Loading: records by key, all kinds in one round trip, and answers to questions."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection
 from typing import Any, Final
 
 from bridge.domain.facts import Key
-from bridge.domain.model import Account, Member, Message, Thread, Tie, Verdict
+from bridge.domain.model import Account, Member, Message, Thread, Tie
 from bridge.domain.questions import (
-    Arrivals,
-    Arrived,
     HandleOwner,
     Mutual,
     OwnThreads,
@@ -20,7 +18,7 @@ from bridge.domain.questions import (
 from bridge.ids import AccountId, ThreadId
 from bridge.store.postgres.pool import Connection
 from bridge.store.postgres.shapes import ORDER, SHAPES, key_parts, record_of
-from bridge.wire.values import Consent, Folder, OutcomeOf
+from bridge.wire.values import Consent, Folder
 
 _HANDLE_OWNER: Final = "SELECT id FROM accounts WHERE network = $1 AND handle_key = $2"
 _MUTUAL: Final = """
@@ -42,11 +40,6 @@ _PAIRS: Final = """
     JOIN members AS theirs ON theirs.thread = ours.thread AND theirs.account <> ours.account
     JOIN accounts ON accounts.id = theirs.account
     WHERE ours.account = $1"""
-_ARRIVED: Final = """
-    SELECT messages.body FROM members JOIN threads ON threads.id = members.thread AND threads.last_at >= $2
-    JOIN messages ON messages.thread = members.thread
-    WHERE members.account = $1 AND messages.sender <> $1 AND messages.at >= $2"""
-_REFUSED: Final = "SELECT body FROM verdicts WHERE receiver = $1 AND at >= $2"
 
 
 async def load(connection: Connection, keys: Collection[Key]) -> dict[Key, object]:
@@ -120,8 +113,6 @@ async def answer(connection: Connection, question: Question) -> object:
             return tuple(sorted(ties, key=lambda tie: (tie.owner, tie.other)))
         case OwnThreads():
             return await _own_threads(connection, question.account)
-        case Arrivals():
-            return await _arrivals(connection, question)
         case _:
             raise TypeError(f"no engine knows the question {type(question).__name__}")
 
@@ -153,16 +144,3 @@ async def _own_threads(connection: Connection, account: AccountId) -> ThreadCoun
         if record_of(Member, row["theirs"]).consent is Consent.PENDING:
             waiting.append((thread.id, them.id))
     return ThreadCounts(crossing, groups, tuple(sorted(pending)), tuple(sorted(waiting)))
-
-
-async def _arrivals(connection: Connection, question: Arrivals) -> tuple[Arrived, ...]:
-    fallen: Counter[tuple[AccountId, OutcomeOf, str]] = Counter()
-    for (body,) in await connection.fetch(_ARRIVED, question.account, question.since):
-        message = record_of(Message, body)
-        if message.decision is not None:
-            fallen[message.sender, message.decision.outcome, message.decision.category] += 1
-    for (body,) in await connection.fetch(_REFUSED, question.account, question.since):
-        verdict = record_of(Verdict, body)
-        if verdict.decision is not None:
-            fallen[verdict.account, verdict.decision.outcome, verdict.decision.category] += 1
-    return tuple(Arrived(*how, messages) for how, messages in sorted(fallen.items()))

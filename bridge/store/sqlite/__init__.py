@@ -29,10 +29,12 @@ from bridge.domain.model import (
     Tie,
     Verdict,
 )
+from bridge.domain.questions import Arrived
 from bridge.errors import BridgeError, SetupError, Unavailable
 from bridge.ids import AccountId, Position, ThreadId
 from bridge.store.base import Audited, Batch, Entry, Head, Imported, Page, Places, Progress, Tally
 from bridge.store.sqlite import copies, facts, journal, listing, schema, search, upkeep
+from bridge.store.sqlite.arrivals import arrivals
 from bridge.store.sqlite.audit import Inspector
 from bridge.store.sqlite.commit import Writer
 from bridge.store.sqlite.connection import Connection
@@ -231,6 +233,9 @@ class SqliteStore:
 
     async def refused(self, receiver: AccountId, *, since: int, limit: int) -> Sequence[Verdict]:
         return await self._pages.run(lambda raw, names: listing.refused(raw, names, receiver, since, limit))
+
+    async def arrivals(self, account: AccountId, *, since: int) -> Sequence[Arrived]:
+        return await self._walks.run(lambda raw, names: arrivals(raw, names, account, since))
 
     async def audit_log(self, *, account: AccountId | None = None, limit: int) -> Sequence[AuditLine]:
         return await self._pages.run(lambda raw, names: listing.audit_log(raw, account, limit))

@@ -1,15 +1,12 @@
 """Loading: records by key, and answers to questions, in one go."""
 
 import sqlite3
-from collections import Counter
 from collections.abc import Collection
 from typing import Final
 
 from bridge.domain.facts import Key
 from bridge.domain.model import Account, Member, Tie, Verdict
 from bridge.domain.questions import (
-    Arrivals,
-    Arrived,
     HandleOwner,
     Mutual,
     OwnThreads,
@@ -19,11 +16,11 @@ from bridge.domain.questions import (
     Tightened,
 )
 from bridge.ids import AccountId, ThreadId
-from bridge.store.rows import MESSAGES, TABLES, TIES, VERDICTS, Row, Scalar, check
+from bridge.store.rows import TABLES, TIES
 from bridge.store.sqlite import verdicts
 from bridge.store.sqlite.names import Names
 from bridge.store.sqlite.statements import GET, selected
-from bridge.wire.values import Consent, Folder, OutcomeOf
+from bridge.wire.values import Consent, Folder
 
 _HANDLE_OWNER: Final = "SELECT id FROM accounts WHERE network = ? AND handle_key = ?"
 _MUTUAL: Final = """
@@ -48,14 +45,6 @@ _CROSSING: Final = """
     JOIN accounts ON accounts.id = other.id AND accounts.network <> :network
     JOIN names AS thread ON thread.no = shelves.thread
     WHERE shelves.account = :account"""
-_RECENT_THREADS: Final = """
-    SELECT shelves.thread FROM shelves JOIN threads ON threads.id = shelves.thread
-    WHERE shelves.account = ? AND threads.last_at >= ?"""
-_ARRIVED: Final = f"""
-    SELECT {selected(MESSAGES)} FROM messages
-    WHERE thread = ? AND sender <> ? AND at >= ? AND decision IS NOT NULL"""
-_SENDER, _DECISION = map(MESSAGES.fields.index, ("sender", "decision"))
-_REFUSED: Final = f"SELECT {selected(VERDICTS)} FROM verdicts WHERE receiver = ? AND at >= ? AND code <> 'ok'"
 
 
 def load(raw: sqlite3.Connection, names: Names, keys: Collection[Key]) -> dict[Key, object]:
@@ -93,8 +82,6 @@ def answer(raw: sqlite3.Connection, names: Names, question: Question) -> object:
             return _tightened(raw, question.accounts)
         case OwnThreads():
             return _own_threads(raw, names, question.account)
-        case Arrivals():
-            return _arrivals(raw, names, question)
         case _:
             raise TypeError(f"no engine knows the question {type(question).__name__}")
 
@@ -133,25 +120,3 @@ def _own_threads(raw: sqlite3.Connection, names: Names, account: AccountId) -> T
         if answer_of_other == Consent.PENDING:
             waiting.append((thread, other))
     return ThreadCounts(crossing, groups, tuple(sorted(pending)), tuple(sorted(waiting)))
-
-
-def _arrivals(raw: sqlite3.Connection, names: Names, question: Arrivals) -> tuple[Arrived, ...]:
-    no = names.find(question.account)
-    fallen: Counter[tuple[AccountId, OutcomeOf, str]] = Counter()
-    alike: Counter[tuple[Scalar, Scalar]] = Counter()  # thousands come, by few decisions: one of each is read
-    one_of: dict[tuple[Scalar, Scalar], Row] = {}
-    for (thread,) in raw.execute(_RECENT_THREADS, (no, question.since)).fetchall():
-        for row in raw.execute(_ARRIVED, (thread, no, question.since)):
-            check(row, MESSAGES.name)
-            how = row[_SENDER], row[_DECISION]
-            alike[how] += 1
-            one_of.setdefault(how, row)
-    for how, row in one_of.items():
-        message = MESSAGES.record(row, names.ids)
-        if message.decision is not None:
-            fallen[message.sender, message.decision.outcome, message.decision.category] += alike[how]
-    for row in raw.execute(_REFUSED, (no, question.since)).fetchall():
-        verdict = VERDICTS.record(row, names.ids)
-        if verdict.decision is not None:
-            fallen[verdict.account, verdict.decision.outcome, verdict.decision.category] += 1
-    return tuple(Arrived(*how, messages) for how, messages in sorted(fallen.items()))

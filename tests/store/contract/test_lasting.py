@@ -146,6 +146,7 @@ USES: dict[str, Callable[[Store, Path], Awaitable[object]]] = {
     "device_by_token": lambda store, path: store.device_by_token(b""),
     "accounts": lambda store, path: store.accounts(limit=1),
     "refused": lambda store, path: store.refused(ANA, since=0, limit=1),
+    "arrivals": lambda store, path: store.arrivals(ANA, since=0),
     "audit_log": lambda store, path: store.audit_log(limit=1),
     "put_history": lambda store, path: store.put_history([make_pair_thread().piece()], ()),
     "all_threads": lambda store, path: anext(store.all_threads()),

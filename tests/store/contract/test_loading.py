@@ -15,7 +15,6 @@ from bridge.domain.model import (
     Unlinking,
 )
 from bridge.domain.questions import (
-    Arrivals,
     Arrived,
     HandleOwner,
     Mutual,
@@ -287,12 +286,12 @@ async def test_arrivals_count_taken_and_refused_messages_alike(store: Store) -> 
         make_verdict(CYD, "own", code="rate_limited", at=10),
     )
 
-    assert await ask(store, Arrivals(ANA, 10)) == (
+    assert tuple(await store.arrivals(ANA, since=10)) == (
         Arrived(BEN, OutcomeOf.NONE, "followers", 1),
         Arrived(BEN, OutcomeOf.REQUESTS, "followers", 2),
     )
-    assert await ask(store, Arrivals(BEN, 10)) == (
+    assert tuple(await store.arrivals(BEN, since=10)) == (
         Arrived(ANA, OutcomeOf.INBOX, "", 1),
         Arrived(CYD, OutcomeOf.NONE, "followers", 1),
     )
-    assert await ask(store, Arrivals(DAN, 0)) == ()
+    assert tuple(await store.arrivals(DAN, since=0)) == ()
