@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from time import time
 
 from msgspec.structs import replace
 
@@ -14,6 +15,9 @@ async def restored(
     dsn: str, backup: Path, progress: Progress | None = None, *, pool: int = 8
 ) -> PostgresStore:
     """Fill an empty database with a dump and open it, in a new epoch: no cursor given out before holds.
+
+    The epoch is the time in seconds, so that restoring one dump twice does not make two histories of one
+    epoch.
 
     Args:
         dsn: The database; see ``PostgresStore.open``.
@@ -36,5 +40,9 @@ async def restored(
 
 
 async def _in_a_new_epoch(pieces: AsyncIterator[Sequence[Item]]) -> AsyncIterator[Sequence[Item]]:
+    now = int(time())
     async for piece in pieces:
-        yield [replace(item, epoch=item.epoch + 1) if isinstance(item, Beginning) else item for item in piece]
+        yield [
+            replace(item, epoch=max(item.epoch + 1, now)) if isinstance(item, Beginning) else item
+            for item in piece
+        ]

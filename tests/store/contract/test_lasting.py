@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from time import time
 
 import pytest
 
@@ -110,6 +111,17 @@ async def test_a_backup_does_not_hear_of_what_comes_later(
     async with closing(engine.restored(path, folder)) as copy:
         assert list(await copy.history(pair.id, after=0, limit=9)) == pair.said[:5]
         assert await keep_told(copy, pair, pair.said[5]) == {ANA: 6, BEN: 6}
+
+
+async def test_an_epoch_is_the_time_of_the_restore_so_that_no_two_of_one_backup_share_it(
+    store: Store, engine: Engine, tmp_path: Path
+) -> None:
+    path, folder, begun = tmp_path / "copy", tmp_path / "elsewhere", int(time())
+    folder.mkdir()
+    await store.backup(str(path))
+
+    async with closing(engine.restored(path, folder)) as copy:
+        assert begun <= copy.epoch <= time()
 
 
 async def test_a_new_store_begins_in_the_first_epoch(store: Store) -> None:
