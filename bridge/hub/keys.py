@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -38,15 +39,28 @@ def read_keys(config: Config) -> Keys:
             path="$.store.keys",
         )
     path = config.store.keys or Path(config.store.path + ".keys")
+    if not path.exists():
+        _put(fresh, path)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        try:
-            return msgspec.msgpack.decode(path.read_bytes(), type=Keys)
-        except msgspec.DecodeError as wrong:
-            raise ConfigInvalid(f"{path} is not a key file of isthmus; put the right one back.") from wrong
-    with os.fdopen(handle, "wb") as file:
-        file.write(msgspec.msgpack.encode(fresh))
-        file.flush()
-        os.fsync(file.fileno())
-    return fresh
+        return msgspec.msgpack.decode(path.read_bytes(), type=Keys)
+    except msgspec.DecodeError as wrong:
+        raise ConfigInvalid(f"{path} is not a key file of isthmus; put the right one back.") from wrong
+
+
+def _put(keys: Keys, path: Path) -> None:
+    """Write a file that gets its name when all of it is on disk, unless another hub was first."""
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(msgspec.msgpack.encode(keys))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
