@@ -16,6 +16,7 @@ from bridge.domain.networks import handle_key
 from bridge.domain.outcome import Scene, is_usable
 from bridge.domain.views import own_account_view
 from bridge.errors import Invalid, NotFound, ProofFailed, QuotaExceeded, RegistrationClosed, SignInFailed
+from bridge.hub.asking import Places
 from bridge.hub.auth import Passwords, new_device, token_hash
 from bridge.hub.entrance import Entrance
 from bridge.hub.journal import Cursors, Place
@@ -27,9 +28,9 @@ from bridge.ids import AccountId, DeviceId, PersonId, Position
 from bridge.store.base import Head, Store
 from bridge.wire.commands import DeleteAccount, Link, UndoUnlink
 from bridge.wire.operation import Operation
-from bridge.wire.replies import Devices, Done, Reply, SignedIn
-from bridge.wire.sign_in import ChangePassword, ListDevices, Register, RevokeDevice, SignIn, SignOut
-from bridge.wire.values import DeviceView, LegHead, LegState, Network, OwnAccountView
+from bridge.wire.replies import Done, Reply, SignedIn
+from bridge.wire.sign_in import ChangePassword, Register, RevokeDevice, SignIn, SignOut
+from bridge.wire.values import LegHead, LegState, Network, OwnAccountView
 
 _SEEN_MS: Final = 60_000  # how closely it is kept when a device was here last
 
@@ -60,6 +61,7 @@ class Authority:
         limits: Limits,
         tries: Rate,
         entrance: Entrance,
+        places: Places,
         may_register: bool,
         region: str,
         heartbeat_s: float,
@@ -75,6 +77,7 @@ class Authority:
         self._passwords = passwords
         self._limits = limits
         self._sign_ins = entrance.sign_ins
+        self._places = places
         self._may_register = may_register
         self._region = region
         self._heartbeat_s = heartbeat_s
@@ -245,7 +248,12 @@ class Authority:
     # --- calls that need a proof
 
     async def prove_and_do(self, client: Client, call: Link | UndoUnlink | DeleteAccount) -> Reply:
-        """Check the password that a command carries, then put it on its way with what was proven."""
+        """Check the password that a command carries, then put it on its way with what was proven.
+
+        Raises:
+            RateLimited: If passwords were tried too often from this address, or of this account.
+        """
+        self._tries.take(f"address {client.address}")
         if isinstance(call, DeleteAccount):
             account: AccountId | None = call.as_
             name = call.as_
@@ -260,8 +268,6 @@ class Authority:
     async def session_call(self, client: Client, call: Operation) -> Reply:
         """Do what concerns the sign-in itself."""
         match call:
-            case ListDevices():
-                return await self._list(client)
             case RevokeDevice():
                 return await self._revoke(client, call.device)
             case SignOut():
@@ -271,28 +277,11 @@ class Authority:
             case _:
                 raise AssertionError("a session call without an answer")
 
-    async def _devices(self, client: Client) -> dict[DeviceId, Device]:
-        own = await self._pipeline.consult(client.account, lambda scene: scene.legs)
-        return {device.id: device for device in await self._store.devices(own)}
-
-    async def _list(self, client: Client) -> Devices:
-        devices = await self._devices(client)
-        return Devices(
-            devices=tuple(
-                DeviceView(
-                    id=device.id,
-                    name=device.name,
-                    created_at=device.created_at,
-                    seen_at=device.seen_at,
-                    here=device.id == client.device,
-                    accounts=(device.account,),
-                )
-                for device in devices.values()
-            )
-        )
-
     async def _revoke(self, client: Client, name: DeviceId) -> Done:
-        device = (await self._devices(client)).get(name)
+        async with self._places.place(client.account):
+            own = await self._pipeline.consult(client.account, lambda scene: scene.legs)
+            devices = {device.id: device for device in await self._store.devices(own)}
+        device = devices.get(name)
         if device is None:
             raise NotFound("There is no such device.", path="$.device")
         await self._pipeline.do(client.account, PutDevice(device=replace(device, revoked=True)))
@@ -300,6 +289,7 @@ class Authority:
 
     async def _change_password(self, client: Client, call: ChangePassword) -> Done:
         own = (await self._pipeline.consult(client.account, lambda scene: scene.own(call.as_))).id
+        self._tries.take(f"address {client.address}")
         if not await self._is_proven(own, call.old, own):
             raise ProofFailed(path="$.old")
         devices = tuple(await self._store.devices([own]))

@@ -393,8 +393,8 @@ class Connection:
 
 _ERRANDS: Final[dict[type, Callable[[Connection, int, Any], Coroutine[Any, Any, None]]]] = {
     **dict.fromkeys((SignIn, Register), Connection._sign_in),
-    **dict.fromkeys((SignOut, ListDevices, RevokeDevice, ChangePassword), Connection._session_call),
+    **dict.fromkeys((SignOut, RevokeDevice, ChangePassword), Connection._session_call),
     **dict.fromkeys((Link, UndoUnlink, DeleteAccount), Connection._proven),
-    **dict.fromkeys(get_args(Query), Connection._query),
+    **dict.fromkeys((*get_args(Query), ListDevices), Connection._query),
 }
 """What takes more than one step, and so a task; every other call is one work for the pipeline."""

@@ -26,7 +26,8 @@ from bridge.wire.queries import (
     Search,
     WhoIsHere,
 )
-from bridge.wire.values import MessageView, ThreadView, TieKind, TieState, TieView
+from bridge.wire.sign_in import ListDevices
+from bridge.wire.values import DeviceView, MessageView, ThreadView, TieKind, TieState, TieView
 
 
 class Queries:
@@ -39,7 +40,7 @@ class Queries:
         self._store = store
         self._sessions = sessions
 
-    async def answer(self, session: Listening, query: Query) -> replies.Reply:
+    async def answer(self, session: Listening, query: Query | ListDevices) -> replies.Reply:
         """Answer one query.
 
         Raises:
@@ -63,6 +64,8 @@ class Queries:
                 return replies.Unread(threads=tally.threads, messages=tally.messages, requests=tally.requests)
             case WhoIsHere():
                 return await self._who_is_here(session, query)
+            case ListDevices():
+                return await self._devices(session)
             case PreviewControls():
                 return await controls_previewed(self._pipeline, self._store, account, query)
             case _:
@@ -148,6 +151,21 @@ class Queries:
             tie, incoming = rows[len(shown) - 1]
             more = f"{tie.owner if incoming else tie.other}/{int(incoming)}"
         return replies.Ties(ties=tuple(shown), next=more)
+
+    async def _devices(self, session: Listening) -> replies.Devices:
+        legs = await self._pipeline.consult(session.account, lambda scene: scene.legs)
+        views = (
+            DeviceView(
+                id=device.id,
+                name=device.name,
+                created_at=device.created_at,
+                seen_at=device.seen_at,
+                here=device.id == session.device,
+                accounts=(device.account,),
+            )
+            for device in await self._store.devices(legs)
+        )
+        return replies.Devices(devices=tuple(views))
 
     async def _who_is_here(self, session: Listening, query: WhoIsHere) -> replies.Present:
         def seen(scene: Scene) -> tuple[AccountId, ...]:

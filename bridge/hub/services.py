@@ -34,6 +34,7 @@ class Services:
         auth: Authority,
         entrance: Entrance,
         usage: Usage,
+        places: Places,
     ) -> None:
         """Take the parts."""
         self.pipeline = pipeline
@@ -45,7 +46,7 @@ class Services:
         self.limits = limits
         self.auth = auth
         self.entrance = entrance
-        self.places = Places(limits.queries_at_once)
+        self.places = places
         self.queries = Queries(pipeline, store, sessions)
         self.usage = usage
         self.calls = usage.calls
@@ -64,7 +65,7 @@ def services_of(
 ) -> Services:
     """Put together what every connection needs."""
     usage = Usage(bus, config.limits, asyncio.get_running_loop().time)
-    entrance = Entrance()
+    entrance, places = Entrance(), Places(config.limits.queries_at_once)
     auth = Authority(
         pipeline=pipeline,
         store=store,
@@ -75,6 +76,7 @@ def services_of(
         limits=config.limits,
         tries=usage.tries,
         entrance=entrance,
+        places=places,
         may_register=config.policy.register,
         region=config.policy.region,
         heartbeat_s=config.hub.heartbeat_s,
@@ -91,6 +93,7 @@ def services_of(
         auth=auth,
         entrance=entrance,
         usage=usage,
+        places=places,
     )
 
 

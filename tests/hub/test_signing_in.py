@@ -11,7 +11,7 @@ from bridge.errors import CloseCode
 from bridge.hub.auth import Passwords
 from bridge.ids import AccountId
 from bridge.wire.codec import Codec
-from bridge.wire.commands import DeleteAccount, RestoreAccount, UploadContacts
+from bridge.wire.commands import DeleteAccount, Link, RestoreAccount, UploadContacts
 from bridge.wire.queries import CountUnread
 from bridge.wire.sign_in import ChangePassword, ListDevices, Register, RevokeDevice, SignIn, SignOut
 from bridge.wire.values import AccountState, Network
@@ -218,6 +218,22 @@ async def test_tries_of_one_account_are_limited_however_its_handle_is_written(pa
                 )
 
             assert codes == ["sign_in_failed", "sign_in_failed", "rate_limited"]
+
+
+async def test_passwords_of_many_accounts_are_tried_no_faster_by_whoever_is_signed_in(
+    password_hash: str,
+) -> None:
+    async with house(password_hash, config(limits={"sign_ins_per_minute": 3})) as hub:
+        await hub.add(ANA)
+        ana = await hub.join(ANA)
+        codes = [
+            await refusal(
+                ana, Link(as_=ANA, network=Network.MESSENGER, handle=f"guess{n}", password="wrong horse")
+            )
+            for n in range(4)
+        ]
+
+        assert codes == ["proof_failed"] * 3 + ["rate_limited"]
 
 
 async def test_people_may_register_only_where_the_operator_lets_them(ground: Ground) -> None:
