@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from bridge import __version__
 from bridge.bus.base import Bus
-from bridge.config import Limits
+from bridge.config import Config
 from bridge.domain.deeds import CreateAccount, PutDevice, SeeDevice, SetPassword
 from bridge.domain.facts import Missing
 from bridge.domain.model import Credential, Device
@@ -58,13 +58,10 @@ class Authority:
         sessions: Sessions,
         cursors: Cursors,
         passwords: Passwords,
-        limits: Limits,
+        config: Config,
         tries: Rate,
         entrance: Entrance,
         places: Places,
-        may_register: bool,
-        region: str,
-        heartbeat_s: float,
         clock: Callable[[], int],
     ) -> None:
         """Take the parts."""
@@ -75,12 +72,11 @@ class Authority:
         self._sessions = sessions
         self._cursors = cursors
         self._passwords = passwords
-        self._limits = limits
+        self._limits = config.limits
         self._sign_ins = entrance.sign_ins
         self._places = places
-        self._may_register = may_register
-        self._region = region
-        self._heartbeat_s = heartbeat_s
+        self._policy = config.policy
+        self._heartbeat_s = config.hub.heartbeat_s
         self._clock = clock
 
     # --- signing in
@@ -185,12 +181,16 @@ class Authority:
         )
 
     async def _register(self, client: Client, call: Register) -> tuple[Device, str]:
-        if not self._may_register:
+        if not self._policy.register:
             raise RegistrationClosed
         self._tries.take(f"address {client.address}")
         password = await self._passwords.hash(call.password)
         deed = CreateAccount(
-            network=call.network, handle=call.handle, name=call.name, password=password, region=self._region
+            network=call.network,
+            handle=call.handle,
+            name=call.name,
+            password=password,
+            region=self._policy.region,
         )
         reply = await self._pipeline.do(AccountId(""), deed)
         account: OwnAccountView = reply.account  # type: ignore[attr-defined]  # a Profile, by the rule

@@ -73,13 +73,10 @@ def services_of(
         sessions=sessions,
         cursors=cursors,
         passwords=passwords,
-        limits=config.limits,
+        config=config,
         tries=usage.tries,
         entrance=entrance,
         places=places,
-        may_register=config.policy.register,
-        region=config.policy.region,
-        heartbeat_s=config.hub.heartbeat_s,
         clock=now_ms,
     )
     return Services(
