@@ -20,6 +20,7 @@ import msgspec
 from bridge.cli.exits import BROKEN, OK
 from bridge.cli.notify import NOTIFY_SOCKET, notify
 from bridge.cli.printing import Printer
+from bridge.cli.stopping import LIFELINE
 from bridge.config import Config
 from bridge.errors import ConfigInvalid
 
@@ -78,8 +79,8 @@ class Worker:
         self._reader: asyncio.Task[None] | None = None
 
     @classmethod
-    async def start(cls, command: Sequence[str], port: int) -> "Worker":
-        """Start a process; return once it listens.
+    async def start(cls, command: Sequence[str], port: int, lifeline: int) -> "Worker":
+        """Start a process; return once it listens. It ends with the pipe whose other end this one holds.
 
         Raises:
             ConfigInvalid: If it ended instead; it has said why.
@@ -88,7 +89,9 @@ class Worker:
         process = await asyncio.create_subprocess_exec(
             *(*_launcher(), *command, *options),
             stdout=asyncio.subprocess.PIPE,
-            env={name: value for name, value in os.environ.items() if name != NOTIFY_SOCKET},
+            env={name: value for name, value in os.environ.items() if name != NOTIFY_SOCKET}
+            | {LIFELINE: str(lifeline)},
+            pass_fds=(lifeline,),
         )
         worker = cls(process)
         try:
@@ -139,6 +142,7 @@ class Supervisor:
         self._workers: list[Worker] = []
         self._told = asyncio.Event()
         self._stopping = self._reloading = False
+        self._lifeline, self._held = os.pipe()  # a supervisor that is killed leaves no workers behind
 
     async def run(self) -> int:
         """Work until SIGTERM or Ctrl-C."""
@@ -151,7 +155,7 @@ class Supervisor:
             port = held.getsockname()[1]
             try:
                 for _ in range(self._count):  # one after the other: the first one may have to make the schema
-                    self._workers.append(await Worker.start(self._command, port))
+                    self._workers.append(await Worker.start(self._command, port, self._lifeline))
                 self._printer.data(
                     {"listening": f"{listen.host}:{port}", "port": port, "workers": self._pids}
                 )
@@ -209,7 +213,7 @@ class Supervisor:
     async def _replace(self, place: int, port: int) -> bool:
         """Start a process in a place; say whether it listens."""
         try:
-            self._workers[place] = await Worker.start(self._command, port)
+            self._workers[place] = await Worker.start(self._command, port, self._lifeline)
         except (ConfigInvalid, TimeoutError) as wrong:  # the old ones go on; the next try follows
             log.error("a worker cannot be started: %s", wrong or "it took too long")
             return False

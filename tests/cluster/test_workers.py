@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from bridge.cli.stopping import LIFELINE, told_to_stop
 from bridge.cli.workers import check, command_of, reserve
 from bridge.config import Config, StoreSettings
 from bridge.errors import ConfigInvalid
@@ -101,6 +102,45 @@ async def test_workers_share_a_port_and_are_replaced_while_people_talk(tmp_path:
     assert texts == ["before", "one of them fell", "all are new"]
     assert set(replaced["reloaded"]).isdisjoint(begun["workers"])
     assert code == 0
+
+
+async def test_a_worker_whose_supervisor_is_gone_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    lifeline, held = os.pipe()
+    monkeypatch.setenv(LIFELINE, str(lifeline))
+    told = told_to_stop()
+    await asyncio.sleep(0)
+    before = told.done()
+
+    os.close(held)
+    async with asyncio.timeout(5):
+        await told
+    os.close(lifeline)
+
+    assert not before
+
+
+@pytest.mark.slow
+@pytest.mark.long
+async def test_a_supervisor_that_is_killed_leaves_no_workers(tmp_path: Path, nats: Nats) -> None:
+    options = ["--db", Postgres().dsn(tmp_path), "--port", "0", "--workers", "2", "--json"]
+    for setting in (f"store.keys={tmp_path / 'keys'}", f"bus.url={nats.url}"):
+        options += ["--set", setting]
+    command = [sys.executable, "-m", "bridge", "serve", *options]
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=PIPE, stderr=PIPE)
+    begun = await said(process)
+    assert process.stderr is not None
+
+    process.kill()
+    try:
+        async with asyncio.timeout(30):
+            log = await process.stderr.read()  # all who write there have ended
+    except TimeoutError:
+        for pid in begun["workers"]:
+            os.kill(pid, signal.SIGKILL)
+        raise
+    await process.wait()
+
+    assert log.count(b"the supervisor is gone") == 2
 
 
 def registered(url: str, handle: str) -> Client:
