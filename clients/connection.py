@@ -127,6 +127,7 @@ class Connection:
             log.debug("< %s", type(news).__name__)
             if isinstance(news, Answer):
                 self._answer(news.call, news.reply, news.error)
+                await asyncio.sleep(0)  # what it settles is told before what the next frame tells
             elif isinstance(news, Welcome):
                 self._keep_watch(SILENT_HEARTBEATS * news.signed.heartbeat_s)
                 self._hear(news)

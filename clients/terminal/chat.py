@@ -6,12 +6,12 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Coroutine
 
-from bridge.errors import BridgeError, NotFound
+from bridge.errors import BridgeError, NotFound, Refusal
 from bridge.ids import AccountId, Seq, ThreadId
 from bridge.wire.events import LinkAsked
 from bridge.wire.values import Folder, MessageView, Network, OwnAccountView, ThreadView
 from clients.client import Client
-from clients.errors import ConnectionClosed
+from clients.errors import OutboxFull
 from clients.inbox import Inbox, Row
 from clients.options import State
 from clients.outbox import TOKEN_CHANCE, new_token
@@ -47,7 +47,7 @@ class Chat(Dialog):
         asked: Links that wait for an answer, each pair of accounts once.
         done: Whether the person wants to leave.
         keeps: Whether unsent messages are kept when the client ends.
-        typed: The tokens of what was typed here; other sends are from last time.
+        typed: What was typed here and is not answered for, by token; each is done once its end was said.
         failed: Gets what went wrong in the background, if it is no refusal of the hub.
     """
 
@@ -61,7 +61,7 @@ class Chat(Dialog):
         self.asked: list[LinkAsked] = []
         self.done = False
         self.keeps = keeps
-        self.typed: set[str] = set()
+        self.typed: dict[str, asyncio.Future[None]] = {}
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._speaking: AccountId | None = None
         self._oldest: int | None = None
@@ -238,12 +238,16 @@ class Chat(Dialog):
     async def _send(self, row: Row, text: str, reply_to: int | None) -> None:
         answered = None if reply_to is None else Seq(reply_to)
         token = new_token(time.time_ns() // 1_000_000, secrets.token_bytes(TOKEN_CHANCE))
-        self.typed.add(token)
+        told = self.typed[token] = asyncio.get_running_loop().create_future()
         self.inbox.sending(token, row.id, text)
         try:
-            sent = await self.client.send(row.id, text, reply_to=answered, token=token)
+            await self.client.send(row.id, text, reply_to=answered, token=token)
+        except (Refusal, OSError) as error:  # of the hub, or of the disk: the listener says it, in its order
+            log.debug("not sent: %s", error)
         except BridgeError as error:
-            if not (self.keeps and isinstance(error, ConnectionClosed)):  # else it is sent next time
+            del self.typed[token]
+            self.inbox.dismiss(token)
+            if isinstance(error, OutboxFull) or not self.keeps:  # else it is sent next time
                 self.say(f"Not sent: {clean_line(error.text)}")
-        else:
-            self.say(f"Sent as {self.via(row)}, number {sent.seq}.")
+            return
+        await told

@@ -161,6 +161,8 @@ class Entrance(Dialog):
         if place is None:
             return await self._with_outbox(None, proof)
         try:
+            if self._who.keep is not None:
+                self._who.keep.mkdir(mode=0o700, parents=True, exist_ok=True)
             place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             return await self._with_outbox(place, proof)
         except OutboxInUse:

@@ -51,10 +51,18 @@ class Listener:
         self.failed = False
         self._chat = chat
         self._elsewhere = Elsewhere()
+        self._away = False  # whether it was said that the connection is gone
         self._delayed: set[str] = set()  # messages of which that was said
 
     async def listen(self, stream: EventStream) -> None:
         """Fold each push into the inbox, then say it."""
+        try:
+            await self._follow(stream)
+        finally:
+            for told in self._chat.typed.values():  # nothing more will be said of these
+                told.cancel()
+
+    async def _follow(self, stream: EventStream) -> None:
         async for push in stream:
             now = asyncio.get_running_loop().time()
             news = self._is_news(push, now)
@@ -113,12 +121,14 @@ class Listener:
             case Connected():
                 self._welcome()
             case Reconnected() as back:
+                self._away = False
                 if not back.resumed:
                     self._elsewhere.forget()
                 missed = "nothing was missed" if back.resumed else "the lists were read anew"
                 chat.say(f"Connected again; {missed}.")
-            case Disconnected() as gone if self.loaded.is_set():
-                chat.say(f"Connection lost; trying again in {gone.retry_in_s:.1f} seconds.")
+            case Disconnected() if self.loaded.is_set() and not self._away:
+                self._away = True
+                chat.say("Connection lost; it is tried until it is back.")
             case Closed(error=error) if error is not None:
                 self.failed = True
                 chat.say(f"The connection is closed: {clean_line(error.text)}")
@@ -130,9 +140,8 @@ class Listener:
         match event:
             case SendSettled() as settled:
                 self._delayed.discard(settled.token)
-                if settled.token not in chat.typed:
-                    self._tell_of_last_time(settled)
-                chat.inbox.dismiss(settled.token)  # a refusal is told where it was typed
+                chat.inbox.dismiss(settled.token)
+                self._tell_settled(settled)
                 under_way = bool(chat.inbox.outgoing(settled.thread))
                 self._tell_own(self._elsewhere.settle(settled, under_way=under_way))
             case SendDelayed(token=token, error=error) if token not in self._delayed:
@@ -143,15 +152,22 @@ class Listener:
             case _:
                 pass
 
-    def _tell_of_last_time(self, settled: SendSettled) -> None:
-        """Say what became of a message that was typed before this client began."""
-        row = self._chat.row(settled.thread)
-        to = "" if row is None else f" to {self._chat.title(row)}, as {self._chat.via(row)}"
-        if settled.error is None:
-            self._chat.say(f"Sent from last time{to}, number {settled.seq}: {settled.text}")
+    def _tell_settled(self, settled: SendSettled) -> None:
+        """Say what became of a message; of one that is not the last that was typed, also what it said."""
+        chat, row = self._chat, self._chat.row(settled.thread)
+        via = "" if row is None else f" as {chat.via(row)}"
+        to = "" if row is None else f" to {chat.title(row)},{via}"
+        told = chat.typed.pop(settled.token, None)
+        when = "" if told is not None else f" from last time{to}"
+        if settled.error is not None:
+            said = "" if told is not None and not chat.typed else f" It said: {settled.text}"
+            chat.say(f"Not sent{when}: {clean_line(settled.error.text)}{said}")
+        elif told is not None:
+            chat.say(f"Sent{via}, number {settled.seq}.")
         else:
-            why = clean_line(settled.error.text)
-            self._chat.say(f"Not sent from last time{to}: {why} It said: {settled.text}")
+            chat.say(f"Sent{when}, number {settled.seq}: {settled.text}")
+        if told is not None and not told.done():
+            told.set_result(None)
 
     def _welcome(self) -> None:
         chat = self._chat

@@ -225,7 +225,7 @@ async def test_a_lost_connection_is_said_and_nothing_typed_meanwhile_is_lost() -
         await paper.has("1. From Ben")
         hub.close_all(CloseCode.DRAINING)
         keyboard.type("still here")
-        await paper.has("Connection lost; trying again in")
+        await paper.has("Connection lost; it is tried until it is back.")
         assert await paper.has("Connected again") == "Connected again; nothing was missed."
         await paper.has("Sent as ana on Direct, number 2.")
         hub.forget_journal(ANA)

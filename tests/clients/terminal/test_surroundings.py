@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from bridge.app import Hub
-from bridge.errors import Busy, RateLimited
+from bridge.errors import Busy, CloseCode, RateLimited
+from bridge.ids import AccountId
 from bridge.wire import queries, sign_in
+from bridge.wire.commands import Send
+from bridge.wire.replies import Sent
+from clients.outbox_file import OutboxFile
 from clients.terminal.plain import NOT_SIGNED_IN, chat
 from tests.clients.fake_hub import FakeHub
 from tests.clients.fake_sockets import serving
@@ -126,6 +130,56 @@ async def test_an_answer_and_what_is_typed_after_it_go_out_in_that_order(hub: Hu
         said = [message.text async for message in ben.history(thread)]
 
     assert said == ["in an hour", "yes", "coming?"]
+
+
+async def test_an_outage_is_said_once_however_often_it_is_tried_again() -> None:
+    hub = FakeHub()
+    hub.say(BEN, ANA, "hello")
+    async with serving(hub) as url, at_keyboard(url, "token-ana") as (_, paper):
+        hub.refuse += [(sign_in.SignIn, Busy())] * 9
+        hub.close_all(CloseCode.DRAINING)
+        lost = await paper.has("Connection lost")
+        following = await paper.has("")
+
+    assert lost == "Connection lost; it is tried until it is back."
+    assert following == "Connected again; nothing was missed."
+
+
+async def test_that_a_message_is_sent_is_said_before_what_follows_it() -> None:
+    hub = FakeHub()
+    hub.say(BEN, ANA, "hello")
+    async with serving(hub) as url, at_keyboard(url, "token-ana") as (keyboard, paper):
+        keyboard.type("/threads")
+        keyboard.type("/open 1")
+        await paper.has("1. From Ben")
+        send = hub.send
+
+        def answered_at_once(account: AccountId, message: Send) -> Sent:
+            if account == ANA:
+                asyncio.get_running_loop().call_soon(hub.say, BEN, ANA, f"{message.text} yourself")
+            return send(account, message)
+
+        hub.send = answered_at_once  # type: ignore[method-assign]
+        for number in range(20):
+            keyboard.type(f"hey {number}")
+            assert await paper.has("") == f"Sent as ana on Direct, number {2 * number + 2}."
+            assert await paper.has("") == f"From Ben via Messenger: hey {number} yourself"
+
+
+async def test_a_disk_that_keeps_no_message_ends_no_chat(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: OutboxFile, send: Send) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(OutboxFile, "add", full)
+    hub = FakeHub()
+    hub.say(BEN, ANA, "hello")
+    async with serving(hub) as url, at_keyboard(url, "token-ana") as (keyboard, paper):
+        for line in ("/threads", "/open 1", "hey", "/accounts"):
+            keyboard.type(line)
+        refused = await paper.has("Not sent")
+        await paper.has("1. ana on Direct")
+
+    assert "No space left on device" in refused
 
 
 async def test_numbers_without_end_are_no_numbers(hub: Hub) -> None:
