@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from bridge.errors import BridgeError, CloseCode, ProtocolError, Refusal
+from bridge.errors import BridgeError, CloseCode, ProtocolError
 from bridge.wire.replies import Reply
 from clients.clock import Clock, Timer
 from clients.errors import ConnectionLost, EventsMissed
@@ -12,6 +12,8 @@ from clients.session import Answer, Asks, Session, Told, Welcome
 from clients.transport import Transport
 
 log = logging.getLogger("clients")
+
+Answered = Callable[[asyncio.Future[Reply]], None]
 
 SILENT_HEARTBEATS = 3
 """So many heartbeats without any frame mean a lost connection."""
@@ -28,7 +30,7 @@ class Connection:
         self._session = session
         self._clock = clock
         self._hear = hear
-        self._answers: dict[int, asyncio.Future[Reply]] = {}
+        self._answers: dict[int, tuple[asyncio.Future[Reply], Answered | None]] = {}
         self._frames: asyncio.Queue[bytes] = asyncio.Queue()  # bounded by the calls that wait for answers
         self._stopped: BridgeError | None = None
         self._stopping = asyncio.Event()
@@ -36,18 +38,22 @@ class Connection:
         self._silence_s: float | None = None
         self._watch: Timer | None = None
 
-    def ask(self, operation: Asks[Reply]) -> asyncio.Future[Reply]:
-        """Send a call; the future gets its reply, its refusal, or ``ConnectionLost``."""
+    def ask(self, operation: Asks[Reply], then: Answered | None = None) -> asyncio.Future[Reply]:
+        """Send a call; the future gets its reply, its refusal, or ``ConnectionLost``.
+
+        ``then`` is called with the future once it is done: of an answer before the next frame is read.
+        """
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        if self._stopped is not None:
-            future.set_exception(_loss_from(self._stopped))
-            return future
         try:
+            if self._stopped is not None:
+                raise _loss_from(self._stopped)
             call, frame = self._session.call(operation)
-        except Refusal as error:
+        except BridgeError as error:
             future.set_exception(error)
+            if then is not None:
+                future.add_done_callback(then)
             return future
-        self._answers[call] = future
+        self._answers[call] = future, then
         log.debug("> %d %s", call, type(operation).__name__)
         self._frames.put_nowait(frame)
         return future
@@ -110,10 +116,12 @@ class Connection:
         if self._stopped is None:
             self._stopped = error
         answers, self._answers = self._answers, {}
-        for future in answers.values():
+        for future, then in answers.values():
             if not future.done():
                 future.set_exception(_loss_from(error))
                 future.exception()  # whoever asked may have gone; that is no failure
+                if then is not None:
+                    then(future)
 
     async def _write(self) -> None:
         while True:
@@ -127,7 +135,6 @@ class Connection:
             log.debug("< %s", type(news).__name__)
             if isinstance(news, Answer):
                 self._answer(news.call, news.reply, news.error)
-                await asyncio.sleep(0)  # what it settles is told before what the next frame tells
             elif isinstance(news, Welcome):
                 self._keep_watch(SILENT_HEARTBEATS * news.signed.heartbeat_s)
                 self._hear(news)
@@ -136,7 +143,7 @@ class Connection:
                 self._hear(news)
 
     def _answer(self, call: int, reply: Reply | None, error: BridgeError | None) -> None:
-        future = self._answers.pop(call, None)
+        future, then = self._answers.pop(call, (None, None))
         if future is None or future.done():
             return
         if error is not None:
@@ -144,6 +151,8 @@ class Connection:
         else:
             assert reply is not None
             future.set_result(reply)
+        if then is not None:
+            then(future)
 
     def _keep_watch(self, silence_s: float) -> None:
         self._silence_s = silence_s

@@ -182,7 +182,7 @@ class Sender:
         if connection is None or connection.ended:
             return
         for entry in self._outbox.due():
-            connection.ask(entry.send).add_done_callback(partial(self._answered, entry))
+            connection.ask(entry.send, partial(self._answered, entry))
 
     def _answered(self, entry: Entry, answer: asyncio.Future[Reply]) -> None:
         error = answer.exception()

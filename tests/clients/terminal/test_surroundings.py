@@ -159,7 +159,7 @@ async def test_that_a_message_is_sent_is_said_before_what_follows_it() -> None:
                 asyncio.get_running_loop().call_soon(hub.say, BEN, ANA, f"{message.text} yourself")
             return send(account, message)
 
-        hub.send = answered_at_once  # type: ignore[method-assign]
+        hub.send = answered_at_once  # type: ignore[assignment, method-assign]
         for number in range(20):
             keyboard.type(f"hey {number}")
             assert await paper.has("") == f"Sent as ana on Direct, number {2 * number + 2}."
