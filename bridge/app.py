@@ -23,7 +23,7 @@ from bridge.hub.cluster import Cluster
 from bridge.hub.counters import Counters
 from bridge.hub.desk import Desk
 from bridge.hub.journal import Cursors
-from bridge.hub.keys import Keys, read_keys
+from bridge.hub.keys import Keys, settle_keys
 from bridge.hub.maintenance import Maintenance
 from bridge.hub.operator import Importer, Operator, Report
 from bridge.hub.orders import Import
@@ -108,10 +108,11 @@ async def offline(config: Config) -> AsyncIterator[tuple[Pipeline, Store]]:
     async with AsyncExitStack() as beside:
         store = await open_store(config)
         beside.push_async_callback(store.close)
+        keys = await settle_keys(config, store)
         bus = await open_bus(config)
         beside.push_async_callback(bus.close)
         await reached(bus)  # hubs on the same store hear at once what is done here
-        pipeline = new_pipeline(config, store, bus, Counters(), read_keys(config))
+        pipeline = new_pipeline(config, store, bus, Counters(), keys)
         work = asyncio.get_running_loop().create_task(pipeline.run())
         try:
             yield pipeline, store
@@ -246,8 +247,9 @@ def new_pipeline(config: Config, store: Store, bus: Bus, counters: Counters, key
 
 @asynccontextmanager
 async def _assembled(config: Config, store: Store) -> AsyncIterator[Hub]:
+    keys = await settle_keys(config, store)
     bus = await open_bus(config)
-    hub, cluster = _put_together(config, store, bus)
+    hub, cluster = _put_together(config, store, bus, keys)
     stopped, loop = hub.stopped, asyncio.get_running_loop()
     work = loop.create_task(hub.pipeline.run(), name="pipeline")
     work.add_done_callback(lambda done: _stop(stopped, done))
@@ -276,9 +278,9 @@ async def _assembled(config: Config, store: Store) -> AsyncIterator[Hub]:
             stopped.exception()  # whoever watches has read it
 
 
-def _put_together(config: Config, store: Store, bus: Bus) -> tuple[Hub, Cluster]:
+def _put_together(config: Config, store: Store, bus: Bus, keys: Keys) -> tuple[Hub, Cluster]:
     """Make all parts; nothing runs and nobody listens yet."""
-    keys, counters = read_keys(config), Counters()
+    counters = Counters()
     pipeline = new_pipeline(config, store, bus, counters, keys)
     cursors = Cursors(keys.cursors, store.epoch)
     most, clock = config.limits.connections_per_person, asyncio.get_running_loop().time

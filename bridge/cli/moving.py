@@ -11,6 +11,7 @@ from bridge.cli.options import NO_OPTIONS, Common
 from bridge.cli.printing import Printer, shown
 from bridge.config import Config
 from bridge.errors import SetupError
+from bridge.hub.keys import settle_keys
 from bridge.store.base import Audited
 from bridge.store.move import Fillable, move
 from bridge.store.sqlite.ownership import Ownership
@@ -56,18 +57,23 @@ async def _move(config: Config, source: Path, printer: Printer) -> Audited:
         ownership.release()
 
 
-def migrate(*, common: Common = NO_OPTIONS) -> None:
+def migrate(*, new_keys: bool = False, common: Common = NO_OPTIONS) -> None:
     """Bring a database's schema up to date, which each hub does when it starts; a newer one is left alone.
 
     Args:
+        new_keys: Have the secrets of store.keys used from now on, where those of before are lost.
         common: Options of every command; --db names the database.
     """
     config = common.read()
-    asyncio.run(_open_and_close(config))
+    asyncio.run(_migrate(config, new_keys=new_keys))
     common.printer.data({"database": shown(config.store.path)})
     common.printer.line("The database is up to date.")
 
 
-async def _open_and_close(config: Config) -> None:
+async def _migrate(config: Config, *, new_keys: bool) -> None:
     store = await open_store(config)
-    await store.close()
+    try:
+        if new_keys:
+            await settle_keys(config, store, anew=True)
+    finally:
+        await store.close()

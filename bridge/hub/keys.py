@@ -3,13 +3,16 @@
 import os
 import secrets
 from contextlib import suppress
+from hashlib import blake2b
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import msgspec
 from msgspec import Struct
 
 from bridge.config import Config
 from bridge.errors import ConfigInvalid
+from bridge.store.base import Store
 
 
 class Keys(Struct, frozen=True, kw_only=True):
@@ -22,6 +25,41 @@ class Keys(Struct, frozen=True, kw_only=True):
 
     cursors: bytes
     phones: bytes
+
+    @property
+    def seal(self) -> int:
+        """Give a number by which to know them, and nothing else of them."""
+        return int.from_bytes(blake2b(self.cursors + self.phones, digest_size=7).digest())
+
+
+@runtime_checkable
+class Sealed(Protocol):
+    """A store that hubs of several machines use, and that knows with which secrets."""
+
+    async def seal(self, own: int, *, anew: bool = False) -> int:
+        """Keep by what to know the secrets, unless others' are kept already; give what is kept."""
+
+
+async def settle_keys(config: Config, store: Store, *, anew: bool = False) -> Keys:
+    """Read the hub's secrets, and make sure that they are those which its store is used with.
+
+    Args:
+        config: Names the file.
+        store: The store.
+        anew: Whether they are to be those from now on.
+
+    Raises:
+        ConfigInvalid: If the file is not one of ours, or others' secrets are in use.
+    """
+    keys = read_keys(config)
+    if isinstance(store, Sealed) and await store.seal(keys.seal, anew=anew) != keys.seal:
+        raise ConfigInvalid(
+            f"This database is used with other secrets than those of {config.store.keys}: take the file of "
+            "its other hubs. Is it lost for good, `isthmus migrate --new-keys` has these used from now on; "
+            "people's cursors and verified numbers are void then.",
+            path="$.store.keys",
+        )
+    return keys
 
 
 def read_keys(config: Config) -> Keys:

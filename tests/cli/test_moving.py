@@ -111,3 +111,19 @@ def test_hubs_on_postgresql_are_not_said_to_be_away(isthmus: Isthmus, dsn: str, 
 
     assert ran.code == exits.UNAVAILABLE
     assert "/metrics" in ran.err
+
+
+def test_other_secrets_than_those_a_database_is_used_with_are_refused_until_they_are_chosen(
+    isthmus: Isthmus, dsn: str, tmp_path: Path
+) -> None:
+    ours, others = ([f"--db={dsn}", f"--set=store.keys={tmp_path / name}"] for name in ("ours", "others"))
+    listing = ("account", "list")
+    assert isthmus(*listing, *ours).code == 0
+
+    refused = isthmus(*listing, *others)
+    still = isthmus(*listing, *ours)
+    chosen = isthmus("migrate", "--new-keys", *others)
+    now = [isthmus(*listing, *keys).code for keys in (others, ours)]
+
+    assert (refused.code, "other secrets" in refused.err) == (exits.USAGE, True)
+    assert (still.code, chosen.code, now) == (0, 0, [0, exits.USAGE])

@@ -87,6 +87,11 @@ class PostgresStore:
     async def _join(self, connection: Connection) -> None:
         await schema.join(connection, self.epoch)
 
+    async def seal(self, own: int, *, anew: bool = False) -> int:
+        """Keep by what the hubs' secrets are known. See ``bridge.hub.keys.Sealed``."""
+        async with self._pool.use() as connection:
+            return await schema.seal(connection, own, anew=anew)
+
     # --- the road of a message
 
     async def load(self, keys: Collection[Key]) -> Mapping[Key, object]:

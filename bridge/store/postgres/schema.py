@@ -21,6 +21,11 @@ _OTHERS: Final = """
 # Whoever has the database open shares a lock with all others, for as long as each connection lasts.
 _SHARE: Final = "SELECT pg_try_advisory_lock_shared(hashtext(current_schema()), -2)"
 _ARE_ALONE: Final = "SELECT pg_try_advisory_xact_lock(hashtext(current_schema()), -2)"
+_RESEAL: Final = """
+    INSERT INTO marks VALUES ('keys', $1) ON CONFLICT (name) DO UPDATE SET value = $1 RETURNING value"""
+_SEAL: Final = """
+    INSERT INTO marks VALUES ('keys', $1)
+    ON CONFLICT (name) DO UPDATE SET value = marks.value RETURNING value"""
 _NOW: Final = "SELECT max(reader), (SELECT value FROM marks WHERE name = 'epoch') FROM steps"
 
 
@@ -109,6 +114,11 @@ async def _taken(connection: Connection) -> list[asyncpg.Record]:
         return []
     rows: list[asyncpg.Record] = await connection.fetch(_TAKEN)
     return rows
+
+
+async def seal(connection: Connection, own: int, *, anew: bool) -> int:
+    """Keep by what the hubs' secrets are known, unless others' are kept already; give what is kept."""
+    return int(await connection.fetchval(_RESEAL if anew else _SEAL, own))
 
 
 async def epoch_of(connection: Connection) -> int:
