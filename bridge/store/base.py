@@ -4,8 +4,9 @@ In the domain's words only: no SQL and no driver type passes through. The
 docstrings here bind every engine; engines do not repeat them.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -247,6 +248,17 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Let go of everything; what was committed stays."""
+
+
+@runtime_checkable
+class TakesTurns(Protocol):
+    """A store with several writers, who do one after the other what two at once would spoil."""
+
+    def turn(self) -> AbstractAsyncContextManager[Callable[[], None]]:
+        """Wait for one's turn and have it.
+
+        The value looks whether one still has it, and raises ``Unavailable`` if it was lost: then stop.
+        """
 
 
 class Progress(Protocol):

@@ -10,8 +10,8 @@ owner's epoch, so that clients take a snapshot.
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from bridge.domain.model import Account, Member, Thread
 from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.policy import Policy
 from bridge.ids import AccountId, ThreadId
-from bridge.store.base import Store
+from bridge.store.base import Store, TakesTurns
 from bridge.transfer import edges, links
 from bridge.transfer.desk import StoreDesk, gathered
 from bridge.transfer.history import Chunk, Teller, grow
@@ -48,7 +48,8 @@ async def import_archives(
     """Import the archive (all parts of it) of one person on one network.
 
     May be run again at any time: what is there already is left alone, and an
-    import that was killed goes on.
+    import that was killed goes on. Of several into a shared store each waits for
+    its turn.
 
     Args:
         store: Where to.
@@ -66,13 +67,19 @@ async def import_archives(
     archive = await asyncio.to_thread(
         open_archive, paths, owner_name=options.owner_name or None, limits=options.limits
     )
+    shared = None if options.dry_run or not isinstance(store, TakesTurns) else store
     with archive:
-        claim = await claim_of(store, archive, options)
-        maps = await read_maps(store, Network(claim.network), options.maps)
-        work = _Import(store, desk, archive, claim, options, progress)
-        await (work.look() if options.dry_run else work.run(maps))
+        async with shared.turn() if shared else nullcontext(_alone) as look:
+            claim = await claim_of(store, archive, options)
+            maps = await read_maps(store, Network(claim.network), options.maps)
+            work = _Import(store, desk, archive, claim, options, progress, look)
+            await (work.look() if options.dry_run else work.run(maps))
     work.report.archive = archive.report.as_dict()
     return work.report
+
+
+def _alone() -> None:
+    """Whoever has the store alone cannot lose his turn."""
 
 
 class _Import:
@@ -86,8 +93,9 @@ class _Import:
         claim: Claim,
         options: ImportOptions,
         progress: Progress | None,
+        look: Callable[[], None],
     ) -> None:
-        self._store, self._desk, self._archive = store, desk, archive
+        self._store, self._desk, self._archive, self._see_turn = store, desk, archive, look
         self._claim, self._options, self._progress = claim, options, progress
         known = claim.account
         self._is_noted = False
@@ -137,6 +145,7 @@ class _Import:
         self._told(teller)
 
     async def _keep(self, owner: Account, ledger: Ledger, chunk: Chunk) -> None:
+        self._see_turn()
         self._count(chunk)
         if chunk.pieces or chunk.records:
             await self._store.put_history(chunk.pieces, chunk.records)

@@ -2,6 +2,7 @@
 # ruff: noqa: D102 -- the port's docstrings bind its engines, which do not repeat them
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from time import time
 from typing import Final
@@ -22,7 +23,7 @@ from bridge.domain.questions import Arrived
 from bridge.ids import AccountId, Position, ThreadId
 from bridge.store.base import Audited, Batch, Entry, Head, Imported, Page, Places, Progress, Tally
 from bridge.store.dump import Item, write
-from bridge.store.postgres import facts, listing, schema, search, upkeep, walk
+from bridge.store.postgres import facts, listing, schema, search, turns, upkeep, walk
 from bridge.store.postgres.arrivals import arrivals
 from bridge.store.postgres.audit import Inspector
 from bridge.store.postgres.commit import Committer
@@ -191,6 +192,9 @@ class PostgresStore:
     async def put_history(self, pieces: Sequence[Imported], records: Collection[StoredRecord]) -> None:
         async with self._pool.use() as connection:
             await upkeep.put_history(connection, self._committer, pieces, records)
+
+    def turn(self) -> AbstractAsyncContextManager[Callable[[], None]]:
+        return turns.turn(self._pool)
 
     async def audit(self, progress: Progress | None = None) -> Audited:
         async with self._pool.snapshot() as connection:

@@ -30,6 +30,10 @@ _SETTINGS: Final = {
     "default_transaction_isolation": "read committed",
     "idle_in_transaction_session_timeout": f"{HELD_S}s",
     "lock_timeout": "10s",
+    # A machine that is gone without a word must not keep its locks for hours.
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
     "jit": "off",
     # Every question but an audit's has its index; a plan from when a table was small must not scan it.
     "enable_seqscan": "off",
