@@ -71,6 +71,8 @@ class Row:
     others_delivered: int
     last: MessageView | None
     last_at: int
+    title: str | None = None
+    segments: tuple[ThreadId, ...] = ()
 
     @property
     def is_request(self) -> bool:
@@ -93,6 +95,8 @@ class _Thread:
         self.tip = self.read = self.others_read = self.others_delivered = 0
         self.last: MessageView | None = None
         self.last_at = 0
+        self.title: str | None = None
+        self.segments: tuple[ThreadId, ...] = ()
         self.heard: dict[int, bool] = {}  # seq above base_tip → whether it is somebody else's
         self.changed = False  # an event said where it is; a snapshot may be older than that
         self.unsure = False
@@ -100,6 +104,7 @@ class _Thread:
     def load(self, view: ThreadView) -> None:
         """Take a snapshot for the base; what was heard beyond it stays on top."""
         self.leg, self.others = view.leg, view.others or self.others
+        self.title, self.segments = view.title, view.segments
         if not self.changed:
             self.folder, self.consent, self.closed = view.folder, view.consent, view.closed
         self.answered = self.answered or view.answered
@@ -164,6 +169,8 @@ class _Thread:
             others_delivered=self.others_delivered,
             last=self.last,
             last_at=self.last_at,
+            title=self.title,
+            segments=self.segments,
         )
 
 

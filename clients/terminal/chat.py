@@ -17,6 +17,7 @@ from clients.options import State
 from clients.outbox import TOKEN_CHANCE, new_token
 from clients.terminal import words
 from clients.terminal.cleaning import clean, clean_line
+from clients.terminal.reading import Back, when
 from clients.terminal.screen import Dialog, Lines, Screen
 
 LEAVE_S = 3.0
@@ -43,7 +44,9 @@ class Chat(Dialog):
         client: The connection to the hub.
         inbox: What there is to see.
         open: The thread that plain lines are sent to.
+        back: How far that thread, or the last one that was open, was read back.
         listed: The threads of the last list, by which numbers name them.
+        unlisted: What of that list was not shown yet.
         asked: Links that wait for an answer, each pair of accounts once.
         done: Whether the person wants to leave.
         keeps: Whether unsent messages are kept when the client ends.
@@ -57,14 +60,15 @@ class Chat(Dialog):
         self.client = client
         self.inbox = Inbox()
         self.open: ThreadId | None = None
+        self.back: Back
         self.listed: list[ThreadId] = []
+        self.unlisted: list[ThreadId] = []
         self.asked: list[LinkAsked] = []
         self.done = False
         self.keeps = keeps
         self.typed: dict[str, asyncio.Future[None]] = {}
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._speaking: AccountId | None = None
-        self._oldest: int | None = None
         self._tasks: set[asyncio.Task[object]] = set()
 
     # --- accounts
@@ -125,8 +129,13 @@ class Chat(Dialog):
         raise Wrong("There is no such number in the last list; /threads or /requests shows one.")
 
     def title(self, row: Row) -> str:
-        """Name a thread by the others in it."""
-        return ", ".join(words.full_name(other) for other in row.others) or "an empty thread"
+        """Name a thread by its own name, or by the others in it."""
+        return clean_line(row.title or "") or words.all_names(row.others)
+
+    def name_in(self, row: Row, account: AccountId) -> str:
+        """Name one of the others in a thread."""
+        named = (words.full_name(other) for other in row.others if other.id == account)
+        return next(named, self.title(row))
 
     def via(self, row: Row) -> str:
         """Say which own account a thread belongs to."""
@@ -142,6 +151,8 @@ class Chat(Dialog):
         if row.last is not None:
             text = clean_line(self.text_of(row.last))
             parts.append(f"last: {text[:80]}{'…' if len(text) > 80 else ''}")
+        elif row.segments:
+            parts.append("imported history")
         return ", ".join(parts)
 
     async def reload(self) -> None:
@@ -167,37 +178,39 @@ class Chat(Dialog):
             return "\n".join(clean(part) for part in message.parts)
         return clean(message.text) if message.text else f"[{clean_line(message.kind)}]"
 
-    def sender_of(self, message: MessageView) -> str:
-        """Say who speaks, over which network."""
-        row = self.row(message.thread)
+    def sender_of(self, message: MessageView, row: Row | None = None) -> str:
+        """Say who speaks, over which network; ``row`` is the thread to which imported history belongs."""
+        row = row or self.row(message.thread)
         if row is not None and message.sender == row.leg:
             return f"You via {self.via(row)}"
         others = row.others if row is not None else ()
         named = next((words.name_of(other) for other in others if other.id == message.sender), "somebody")
         return f"From {named}" + (f" via {words.network(message.origin)}" if message.origin else "")
 
-    def line(self, message: MessageView, *, numbered: bool = False) -> str:
+    def line(self, message: MessageView) -> str:
         """Write a message as a line."""
-        number = f"{message.seq}. " if numbered else ""
         answer = f", in reply to {message.reply_to}" if message.reply_to else ""
-        return f"{number}{self.sender_of(message)}{answer}: {self.text_of(message)}"
+        return f"{self.sender_of(message)}{answer}: {self.text_of(message)}"
 
-    def show_history(self, messages: list[MessageView]) -> None:
-        """Write a page, oldest first, and remember where older ones begin."""
-        for message in sorted(messages, key=lambda message: message.seq):
-            self.say(self.line(message, numbered=True))
-        if messages:
-            self._oldest = min(message.seq for message in messages)
+    async def show_before(self, row: Row) -> None:
+        """Write the page before what was shown of the open thread, oldest message first."""
+        was_imported = self.back.imported
+        messages = await self.back.page(self.client)
+        if self.back.imported and not was_imported:
+            self.say("Imported history; its messages cannot be answered by number:")
+        for moment, message in when(messages):
+            if moment is not None:
+                self.say(f"{moment}:")
+            if self.back.imported:
+                self.say(f"{self.sender_of(message, row)}: {self.text_of(message)}")
+            else:
+                self.say(f"{message.seq}. {self.line(message)}")
 
-    @property
-    def oldest(self) -> int | None:
-        """The oldest message shown of the open thread."""
-        return self._oldest
-
-    def turn_to(self, thread: ThreadId | None) -> None:
+    def turn_to(self, row: Row | None) -> None:
         """Open a thread, or none."""
-        self.open = thread
-        self._oldest = None
+        self.open = None if row is None else row.id
+        if row is not None:
+            self.back = Back(row)
 
     def mark_read(self, row: Row) -> None:
         """Say in the background that the open thread was read; a request is read without a trace."""

@@ -51,6 +51,7 @@ async def help_(chat: Chat, text: str) -> None:
 COMMANDS: tuple[Command, ...] = (
     Command("threads", "[archived|hidden]", "List your threads.", "Threads", threads.threads),
     Command("requests", "", "List the requests that wait for you.", "Threads", threads.requests),
+    Command("more", "", "List more of the last list.", "Threads", threads.more),
     Command("open", "NUMBER | NAME on NETWORK", "Open a thread.", "Threads", threads.open_thread),
     Command("close", "", "Open no thread.", "Threads", threads.close),
     Command("accept", "[NUMBER]", "Accept a request.", "Threads", threads.accept),

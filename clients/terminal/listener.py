@@ -106,7 +106,7 @@ class Listener:
             case Typed() as typed:
                 row = chat.row(typed.thread)
                 if row is not None and typed.thread == chat.open:
-                    chat.say(f"{chat.title(row)} is typing.")
+                    chat.say(f"{chat.name_in(row, typed.account)} is typing.")
             case SendSettled() | SendDelayed() | Failed():
                 self._tell_sending(push.event)
             case Connected() | Reconnected() | Disconnected() | Closed():
@@ -200,7 +200,7 @@ class Listener:
         chat = self._chat
         row = chat.row(event.thread)
         if row is not None and event.thread == chat.open and event.account != row.leg:
-            chat.say(f"{chat.title(row)} has read up to {event.upto}.")
+            chat.say(f"{chat.name_in(row, event.account)} has read up to {event.upto}.")
 
     def _of_people(self, push: Push) -> list[str]:
         """Say what happened around accounts."""

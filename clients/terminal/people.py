@@ -187,8 +187,9 @@ async def set_control(chat: Chat, text: str) -> None:
     for line in effects:
         chat.say(f"This would happen: {line}")
     for moved in preview.moved:
+        some = "1 message" if moved.messages == 1 else f"{moved.messages} messages"
         chat.say(
-            f"Of the last 30 days, {moved.messages} messages would have gone to "
+            f"Of the last 30 days, {some} would have gone to "
             f"{words.outcome(moved.would_be)} in place of {words.outcome(moved.was)}."
         )
     if effects and not await chat.confirmed("Change it?"):

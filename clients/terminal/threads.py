@@ -1,6 +1,6 @@
 """Commands of the line-mode client about threads, requests and messages."""
 
-from bridge.ids import AccountId, Seq
+from bridge.ids import AccountId
 from bridge.wire.commands import OpenThread
 from bridge.wire.values import Folder
 from clients.inbox import Row
@@ -8,7 +8,8 @@ from clients.terminal import words
 from clients.terminal.chat import Chat, Wrong, number_in
 from clients.terminal.cleaning import clean_line
 
-PAGE = 20
+LISTED = 20
+"""So many threads are listed at a time."""
 
 
 async def threads(chat: Chat, text: str) -> None:
@@ -31,13 +32,29 @@ async def requests(chat: Chat, text: str) -> None:
 
 
 def _list(chat: Chat, folder: Folder, title: str) -> None:
-    rows = [row for row in chat.inbox.threads(folder) if row.tip]
-    chat.listed = [row.id for row in rows]
+    rows = [row for row in chat.inbox.threads(folder) if row.tip or row.segments]
+    chat.listed, chat.unlisted = [], [row.id for row in rows]
     chat.say(
         f"{title}: {'nothing here' if not rows else f'{len(rows)} thread' + ('s' if len(rows) > 1 else '')}."
     )
-    for number, row in enumerate(rows, 1):
-        chat.say(f"{number}. {chat.summary(row)}")
+    _list_more(chat)
+
+
+def _list_more(chat: Chat) -> None:
+    """List the next threads; the newest come first."""
+    some, chat.unlisted = chat.unlisted[:LISTED], chat.unlisted[LISTED:]
+    for row in (row for thread in some if (row := chat.row(thread)) is not None):
+        chat.listed.append(row.id)
+        chat.say(f"{len(chat.listed)}. {chat.summary(row)}")
+    if chat.unlisted:
+        chat.say(f"There are {len(chat.unlisted)} more; /more lists them.")
+
+
+async def more(chat: Chat, text: str) -> None:
+    """List more of the last list."""
+    if not chat.unlisted:
+        raise Wrong("There is no more in the last list; /threads or /requests shows one.")
+    _list_more(chat)
 
 
 async def open_thread(chat: Chat, text: str) -> None:
@@ -71,16 +88,15 @@ def _own(chat: Chat, account: AccountId) -> str:
 
 
 async def _show(chat: Chat, row: Row) -> None:
-    chat.turn_to(row.id)
+    chat.turn_to(row)
     chat.say(f"Open: {chat.title(row)}. What you type goes out as {chat.via(row)}.")
     if row.closed:
         chat.say(f"You cannot write here: {words.closed(row.closed)}.")
     if row.is_request:
         chat.say("This is a request. Reading it leaves no trace. /accept or /decline answers it.")
-    if row.tip:
-        page = await chat.client.history_page(row.id, limit=PAGE)
-        chat.show_history(list(page.messages))
-        if page.more:
+    if row.tip or row.segments:
+        await chat.show_before(row)
+        if not chat.back.over:
             chat.say("There is more; /history shows what came before.")
     chat.mark_read(row)
 
@@ -93,14 +109,8 @@ async def close(chat: Chat, text: str) -> None:
 
 async def history(chat: Chat, text: str) -> None:
     """Show what came before."""
-    row = chat.thread_named("")
-    before = None if chat.oldest is None else Seq(chat.oldest)
-    if before == 1:
-        chat.say("That is the beginning.")
-        return
-    page = await chat.client.history_page(row.id, before=before, limit=PAGE)
-    chat.show_history(list(page.messages))
-    if not page.more:
+    await chat.show_before(chat.thread_named(""))
+    if chat.back.over:
         chat.say("That is the beginning.")
 
 

@@ -1,6 +1,6 @@
 """What the line-mode client says, in people's words: controls, decisions, effects, names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bridge.errors import BridgeError, Invalid
 from bridge.wire.replies import Effects
@@ -14,6 +14,9 @@ from bridge.wire.values import (
     OwnAccountView,
 )
 from clients.terminal.cleaning import clean_line
+
+NAMED = 4
+"""A thread without a name is called by so many of the people in it."""
 
 NETWORKS = {Network.DIRECT: "Direct", Network.MESSENGER: "Messenger"}
 
@@ -87,6 +90,14 @@ def full_name(account: AccountView) -> str:
     if not account.handle:
         return f"{name_of(account)} (on {network(account.network)})"
     return f"{name_of(account)} ({clean_line(account.handle)} on {network(account.network)})"
+
+
+def all_names(accounts: Sequence[AccountView]) -> str:
+    """Name the others in a thread; of many, the first ones and how many follow."""
+    names = [full_name(account) for account in accounts[:NAMED]]
+    if len(accounts) > NAMED:
+        names[-1] = f"{len(accounts) - NAMED + 1} others"
+    return ", ".join(names) or "an empty thread"
 
 
 def own_name(account: AccountView) -> str:

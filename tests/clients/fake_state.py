@@ -113,6 +113,8 @@ class FakeThread:
     id: ThreadId
     seats: dict[AccountId, Seat]
     messages: list[MessageView] = field(default_factory=list)
+    title: str | None = None
+    segments: tuple[ThreadId, ...] = ()
 
     @property
     def link(self) -> str:
@@ -354,4 +356,6 @@ class FakeState:
             others_delivered=0 if theirs.consent is Consent.PENDING else theirs.delivered,
             last=thread.messages[-1] if thread.messages else None,
             last_at=thread.messages[-1].at if thread.messages else 0,
+            title=thread.title,
+            segments=thread.segments,
         )
