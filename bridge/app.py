@@ -190,7 +190,7 @@ async def open_store(config: Config, *, read_only: bool = False) -> Store:
     if is_shared(config):
         from bridge.store.postgres import PostgresStore  # engines are loaded when they are used
 
-        return await PostgresStore.open(config.store.path)
+        return await PostgresStore.open(config.store.path, answer_s=config.store.answer_s)
     from bridge.store.sqlite import SqliteStore
 
     return await SqliteStore.open(Path(config.store.path), read_only=read_only)

@@ -40,12 +40,14 @@ class StoreSettings(Struct, frozen=True, kw_only=True):
         keys: File with the hub's secrets; hubs of one store share it. Empty: beside the database file.
         journal_days: For how many days journals are kept for clients that come back; messages stay.
         cache_records: How many records of each kind stay in memory.
+        answer_s: Seconds after which a PostgreSQL that does not answer counts as away.
     """
 
     path: str = "isthmus.db"
     keys: Path | None = None
     journal_days: int = 30
     cache_records: int = 200_000
+    answer_s: float = 10.0
 
 
 class Limits(Struct, frozen=True, kw_only=True):

@@ -32,6 +32,7 @@ from bridge.wire.values import Folder, TieKind
 
 _WALK: Final = 200  # threads read at once while walking through all
 _STATEMENT_S: Final = 30.0
+ANSWER_S: Final = 10.0
 _START: Final = (ThreadId(""), 0)
 
 
@@ -58,6 +59,7 @@ class PostgresStore:
         *,
         pool: int = 8,
         statement_s: float = _STATEMENT_S,
+        answer_s: float = ANSWER_S,
         clock: Callable[[], int] = _milliseconds,
     ) -> "PostgresStore":
         """Open a database and bring its schema up to date; other nodes may have it open too.
@@ -66,6 +68,7 @@ class PostgresStore:
             dsn: ``postgresql://user@host/database``; ``?search_path=name`` keeps all in that schema.
             pool: The most connections at once.
             statement_s: Seconds after which a statement is given up.
+            answer_s: Seconds after which the server counts as away if it does not answer what all wait for.
             clock: Dates journal entries, in milliseconds since 1970.
 
         Raises:
@@ -74,7 +77,7 @@ class PostgresStore:
             SetupError: If the server does not let us in, or the database is another program's.
             Unavailable: If there is no server.
         """
-        connections = await Pool.open(dsn, pool, statement_s)
+        connections = await Pool.open(dsn, pool, statement_s, answer_s)
         try:
             async with connections.use() as connection:
                 await schema.upgrade(connection)
@@ -96,14 +99,14 @@ class PostgresStore:
     # --- the road of a message
 
     async def load(self, keys: Collection[Key]) -> Mapping[Key, object]:
-        async with self._pool.use() as connection:
+        async with self._pool.use("a question") as connection:
             return await facts.load(connection, keys)
 
     async def commit(self, batch: Batch) -> Sequence[Places]:
         return await self._committer.commit(batch)
 
     async def heads(self, accounts: Collection[AccountId]) -> Mapping[AccountId, Head]:
-        async with self._pool.use() as connection:
+        async with self._pool.use("a question") as connection:
             return await listing.heads(connection, accounts)
 
     async def replay(self, account: AccountId, after: Position, limit: int) -> Sequence[Entry]:

@@ -5,6 +5,7 @@ the outcome of a commit whose answer was lost.
 """
 
 import asyncio
+import logging
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -41,6 +42,8 @@ from bridge.store.postgres import facts
 from bridge.store.postgres.pool import LOST, Connection, Pool
 from bridge.store.postgres.search import words_of
 from bridge.store.postgres.shapes import ORDER, RECORDS, SHAPES, body_of, event_body, key_parts
+
+log = logging.getLogger("bridge.store")
 
 STRIPES: Final = 512
 SETTLE_S: Final = 5.0  # how long a node tries to learn an outcome before it says that it does not know
@@ -134,7 +137,7 @@ class Committer:
             else:
                 lacking.add(message.thread)
         if lacking:
-            async with self._pool.use() as connection:
+            async with self._pool.use("a question") as connection:
                 loaded = await facts.load(connection, [(Thread, thread) for thread in lacking])
             found |= {one.id: one for one in loaded.values() if isinstance(one, Thread)}
         return found
@@ -143,7 +146,7 @@ class Committer:
         """Ask for it once; return the new heads, or None if it certainly did not happen."""
         token = os.urandom(16) if order.changes else None
         try:
-            async with self._pool.borrow() as connection:
+            async with self._pool.borrow("a commit") as connection:
                 return await self._send(connection, order, token)
         except ValueError as error:  # the driver's word for a value that no column takes; nothing was sent
             raise Fault(f"PostgreSQL cannot keep a value: {error}.") from error
@@ -183,11 +186,12 @@ class Committer:
         deadline = loop.time() + SETTLE_S
         while True:
             try:
-                async with self._pool.borrow() as connection:
+                async with self._pool.borrow("what became of a commit") as connection:
                     made: Sequence[int] | None = await connection.fetchval(_SETTLE, token)
                 return made
             except (*LOST, Unavailable, asyncpg.PostgresError) as error:
                 if loop.time() > deadline:
+                    log.error("it is not known what became of a commit, so nobody is told: %s", error)
                     raise Unresolved from error
                 await asyncio.sleep(_PAUSE_S)
 
@@ -205,7 +209,7 @@ class Committer:
             raise StorageFull from error
         if error.sqlstate != _REFUSED and not isinstance(error, asyncpg.UniqueViolationError):
             raise Fault(f"PostgreSQL refused a batch: {error}.") from error
-        async with self._pool.use() as connection:
+        async with self._pool.use("a question") as connection:
             moved = await _moved(connection, batch)
         if moved:
             raise Stale(moved) from error

@@ -5,8 +5,9 @@ settings then, or lose them in silence.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -20,7 +21,15 @@ Connection = Any
 Greeting = Callable[[Connection], Awaitable[None]]
 """What is done with each new connection before anybody uses it."""
 
+log = logging.getLogger("bridge.store")
+
 CONNECT_S: Final = 5.0
+SLOW_S: Final = 2.0
+"""After so long without an answer to what all wait for, the log says so."""
+
+_WAITS: Final = (
+    "PostgreSQL has not answered %s for %g s: nothing is acknowledged until it does, or for %g s is away"
+)
 HELD_S: Final = 5
 """For how long a node that says nothing amid a transaction may keep what it locked from all others."""
 
@@ -75,8 +84,13 @@ async def _ended_if_lost(connection: Connection) -> AsyncIterator[None]:
     try:
         yield
     except LOST:
-        connection.terminate()
+        _end(connection)
         raise
+
+
+def _end(connection: Connection) -> None:
+    with suppress(asyncpg.InterfaceError):  # the pool took it back when it broke
+        connection.terminate()
 
 
 def _parted(dsn: str) -> tuple[str, dict[str, str]]:
@@ -112,14 +126,15 @@ async def _be_its_own(connection: Connection, address: str) -> None:
 class Pool:
     """Connections to one database, opened as they are needed."""
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
+    def __init__(self, settings: Mapping[str, str], answer_s: float) -> None:
         """Know what to set; ``open`` is the way in."""
         self._inner: Any = None
+        self._answer_s = answer_s
         self._settings = settings
         self._greeting: Greeting | None = None
 
     @classmethod
-    async def open(cls, dsn: str, size: int, statement_s: float) -> "Pool":
+    async def open(cls, dsn: str, size: int, statement_s: float, answer_s: float) -> "Pool":
         """Connect.
 
         Raises:
@@ -128,7 +143,7 @@ class Pool:
             Unavailable: If there is no server.
         """
         address, settings = _parted(dsn)
-        pool = cls({**_SETTINGS, "statement_timeout": f"{int(statement_s * 1000)}", **settings})
+        pool = cls({**_SETTINGS, "statement_timeout": f"{int(statement_s * 1000)}", **settings}, answer_s)
         inner = None
         try:
             inner = pool._inner = await asyncpg.create_pool(
@@ -169,8 +184,11 @@ class Pool:
         self._greeting = greeting
 
     @asynccontextmanager
-    async def use(self) -> AsyncIterator[Connection]:
+    async def use(self, urgent: str = "") -> AsyncIterator[Connection]:
         """Borrow a connection.
+
+        Args:
+            urgent: What all wait for, if they do: see ``borrow``.
 
         Raises:
             Unavailable: If the pool was closed, or the server cannot be reached just now, or lets nobody in.
@@ -178,7 +196,7 @@ class Pool:
             Fault: If the server fails otherwise.
         """
         try:
-            async with self.borrow() as connection:
+            async with self.borrow(urgent) as connection:
                 yield connection
         except LOST as error:
             raise Unavailable(f"PostgreSQL cannot be reached: {error}.") from error
@@ -188,8 +206,12 @@ class Pool:
             raise Fault(f"PostgreSQL failed: {error}.") from error
 
     @asynccontextmanager
-    async def borrow(self) -> AsyncIterator[Connection]:
+    async def borrow(self, urgent: str = "") -> AsyncIterator[Connection]:
         """Borrow a connection, and see the driver's errors as they are.
+
+        Args:
+            urgent: What all wait for, if they do: it is said when the server does not answer, and then it
+                is given up, which counts as a connection lost.
 
         Raises:
             Unavailable: If there is none to be had; nothing was sent.
@@ -202,9 +224,38 @@ class Pool:
             raise Unavailable(f"PostgreSQL cannot be reached: {error}.") from error
         try:
             async with _ended_if_lost(connection):
-                yield connection
+                if urgent:
+                    async with self._in_time(connection, urgent):
+                        yield connection
+                else:
+                    yield connection
         finally:
             await self._inner.release(connection)
+
+    @asynccontextmanager
+    async def _in_time(self, connection: Connection, what: str) -> AsyncIterator[None]:
+        """End a connection on which no answer comes: to cancel what it does would wait for one, too."""
+        loop = asyncio.get_running_loop()
+        is_late = False
+
+        def give_up() -> None:
+            nonlocal is_late
+            is_late = True
+            _end(connection)
+
+        timers = (
+            loop.call_later(SLOW_S, log.warning, _WAITS, what, SLOW_S, self._answer_s),
+            loop.call_later(self._answer_s, give_up),
+        )
+        try:
+            yield
+        except LOST as error:
+            if is_late:
+                raise TimeoutError(f"no answer to {what} within {self._answer_s:g} s") from error
+            raise
+        finally:
+            for timer in timers:
+                timer.cancel()
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Connection]:

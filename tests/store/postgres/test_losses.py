@@ -1,6 +1,10 @@
 """Losing the server, or the wire to it, at any moment: what was acknowledged stays, nothing is kept twice."""
 
+import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -8,7 +12,7 @@ import pytest
 from bridge.domain.model import Account
 from bridge.errors import Stale, Unavailable, Unresolved
 from bridge.store.base import Store
-from bridge.store.postgres import PostgresStore, commit
+from bridge.store.postgres import PostgresStore, commit, pool
 from bridge.wire.events import LinkAttempted
 from tests.builders import (
     ANA,
@@ -91,6 +95,52 @@ async def test_a_node_that_cannot_learn_the_outcome_says_so_and_a_retry_is_safe(
         await keep(far, *things, told=[(message, (ANA, BEN))])
     assert list(await one.history(talk.id, limit=9)) == talk.said
     assert (await one.heads([ANA]))[ANA].newest == 1
+
+
+@pytest.fixture
+async def held(dsn: str) -> AsyncIterator[tuple[PostgresStore, int]]:
+    """A node that has little patience, and the server's process that it speaks with, which was stopped."""
+    store = await PostgresStore.open(dsn, pool=2, answer_s=0.5)
+    await keep(store, *make_people())
+    async with store._pool.use() as connection:
+        process = await connection.fetchval("SELECT pg_backend_pid()")
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield store, process
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGCONT)
+        await store.close()
+
+
+async def test_a_commit_that_a_stopped_server_does_not_answer_is_asked_for_again_elsewhere(
+    held: tuple[PostgresStore, int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pool, "SLOW_S", 0.1)
+    store, process = held
+    talk = make_pair_thread()
+
+    async with asyncio.timeout(10):
+        heads = await keep_told(store, talk, talk.say(ANA, "once"))
+    os.kill(process, signal.SIGCONT)  # it finds the commit, and that nobody waits for it any more
+
+    assert heads == {ANA: 1, BEN: 1}
+    assert "PostgreSQL has not answered a commit for 0.1 s: nothing is acknowledged" in caplog.text
+    assert list(await store.history(talk.id, limit=9)) == talk.said
+    assert (await store.audit()).problems == ()
+
+
+async def test_a_question_that_a_stopped_server_does_not_answer_says_that_it_is_away(
+    held: tuple[PostgresStore, int],
+) -> None:
+    store, _ = held
+
+    async with asyncio.timeout(10):
+        with pytest.raises(Unavailable, match=r"no answer to a question within 0\.5 s"):
+            await store.load([(Account, ANA)])
+        found = await store.load([(Account, ANA)])
+
+    assert found[Account, ANA] is not None
 
 
 async def test_connections_that_the_server_ends_are_lost_and_no_fault(dsn: str, one: PostgresStore) -> None:
