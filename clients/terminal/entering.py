@@ -1,7 +1,7 @@
 """How a person gets in: by what is given, kept or asked for; and where unsent messages wait meanwhile."""
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -53,11 +53,13 @@ class Entered:
         client: Signed in.
         stream: All that happens, from before the first event.
         keeps: Whether unsent messages are kept when the client ends.
+        fleeting: Whether the token of this sign-in is kept nowhere: nobody can use it afterwards.
     """
 
     client: Client
     stream: EventStream
     keeps: bool
+    fleeting: bool = False
 
 
 def secret_in(file: Path) -> str:
@@ -134,15 +136,17 @@ class Entrance(Dialog):
                     raise SignInFailed(hint) from refused
                 self.say(clean_line(hint))
             else:
-                self._keep_token(account, entered.client.token)
-                return entered
+                return replace(entered, fleeting=not self._keep_token(account, entered.client.token))
 
-    def _keep_token(self, account: str, token: str | None) -> None:
-        if self._tokens is not None and token is not None:
-            try:
-                self._tokens.keep(self._url, account, token)
-            except OSError as wrong:
-                self.say(f"The password will be asked for next time too: {clean_line(str(wrong))}")
+    def _keep_token(self, account: str, token: str | None) -> bool:
+        if self._tokens is None or token is None:
+            return False
+        try:
+            self._tokens.keep(self._url, account, token)
+        except OSError as wrong:
+            self.say(f"The password will be asked for next time too: {clean_line(str(wrong))}")
+            return False
+        return True
 
     async def _network(self) -> Network:
         """Ask until a network is named.

@@ -5,14 +5,16 @@ types commands with a slash, and plain lines into the open thread.
 """
 
 import asyncio
+import logging
 import sys
 from pathlib import Path
 from typing import TextIO
 
 from bridge.errors import BridgeError, SignInFailed
+from bridge.wire.sign_in import SignOut
 from bridge.wire.values import Network
 from clients.errors import OutboxBroken, OutboxInUse
-from clients.options import Options
+from clients.options import Options, State
 from clients.terminal import threads, words
 from clients.terminal.chat import Chat, Wrong
 from clients.terminal.cleaning import clean_line
@@ -22,8 +24,13 @@ from clients.terminal.listener import Listener
 from clients.terminal.screen import Lines, Screen, nobody
 from clients.terminal.tokens import state_folder
 
+log = logging.getLogger("clients")
+
 OK, FAILED, NOT_SIGNED_IN = 0, 1, 3
 """Exit codes."""
+
+SIGN_OUT_S = 3.0
+"""So long the hub may take to sign out who leaves."""
 
 LONGEST_TYPED = 4_095
 """Bytes of a line that a terminal hands over; the system drops what follows, without a word."""
@@ -101,10 +108,20 @@ async def _talk(chat: Chat, entered: Entered) -> int:
         return FAILED if listener.failed and not chat.done else OK
     finally:
         typing.cancel()
+        if entered.fleeting:
+            await _sign_out(chat)
         await chat.client.close()
         await asyncio.gather(listening, typing, return_exceptions=True)
         if chat.keeps and chat.client.unsent:
             chat.say(f"Not sent yet: {chat.client.unsent}. Kept, and sent when you chat here next time.")
+
+
+async def _sign_out(chat: Chat) -> None:
+    """Revoke a token that nobody keeps, so that the list of devices holds no dead ones."""
+    try:
+        await chat.client.call(SignOut(), timeout_s=SIGN_OUT_S if chat.client.state is State.CONNECTED else 0)
+    except BridgeError as error:
+        log.debug("not signed out: %s", error)
 
 
 async def _take_lines(chat: Chat, listener: Listener) -> None:

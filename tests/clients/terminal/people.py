@@ -37,7 +37,7 @@ async def thread_of(speaker: Client, other: Client) -> ThreadId:
     return opened.thread.id
 
 
-async def chatted(hub: Hub, network: Network, name: str, *typed: str) -> list[str]:
+async def chatted(hub: Hub, network: Network, name: str, *typed: str, keep: bool = False) -> list[str]:
     """Chat through a pipe; give the lines after the welcome."""
     stdout = io.StringIO()
     stdin = io.StringIO("".join(line + "\n" for line in (PASSWORD, *typed)))
@@ -45,7 +45,7 @@ async def chatted(hub: Hub, network: Network, name: str, *typed: str) -> list[st
         hub.url,
         network=network,
         handle=name.lower(),
-        keep=False,
+        keep=keep,
         stdin=stdin,
         stdout=stdout,
         options=AT_ONCE,

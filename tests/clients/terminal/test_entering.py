@@ -115,6 +115,17 @@ async def test_who_wants_nothing_kept_leaves_nothing(state: Path) -> None:
     assert kept(state) == []
 
 
+@pytest.mark.parametrize("keep", [True, False])
+async def test_a_sign_in_that_is_not_kept_ends_with_the_chat(hub: Hub, keep: bool) -> None:
+    async with person(hub, DIRECT, "Ana") as ana:
+        for _ in range(3):
+            await signed_in(hub.url, f"{PASSWORD}\n", network="direct", handle="ana", keep=keep)
+
+        left = [device.name for device in (await ana.list_devices()).devices if not device.here]
+
+    assert left == ["isthmus chat"] * keep
+
+
 async def test_a_password_and_a_token_may_come_from_files(hub: Hub, tmp_path: Path) -> None:
     async with person(hub, DIRECT, "Ana") as ana:
         (tmp_path / "password").write_text(f"{PASSWORD}\n")

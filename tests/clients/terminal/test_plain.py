@@ -321,8 +321,9 @@ def test_a_broken_token_file_costs_a_password_only(tmp_path: Path, content: byte
 
 async def test_signing_out_and_leaving(hub: Hub) -> None:
     async with person(hub, DIRECT, "Ana") as ana:
-        stayed = await chatted(hub, DIRECT, "Ana", "/signout", "no", "/quit", "/threads")
-        gone = await chatted(hub, DIRECT, "Ana", "/signout", "yes", "/threads")
+        stayed = await chatted(hub, DIRECT, "Ana", "/signout", "no", "/quit", "/threads", keep=True)
+        TokenFile(state_folder() / "tokens.json").forget(hub.url, "direct ana")
+        gone = await chatted(hub, DIRECT, "Ana", "/signout", "yes", "/threads", keep=True)
 
         assert len((await ana.list_devices()).devices) == 2
     assert not any(line.startswith("Your inbox") for line in stayed + gone)
