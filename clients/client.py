@@ -60,6 +60,7 @@ class Client(Calls):
         device: str = "Python client",
         codec: str = "json",
         outbox: str | os.PathLike[str] | None = None,
+        places: Mapping[AccountId, Place] | None = None,
         options: Options | None = None,
         dial: Dial | None = None,
         clock: Clock | None = None,
@@ -78,6 +79,7 @@ class Client(Calls):
             device: How the list of devices should call a new device.
             codec: ``json`` or ``msgpack``.
             outbox: Where to keep unsent messages over a crash; in memory if absent.
+            places: Where an earlier client stood in its journals (``Push.places``): it goes on behind them.
             options: How to behave.
             dial: Makes a connection; for tests.
             clock: Tells the time; for tests.
@@ -88,7 +90,7 @@ class Client(Calls):
         if network is not None and handle is not None and password is not None:
             sign_in = password_of(network, handle, password, device)
         given = Credentials(token=token, get_token=get_token, password=sign_in, register=register)
-        self._core = Core(self.options, given)
+        self._core = Core(self.options, given, places)
         self._url = url
         self._codec = CODECS[f"isthmus.v1.{codec}"]
         self._outbox = outbox
@@ -130,7 +132,7 @@ class Client(Calls):
 
     @property
     def places(self) -> Mapping[AccountId, Place]:
-        """Where it stands in each journal."""
+        """Where it stands in each journal; what is behind that may still wait for a listener."""
         return self._core.places.known()
 
     @property

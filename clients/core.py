@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from msgspec.structs import replace
@@ -33,7 +33,7 @@ from clients.lifeline import Lifeline
 from clients.listeners import Listeners
 from clients.notices import Closed, Connected, Disconnected, Push, Reconnected, SendDelayed, SendSettled
 from clients.options import Options
-from clients.places import Places
+from clients.places import Place, Places
 from clients.receipts import Receipts
 from clients.sender import Sender
 from clients.session import Told, Welcome
@@ -46,11 +46,13 @@ DROPPABLE: Final = (Heartbeat, Typed, PresenceChanged)
 class Core:
     """The parts of one client, put together once the loop runs."""
 
-    def __init__(self, options: Options, credentials: Credentials) -> None:
+    def __init__(
+        self, options: Options, credentials: Credentials, places: Mapping[AccountId, Place] | None
+    ) -> None:
         """Prepare what can be used before the client is connected."""
         self.options = options
         self.credentials = credentials
-        self.places = Places()
+        self.places = Places(places)
         self.accounts: dict[AccountId, OwnAccountView] = {}
         self.signed: SignedIn | None = None
         self.chains = Chains()
@@ -133,7 +135,7 @@ class Core:
                 self.accounts[account] = replace(self.accounts[account], hybrid=news.event.hybrid)
             case _:
                 pass
-        push = Push(news.event, news.account, news.at)
+        push = Push(news.event, news.account, news.at, news.cursor)
         self.listeners.tell(push, always=not isinstance(news.event, DROPPABLE))
         if self.listeners.full and not self._holding and (connection := self.lifeline.live) is not None:
             self._holding = True

@@ -285,9 +285,9 @@ class Inbox:
         own = {account.id for account in event.signed.accounts}
         for gone in self._own - own:
             self._forget(gone)
-        self._own = own
-        for leg in event.reload:
+        for leg in {*event.reload, *(own - self._own)}:  # of one it does not know, nothing else was told
             self._read_again(leg)
+        self._own = own
 
     def _read_again(self, leg: AccountId) -> None:
         self.stale.add(leg)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from bridge.errors import BridgeError
 from bridge.ids import AccountId, Seq, ThreadId
 from bridge.wire.codec import EVENTS
-from bridge.wire.events import AnyEvent
+from bridge.wire.events import AnyEvent, LegAdded
 from bridge.wire.replies import SignedIn
+from clients.places import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,12 @@ class SessionOpened(Notice):
 
     signed: SignedIn
     reload: tuple[AccountId, ...]
+
+    @property
+    def places(self) -> dict[AccountId, Place]:
+        """Say where the journals of these accounts stood: what is read from now on is not older."""
+        legs = (leg for leg in self.signed.legs if leg.account in self.reload)
+        return {leg.account: Place(leg.head, leg.cursor) for leg in legs}
 
     @property
     def resumed(self) -> bool:
@@ -126,8 +133,20 @@ class Push:
         event: What: an event of the hub, or a notice of the client.
         account: In whose journal it stands, if it has a place in one.
         at: Its position there.
+        cursor: What a client comes back with that has heard it.
     """
 
     event: AnyEvent | AnyNotice
     account: AccountId | None = None
     at: int | None = None
+    cursor: str | None = None
+
+    @property
+    def places(self) -> dict[AccountId, Place]:
+        """Say which places this moved: once it is handled, keep them for the ``places`` of a later client."""
+        moved = dict(self.event.places) if isinstance(self.event, SessionOpened) else {}
+        if isinstance(self.event, LegAdded):
+            moved[self.event.leg.account] = Place(self.event.leg.head, self.event.leg.cursor)
+        if self.account is not None and self.at is not None and self.cursor is not None:
+            moved[self.account] = Place(self.at, self.cursor)
+        return moved

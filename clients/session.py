@@ -52,11 +52,12 @@ class Welcome:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An event that is news; ``account`` and ``at`` are its place in a journal, if it has one."""
+    """An event that is news; ``account``, ``at`` and ``cursor`` are its place in a journal, if it has one."""
 
     event: AnyEvent
     account: AccountId | None = None
     at: int | None = None
+    cursor: str | None = None
 
 
 class Session:
@@ -132,7 +133,7 @@ class Session:
         if event is None:
             return None  # of a newer hub: counted as heard, else all that follows would look like a hole
         self._note(event)
-        return Told(event, frame.account, frame.at)
+        return Told(event, frame.account, frame.at, frame.cursor)
 
     def _note(self, event: AnyEvent) -> None:
         """Follow what the hub says about the journals themselves."""

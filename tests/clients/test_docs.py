@@ -11,8 +11,9 @@ import pytest
 
 from bridge.app import Hub
 from bridge.wire.codec import OPERATIONS
+from bridge.wire.events import MessageSent
 from bridge.wire.values import Folder
-from clients import Client, Options, SendOptions, SocketOptions
+from clients import Client, Options, Push, SendOptions, SessionOpened, SocketOptions
 from clients.inbox import Inbox
 from tests.clients.terminal.people import DIRECT, MESSENGER, own, person, thread_of
 
@@ -63,6 +64,38 @@ async def test_the_examples_of_listening_work(hub: Hub, capsys: pytest.CaptureFi
             views = [view.id async for view in client.threads(Folder.INBOX)]
     assert views == [thread]
     assert capsys.readouterr().out.startswith("0 0 []\n")
+
+
+async def test_a_program_that_starts_again_goes_on_where_it_stood(hub: Hub, tmp_path: Path) -> None:
+    heard: list[str | None] = []
+    told_again = ["last", "between", "last"]
+    opened: asyncio.Queue[bool] = asyncio.Queue()
+
+    async def handle(push: Push) -> str | None:
+        if isinstance(push.event, SessionOpened):
+            opened.put_nowait(push.event.resumed)
+        elif isinstance(push.event, MessageSent):
+            heard.append(push.event.message.text)
+            return "stop" if heard in (["before", "last"], ["before", "last", *told_again]) else None
+        return None
+
+    async with person(hub, DIRECT, "Ana") as ana, person(hub, DIRECT, "Bea") as bea:
+        thread = await thread_of(bea, ana)
+        go_on = examples()["go_on"]
+        running = asyncio.create_task(go_on(hub.url, ana.token, tmp_path / "places", handle))
+        resumed = [await opened.get()]
+        await bea.send(thread, "before")
+        await ana.accept(thread)
+        await bea.send(thread, "last")
+        await running
+        await bea.send(thread, "between")
+        running = asyncio.create_task(go_on(hub.url, ana.token, tmp_path / "places", handle))
+        resumed.append(await opened.get())
+        await bea.send(thread, "last")
+        await running
+
+    assert heard == ["before", "last", *told_again]
+    assert resumed == [False, True]
 
 
 async def test_the_example_without_a_loop_works(hub: Hub) -> None:
