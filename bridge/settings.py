@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, Final, get_args, get_origin
 
@@ -113,15 +114,13 @@ def all_settings() -> Mapping[str, Setting]:
 
 
 def _settings(record: type[Struct], section: str) -> Iterator[Setting]:
-    meanings = _meanings(record)
+    told = meanings(record)
     for field in fields(record):
         name = section + field.name
         if isinstance(field.type, type) and issubclass(field.type, Struct):
             yield from _settings(field.type, f"{name}.")
         else:
-            yield Setting(
-                name=name, kind=_kind(field.type), default=field.default, meaning=meanings[field.name]
-            )
+            yield Setting(name=name, kind=_kind(field.type), default=field.default, meaning=told[field.name])
 
 
 def _kind(annotation: Any) -> type:
@@ -132,12 +131,13 @@ def _kind(annotation: Any) -> type:
     return kind
 
 
-def _meanings(record: type[Struct]) -> dict[str, str]:
+def meanings(record: type[Struct]) -> dict[str, str]:
     """Read what the fields mean where it is written: in the record's docstring."""
-    _, _, listed = (record.__doc__ or "").partition("Attributes:\n")
+    # Python 3.13 takes away the indentation by itself, earlier ones leave it.
+    _, _, listed = cleandoc(record.__doc__ or "").partition("Attributes:\n")
     return {
         name: " ".join(text.split())
-        for name, text in re.findall(r"^ +(\w+): (.+(?:\n {10,}.+)*)", listed, re.MULTILINE)
+        for name, text in re.findall(r"^ {4}(\w+): (.+(?:\n {6,}.+)*)", listed, re.MULTILINE)
     }
 
 

@@ -1,13 +1,15 @@
 """Settings: command line over environment over file over defaults, and every one of them tried broken."""
 
+from inspect import cleandoc
 from pathlib import Path
 
 import pytest
+from msgspec import defstruct
 
 from bridge.cli import exits
-from bridge.config import Config
+from bridge.config import Config, Limits
 from bridge.errors import ConfigInvalid
-from bridge.settings import Setting, all_settings, load
+from bridge.settings import Setting, all_settings, load, meanings
 from tests.cli.conftest import Isthmus
 
 BROKEN = {
@@ -103,6 +105,12 @@ def test_every_setting_has_a_meaning_and_takes_its_own_default(setting: Setting)
 
     assert setting.meaning.endswith(".")
     assert found.config == Config()
+
+
+def test_meanings_are_whole_where_python_takes_indentation_away() -> None:
+    stripped = defstruct("Stripped", [], namespace={"__doc__": cleandoc(Limits.__doc__ or "")})
+
+    assert meanings(stripped) == meanings(Limits)
 
 
 @pytest.mark.parametrize(
