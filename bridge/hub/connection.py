@@ -18,12 +18,12 @@ from bridge.errors import (
     ProtocolError,
     QuotaExceeded,
     SignInFailed,
-    Unavailable,
 )
+from bridge.hub.catching_up import catch_up
 from bridge.hub.errands import Errands
 from bridge.hub.plain import WEIGHT
 from bridge.hub.services import Services
-from bridge.hub.sessions import NOWHERE, Bodies, Leg
+from bridge.hub.sessions import NOWHERE, Leg
 from bridge.hub.sockets import Socket
 from bridge.hub.work import Work
 from bridge.ids import AccountId, DeviceId, Position
@@ -39,7 +39,6 @@ from bridge.wire.values import LegHead, LegState, OwnAccountView
 
 log = logging.getLogger("bridge.wire")
 
-_PAGE = 100  # journal entries read and encoded at once while catching up: others wait for that long
 _TO_SIGN_IN: Final = 16_384  # bytes: reading a long frame takes milliseconds, which strangers do not get
 _LOOK_UPS: Final = frozenset((FindAccount, OpenThread, AskLink))
 
@@ -237,45 +236,11 @@ class Connection:
             leg.live = True
             return
         leg.live, leg.catches_up = False, True
-        self._errands.start(self._catch_up(account, leg))
+        self._errands.start(catch_up(self, self._socket, self._services, account, leg))
 
-    async def _catch_up(self, account: AccountId, leg: Leg) -> None:
-        """Read the journal until it meets the news, without a seam.
-
-        Whether there is more is asked and answered within one turn of the loop; so
-        nothing can come in between.
-        """
-        services = self._services
-        try:
-            while self.legs.get(account) is leg and not self._looking:
-                if leg.sent >= services.sessions.heads.get(account, 0):
-                    leg.live = True
-                    return
-                entries = await services.store.replay(account, Position(leg.sent), _PAGE)
-                bodies = await services.pipeline.consult(
-                    self.account,
-                    lambda scene, entries=entries: [  # type: ignore[misc]
-                        Bodies(scene.facts, entry.told).body(self.codec, account) for entry in entries
-                    ],
-                )
-                for entry, body in zip(entries, bodies, strict=True):
-                    await self._socket.room()  # a long resume must not count as slow reading
-                    if self._looking or self.legs.get(account) is not leg:
-                        return
-                    if entry.position != leg.sent + 1:
-                        raise Fault(f"journal of {account} jumps from {leg.sent} to {entry.position}")
-                    self._socket.send(leg.envelope(body, entry.position))
-                    leg.sent = entry.position
-                services.counters.replayed_total += len(entries)
-                if not entries:
-                    raise Fault(f"journal of {account} ends at {leg.sent}, before its head")
-        except Unavailable:  # the store is away, or this hub stops: another one goes on
-            self._socket.close(CloseCode.FAULT, Unavailable.code)
-        except BridgeError as fault:
-            log.exception("could not catch up")
-            self._socket.close(CloseCode.FAULT, fault.code)
-        finally:
-            leg.catches_up = False
+    def is_behind(self, account: AccountId, leg: Leg) -> bool:
+        """Say whether a leg still is the one that catches up, and somebody may hear it."""
+        return self.legs.get(account) is leg and not self._looking and self._socket.is_open
 
     def heartbeat(self, at: int) -> None:
         """Tell where each own journal stands."""

@@ -21,6 +21,7 @@ from bridge.errors import CloseCode
 from bridge.hub.counters import Counters
 from bridge.hub.handshake import Handshaking, bearer, forwarded_for
 from bridge.hub.intake import Intake
+from bridge.hub.listener import NOBODY, Listener
 from bridge.hub.plain import FRAMED, WEIGHT, read_plain
 from bridge.wire.codec import CODECS, JSON, Codec
 
@@ -31,41 +32,6 @@ A_READ: Final = 20
 """How many frames of one socket are read in a turn, pings and fragments too: who floods is read by turns."""
 
 _HIGH_WATER = 64 * 1024  # asyncio's own; a small send queue must notice a slow peer before it is full
-
-
-class Listener(Protocol):
-    """What a socket reports to."""
-
-    def on_connected(self) -> None:
-        """There is a connection; its handshake is to come."""
-
-    def on_open(self, codec: Codec, bearer: str | None) -> None:
-        """The handshake is done."""
-
-    def on_frame(self, data: bytes | str) -> None:
-        """A whole message came."""
-
-    def on_closed(self) -> None:
-        """The socket is gone."""
-
-
-class Nobody:
-    """Whom a socket that is gone reports to."""
-
-    def on_connected(self) -> None:
-        """Let it be."""
-
-    def on_open(self, codec: Codec, bearer: str | None) -> None:
-        """Let it be."""
-
-    def on_frame(self, data: bytes | str) -> None:
-        """Let it be."""
-
-    def on_closed(self) -> None:
-        """Let it be."""
-
-
-NOBODY: Final = Nobody()
 
 
 class SocketSettings(Protocol):
@@ -280,6 +246,11 @@ class Socket(asyncio.Protocol):
         if self._is_open:
             self._protocol.send_ping(b"")
             self._flush_soon()
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether what is sent now may still arrive."""
+        return self._is_open
 
     def abort(self) -> None:
         """Cut the connection."""

@@ -12,10 +12,14 @@ from bridge.domain.facts import Facts
 from bridge.domain.model import Controls, StoredRecord, Verdict
 from bridge.domain.outcome import Outcome
 from bridge.errors import BridgeError
+from bridge.hub import connection as talks
 from bridge.hub.authority import Authority
+from bridge.hub.catching_up import catch_up
 from bridge.hub.connection import Connection
 from bridge.hub.pipeline import Pipeline
+from bridge.hub.services import Services
 from bridge.hub.sessions import Leg
+from bridge.hub.sockets import Socket
 from bridge.hub.work import Decided, Work
 from bridge.ids import AccountId
 from bridge.store.base import Batch, Places
@@ -134,17 +138,18 @@ def _resume_elsewhere(by: int) -> None:
 
 def subscribe_after_backlog() -> None:
     """Read the backlog first, and listen to news only then."""
-    catch_up = Connection._catch_up
 
-    async def late(self: Connection, account: AccountId, leg: Leg) -> None:
-        await catch_up(self, account, leg)
-        if self.legs.get(account) is leg:
+    async def late(
+        client: Connection, socket: Socket, services: Services, account: AccountId, leg: Leg
+    ) -> None:
+        await catch_up(client, socket, services, account, leg)
+        if client.legs.get(account) is leg:
             leg.live = False
             await a_moment(_LONG_S)
-            leg.sent = self._services.sessions.heads.get(account, leg.sent)
+            leg.sent = services.sessions.heads.get(account, leg.sent)
             leg.live = True
 
-    Connection._catch_up = late  # type: ignore[method-assign]
+    talks.catch_up = late  # type: ignore[attr-defined, assignment]
 
 
 def swap_pushes() -> None:

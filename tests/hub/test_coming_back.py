@@ -97,6 +97,39 @@ async def test_a_long_resume_is_no_slow_reading(ground: Ground) -> None:
         assert [text[:3] for text in texts] == [f"{n:03}" for n in range(300)]
 
 
+@pytest.mark.one_hub
+async def test_nothing_more_is_read_for_a_client_that_is_sent_away(
+    hub: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hub.add(ANA, BEN)
+    thread = await hub.acquaint(BEN, ANA)
+    ana, first = await hub.sign_in(ANA)
+    await ana.close()
+    for n in range(250):
+        await hub.send(BEN, thread, f"{n:03}")
+    store, gate, begun, reads = hub.hub.store, asyncio.Event(), asyncio.Event(), 0
+    replay = store.replay
+
+    async def gated(account: AccountId, after: Position, limit: int) -> Any:
+        nonlocal reads
+        reads += 1
+        begun.set()
+        await gate.wait()
+        return await replay(account, after, limit)
+
+    monkeypatch.setattr(store, "replay", gated)
+    back = await hub.line()  # which does not answer a close
+    cursor = leg_of(first, ANA)["cursor"]
+    back.say({"id": 1, "op": "sign_in", "token": hub.tokens[ANA], "cursors": [cursor]})
+    await begun.wait()
+    session: Any = hub.hub.sessions.everyone()[0]
+    session.close(4000, "reading too slowly")
+    gate.set()
+    await asyncio.wait([*session._errands._tasks], timeout=5)
+
+    assert reads == 1
+
+
 async def test_a_cursor_cannot_be_forged_borrowed_or_moved_beyond_its_journal(hub: House) -> None:
     await hub.add(ANA, BEN)
     await hub.acquaint(BEN, ANA)
