@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from bridge.domain.content import Content, digest_of, first_link, next_link, pack
 from bridge.domain.facts import Key, key_of
+from bridge.domain.hold import HOLDS, Hold
 from bridge.domain.model import (
     Account,
     AuditLine,
@@ -68,6 +69,7 @@ def make_people(*accounts: AccountId) -> tuple[StoredRecord, ...]:
 
 def make_tie(owner: AccountId, other: AccountId, **more: Any) -> Tie:
     """Make one side's tie, with what is named."""
+    more |= {name: Hold(more[name]) for name in HOLDS if name in more}
     return replace(Tie(owner=owner, other=other), **more)
 
 

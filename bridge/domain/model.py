@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from bridge.domain.hold import Hold
 from bridge.ids import AccountId, DeviceId, PersonId, Seq, ThreadId
 from bridge.wire.values import AccountState, Consent, Folder, Hybrid, Network, OutcomeOf
 
@@ -124,9 +125,9 @@ class Tie(Record, frozen=True, kw_only=True, gc=False):
     follow_asked: bool = False
     friend: bool = False
     friend_asked: bool = False
-    blocks: bool = False
-    restricts: bool = False
-    hides: bool = False
+    blocks: Hold = Hold.NO
+    restricts: Hold = Hold.NO
+    hides: Hold = Hold.NO
     confirmed: bool = False
     claimed: str = ""
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from bridge.domain.controls import Sides, category_of, may_close, outcome_for
 from bridge.domain.facts import Facts
+from bridge.domain.hold import HOLDS, Hold
 from bridge.domain.model import Account, Controls, Decision, Member, Tie
 from bridge.domain.policy import Policy
 from bridge.ids import AccountId
@@ -27,6 +28,7 @@ _OFF: Final = Hybrid.OFF
 _NEVER: Final = Hybrid.NEVER
 _REQUESTS: Final = OutcomeOf.REQUESTS
 _NOWHERE: Final = OutcomeOf.NONE
+_OWN: Final = Hold.OWN
 
 _LINKED: Final = "sender:linked"
 _RESTRICTED: Final = Decision(outcome=OutcomeOf.REQUESTS, rule="restricted", facts=("you_restrict",))
@@ -110,7 +112,7 @@ def as_the_receiver_knows(way: Route) -> Route:
         way,
         sender=replace(way.sender, hybrid=_ON, minor=way.receiver.minor),
         senders=(way.sender.id,),
-        theirs=[tie for tie in way.theirs if tie.other == way.sender.id],
+        theirs=[_as_made(tie) for tie in way.theirs if tie.other == way.sender.id],
         ours=[],
         blind=True,
     )
@@ -181,10 +183,11 @@ def _is_closed(way: Route) -> Decision | None:
 
 
 def _is_restricted(way: Route) -> Decision | None:
-    restricting = [tie.other for tie in way.theirs if tie.restricts]
+    restricting = [tie for tie in way.theirs if tie.restricts]
     if not restricting:
         return None
-    return _RESTRICTED if way.sender.id in restricting else _RESTRICTED_BY_LINK
+    is_own = any(tie.restricts == _OWN and tie.other == way.sender.id for tie in restricting)
+    return _RESTRICTED if is_own else _RESTRICTED_BY_LINK
 
 
 def _is_accepted(way: Route) -> Decision | None:
@@ -194,10 +197,11 @@ def _is_accepted(way: Route) -> Decision | None:
 
 
 def _is_hidden_after_decline(way: Route) -> Decision | None:
-    hiding = [tie.other for tie in way.theirs if tie.hides]
+    hiding = [tie for tie in way.theirs if tie.hides]
     if not hiding:
         return None
-    return _HIDDEN if way.sender.id in hiding else _HIDDEN_BY_LINK
+    is_own = any(tie.hides == _OWN and tie.other == way.sender.id for tie in hiding)
+    return _HIDDEN if is_own else _HIDDEN_BY_LINK
 
 
 def _is_in_the_graph(way: Route) -> Decision | None:
@@ -312,7 +316,7 @@ def may_learn(facts: Facts, policy: Policy, side: Member, other: AccountId, *, l
         return False
     if lifting:
         way = route(facts, policy, other, side.account, side)
-        decision = decide_route(replace(way, theirs=[replace(tie, restricts=False) for tie in way.theirs]))
+        decision = decide_route(replace(way, theirs=[replace(tie, restricts=Hold.NO) for tie in way.theirs]))
     else:
         _, decision = settle_route(facts, policy, other, side)
     return decision.outcome is OutcomeOf.INBOX
@@ -339,6 +343,12 @@ def closed_reason(own: Account, other: Account, linked: bool, policy: Policy) ->
     if crosses and own.hybrid is Hybrid.OFF:
         return "left_hybrid" if linked else "unlinked"
     return None
+
+
+def _as_made(tie: Tie) -> Tie:
+    """Leave out what an unlink of the other side copied."""
+    copied = [name for name in HOLDS if getattr(tie, name) == Hold.COPIED]
+    return replace(tie, **dict.fromkeys(copied, Hold.NO)) if copied else tie
 
 
 def _is_known(way: Route) -> bool:

@@ -193,6 +193,7 @@ class Store(Protocol):
     ) -> Sequence[tuple[Tie, bool]]:
         """List ties of a kind that the account owns, and follow or friend ties (asked or on) aimed at it.
 
+        What an unlink copied (``Hold.COPIED``) is left out.
         Each with whether it is incoming, ordered by the other's id and ``incoming``; ``after`` is ``other/0``
         or ``other/1`` of the last one had.
         """

@@ -14,7 +14,8 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from bridge.domain.model import Message, StoredRecord
+from bridge.domain.hold import HOLDS
+from bridge.domain.model import Message, StoredRecord, Tie
 from bridge.errors import CorruptStore, SetupError, StoreNotEmpty
 from bridge.ids import AccountId, Position, ThreadId
 from bridge.store.base import Progress
@@ -189,11 +190,19 @@ async def read(path: Path) -> AsyncIterator[Sequence[Item]]:
             raise SetupError(f"{path} is not a dump of isthmus.")
         while body := await asyncio.to_thread(_next_body, file):
             name, items = _decode_name(body)
-            yield [msgspec.msgpack.decode(item, type=_KINDS[name]) for item in items]
+            yield [_item(_KINDS[name], item) for item in items]
     except (msgspec.DecodeError, KeyError) as error:
         raise CorruptStore(f"{path} is damaged: {error}.") from error
     finally:
         file.close()
+
+
+def _item(kind: type[Any], item: msgspec.Raw) -> Any:
+    """Read one thing; ties of older dumps hold yes or no."""
+    if kind is not Tie:
+        return msgspec.msgpack.decode(item, type=kind)
+    fields = msgspec.msgpack.decode(item)
+    return msgspec.convert(fields | {name: int(fields[name]) for name in HOLDS if name in fields}, Tie)
 
 
 def _next_body(file: BinaryIO) -> bytes:

@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from bridge.domain.content import unpack
 from bridge.domain.facts import Key
+from bridge.domain.hold import Hold
 from bridge.domain.model import (
     Account,
     AuditLine,
@@ -60,9 +61,9 @@ def _is_tied(tie: Tie, kind: TieKind) -> bool:
         case TieKind.FRIEND:
             return tie.friend or tie.friend_asked
         case TieKind.BLOCK:
-            return tie.blocks
+            return tie.blocks == Hold.OWN
         case TieKind.RESTRICT:
-            return tie.restricts
+            return tie.restricts == Hold.OWN
 
 
 def _indexed(message: Message) -> str:

@@ -8,7 +8,7 @@ message (``numbered``); they hand in how to number and how to name.
 """
 
 from collections.abc import Callable, Mapping
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from types import NoneType, UnionType
 from typing import Any, Final, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 from zlib import crc32
@@ -182,7 +182,7 @@ def _codec(hint: Any) -> tuple[Write, Read] | None:
         return None
     if kind is bool:
         return int, bool
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
+    if isinstance(kind, type) and issubclass(kind, StrEnum | IntEnum):
         words = {member: member.value for member in kind}
         members = {member.value: member for member in kind}
         return words.__getitem__, members.__getitem__

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from bridge.archive.model import EdgeKind
 from bridge.archive.reader import Archive
 from bridge.domain.facts import Key
+from bridge.domain.hold import HOLDS, Hold
 from bridge.domain.model import Account, StoredRecord, Tie
 from bridge.domain.networks import NETWORKS, handle_key
 from bridge.domain.outcome import Outcome, Scene
@@ -201,7 +202,7 @@ def tie_all(scene: Scene, owner: AccountId, people: Sequence[Person]) -> Outcome
         if person.flag == "claimed":
             after = mine if theirs.follows or mine.claimed else replace(mine, claimed=FOLLOWS)
         else:
-            after = replace(mine, **{person.flag: True})
+            after = replace(mine, **{person.flag: Hold.OWN if person.flag in HOLDS else True})
         if after != mine:
             ties[person.account] = (after, theirs)
             outcome.records.append(after)
@@ -275,8 +276,8 @@ def _handed_over(
             replace(
                 now,
                 follows=now.follows or was.follows,
-                blocks=now.blocks or was.blocks,
-                restricts=now.restricts or was.restricts,
+                blocks=now.blocks.stronger(was.blocks),
+                restricts=now.restricts.stronger(was.restricts),
             )
         )
         outcome.records.append(Tie(owner=was.owner, other=stand_in))

@@ -25,6 +25,7 @@ from bridge.archive.model import (
     thread_path,
 )
 from bridge.archive.writer import ArchiveWriter
+from bridge.domain.hold import Hold
 from bridge.domain.model import Account, Member, Message, Person, Thread, ThreadKind, Tie
 from bridge.domain.networks import NETWORKS, handle_key
 from bridge.domain.outcome import other_of
@@ -245,7 +246,7 @@ async def _edges(store: Store, account: Account, ledger: Ledger) -> list[Edge]:
             edges.append(edge)
             continue
         named |= {(edge.kind, one) for one in meant[edge.name]}
-        if any(getattr(ties[Tie, (account.id, one)], flag, False) for one in meant[edge.name]):
+        if any(getattr(ties[Tie, (account.id, one)], flag, False) == Hold.OWN for one in meant[edge.name]):
             edges.append(edge)
     return edges + await _made_here(store, account, ledger, named)
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from bridge.archive.model import Section
 from bridge.domain.content import SALT, digest_of, first_link, next_link
+from bridge.domain.hold import Hold
 from bridge.domain.model import Member, Message, Thread, ThreadKind, Tie
 from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.place import cover
@@ -313,9 +314,11 @@ def carry_ties(scene: Scene, outcome: Outcome, side: Side, other: AccountId, *, 
         listed = scene.facts.tie(own, stand_in)
         if listed.blocks or listed.restricts:
             after = replace(
-                after, blocks=after.blocks or listed.blocks, restricts=after.restricts or listed.restricts
+                after,
+                blocks=after.blocks.stronger(listed.blocks),
+                restricts=after.restricts.stronger(listed.restricts),
             )
-            outcome.records.append(replace(listed, blocks=False, restricts=False))
+            outcome.records.append(replace(listed, blocks=Hold.NO, restricts=Hold.NO))
     if is_friend:
         after = replace(after, friend=True, friend_asked=False, claimed="")
     elif side.names_friend and not after.friend:

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from msgspec.structs import replace
 
-from bridge.domain.model import Decision, Thread, ThreadKind
+from bridge.domain.hold import Hold
+from bridge.domain.model import Decision, Member, Thread, ThreadKind
 from bridge.domain.policy import Policy
 from bridge.domain.routing import NOT_DELIVERED, decide_route, route, shown_to_receiver
 from bridge.errors import BridgeError
-from bridge.ids import AccountId, thread_of_pair
+from bridge.ids import AccountId, ThreadId, thread_of_pair
 from bridge.wire.commands import UploadContacts
 from bridge.wire.queries import Explain, PreviewControls, PreviewLeaveHybrid, PreviewUnlink
 from bridge.wire.replies import ControlsChanged, ControlsPreview, Effects, Explained
@@ -122,22 +123,26 @@ class People(RuleBasedStateMachine):
     def unlink(self, name: str) -> None:
         if len(self.model.persons[name]) > 1:
             previewed = self.world.ask(name, PreviewUnlink(as_=AccountId(f"a{name}")))
+            (direct,) = (own for own in self.model.persons[name] if NETWORKS[own] == "direct")
+            crossed = self.model.accounts[direct].hybrid == "on"
+            ended = self._crossings(direct, "pending") if crossed else []
             done = self.world.unlink(name).reply
             assert isinstance(done, Effects)
             assert replace(done, undo_until=None) == previewed
-            crossed = self.model.accounts[name[:3]].hybrid == "on"
-            ended = self._crossings(name[:3], "pending") if crossed else []
             self.model.unlink(name)
-            shut = self._crossings(name[:3], "none", "accepted") if crossed else []
+            shut = self._crossings(direct, "none", "accepted") if crossed else []
             assert (done.threads_closed, done.requests_lapsed) == (len(shut), len(ended))
 
-    def _crossings(self, own: str, *consents: str) -> list[str]:
-        """Name those of the other network whose threads an account can find, by what it answered them."""
+    def _crossings(self, own: str, *consents: str) -> list[ThreadId]:
+        """Name the threads with the other network that an account can find, by what it answered them."""
+        sides = [
+            side for side in self.world.all(Member) if side.account == f"a{own}" and side.folder != "none"
+        ]
+        threads = [self.world.records[Thread, side.thread] for side in sides if side.consent in consents]
         return [
-            other
-            for other in self.model.folders(own)
-            if NETWORKS.get(other, NETWORKS[own]) != NETWORKS[own]
-            and self.model.threads[frozenset({own, other})][own].consent in consents
+            thread.id
+            for thread in threads
+            if len({self.world.account(member[1:]).network for member in thread.members}) > 1
         ]
 
     @rule(turn=st.sampled_from(["own", "own", *NEIGHBOURS]))
@@ -343,6 +348,13 @@ class People(RuleBasedStateMachine):
                 tie = self.world.tie(one, two)
                 assert tie.follows == ((one, two) in self.model.follows)
                 assert tie.friend == (frozenset({one, two}) in self.model.friends)
+                for hold, marks in (
+                    (tie.blocks, self.model.blocks),
+                    (tie.restricts, self.model.restrictions),
+                    (tie.hides, self.model.hiding),
+                ):
+                    assert bool(hold) == ((one, two) in marks)
+                    assert (hold == Hold.OWN) == ((one, two) in marks.seen), "a list shows what its owner did"
 
     @invariant()
     def the_same_accounts_take_part_across_the_networks(self) -> None:
@@ -364,23 +376,7 @@ class People(RuleBasedStateMachine):
             assert isinstance(told, Explained)
             assert told.decision.rule != NOT_DELIVERED
             if shown_to_receiver(_next_decision(self.world, other, own)) != told.decision:
-                assert self._sender_knows_better(sender, receiver)
-
-    def _sender_knows_better(self, sender: str, receiver: str) -> bool:
-        """Say whether the sender left or blocks, has a number, or is linked to one who is turned away."""
-        model = self.model
-        persons = [(one, two) for one in model.persons[sender] for two in model.persons[receiver]]
-        return (
-            model.accounts[sender].hybrid != "on"
-            or any(pair in model.blocks for pair in persons)
-            or (sender, receiver) in model.contacts
-            or any(
-                (two, one) in marks
-                for one, two in persons
-                for marks in (model.blocks, model.restrictions, model.hiding)
-                if one != sender
-            )
-        )
+                assert self.model.knows_better(sender, receiver)
 
 
 def _next_decision(world: World, sender: AccountId, receiver: AccountId) -> Decision:

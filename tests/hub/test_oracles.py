@@ -16,6 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from bridge.domain.deeds import ChangeAccount
+from bridge.domain.hold import Hold
 from bridge.domain.model import Account, Controls, Tie
 from bridge.ids import AccountId, Seq, ThreadId, thread_of_pair
 from bridge.wire.codec import JSON, MSGPACK, Codec
@@ -89,7 +90,7 @@ async def restrict(hub: House, sender: AccountId, receiver: AccountId) -> None:
 
 
 async def hide(hub: House, sender: AccountId, receiver: AccountId) -> None:
-    await hub.put(Tie(owner=receiver, other=sender, hides=True))
+    await hub.put(Tie(owner=receiver, other=sender, hides=Hold.OWN))
 
 
 async def block(hub: House, sender: AccountId, receiver: AccountId) -> None:

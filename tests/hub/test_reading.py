@@ -8,9 +8,10 @@ import pytest
 
 from bridge.hub import pages as pages_of
 from bridge.ids import AccountId, Seq
-from bridge.wire.commands import Accept, OpenThread, Send, SetProfile, SetTie
+from bridge.wire.commands import Accept, OpenThread, Send, SetProfile, SetTie, Unlink
 from bridge.wire.queries import (
     CountUnread,
+    Explain,
     GetThread,
     History,
     ListThreads,
@@ -203,6 +204,28 @@ async def test_relations_are_listed_both_ways_page_by_page(hub: House) -> None:
         (EVE, True),
     ]
     assert [(tie["account"]["id"], tie["state"], tie["incoming"]) for tie in asked] == [(BEN, "asked", True)]
+
+
+async def test_who_blocked_one_account_is_not_shown_the_other_that_an_unlink_parted_from_it(
+    hub: House,
+) -> None:
+    await hub.add(ANA, BEN, CYD)
+    await hub.link(ANA, BEN)
+    ana, cyd = await hub.join(ANA), await hub.join(CYD)
+    thread = (await ana.ask(OpenThread(as_=BEN, account=CYD, confirm=True)))["thread"]["id"]
+    for kind in (TieKind.BLOCK, TieKind.RESTRICT):
+        await cyd.ask(SetTie(as_=CYD, account=ANA, tie=kind))
+
+    await ana.ask(Unlink(as_=ANA))
+
+    for kind in (TieKind.BLOCK, TieKind.RESTRICT):
+        shown = (await cyd.ask(ListTies(as_=CYD, tie=kind)))["ties"]
+        assert [tie["account"]["id"] for tie in shown] == [ANA]
+    explained = await cyd.ask(Explain(as_=CYD, account=BEN))
+    assert explained["decision"]["rule"] != "blocked"
+    ben = await hub.join(BEN)
+    with pytest.raises(Refused, match="not_accepting"):
+        await ben.ask(Send(thread=thread, text="still me", token="one"))
 
 
 async def test_an_identity_is_proposed_and_confirmed_once(hub: House) -> None:

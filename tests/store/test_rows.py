@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.domain.facts import key_of
+from bridge.domain.hold import Hold
 from bridge.domain.model import (
     AuditLine,
     ContactList,
@@ -44,7 +45,7 @@ def records() -> list[Any]:
         make_account(phone=b"\0\1", minor=True),
         make_person(ANA, BEN),
         Controls(account=ANA, version=3, outcomes={"followers": "none"}, keep_connected=True),
-        make_tie(ANA, BEN, blocks=True, claimed="friend"),
+        make_tie(ANA, BEN, blocks=True, restricts=Hold.COPIED, claimed="friend"),
         ContactList(account=ANA, phones=frozenset({b"1", b"2"}), uploads=1, day=9),
         *talk.records,
         talk.said[0],

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from bridge.domain.facts import Key, key_of
+from bridge.domain.hold import HOLDS, Hold
 from bridge.domain.model import (
     AuditLine,
     ContactList,
@@ -150,7 +151,9 @@ class World:
             "hides",
             "confirmed",
         )
-        flags = {name: bool(three >> bit & 1) for bit, name in enumerate(names)}
+        flags: dict[str, Any] = {name: bool(three >> bit & 1) for bit, name in enumerate(names)}
+        if two % 2:  # an unlink copied some
+            flags |= {name: Hold.COPIED for name in HOLDS if flags[name] and name != names[4 + two % 3]}
         return Change((make_tie(owner, other, **flags),))
 
     def _refuse(self, one: int, two: int, three: int) -> Change:

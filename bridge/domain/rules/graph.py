@@ -2,10 +2,12 @@
 
 from hashlib import sha256
 from hmac import digest as hmac_digest
-from typing import assert_never
+from itertools import product
+from typing import Final, assert_never
 
 from msgspec.structs import replace
 
+from bridge.domain.hold import Hold
 from bridge.domain.model import Account, ContactList, Tie
 from bridge.domain.networks import NETWORKS
 from bridge.domain.outcome import Outcome, Scene
@@ -18,6 +20,7 @@ from bridge.wire.replies import Done, Tied
 from bridge.wire.values import AccountState, TieKind, TieState
 
 _DAY_MS = 86_400_000
+_FIELDS: Final = {TieKind.BLOCK: "blocks", TieKind.RESTRICT: "restricts"}
 
 
 def set_tie(scene: Scene, command: SetTie) -> Outcome:
@@ -35,7 +38,7 @@ def set_tie(scene: Scene, command: SetTie) -> Outcome:
         case TieKind.FRIEND:
             return _befriend(scene, own, other, command.on)
         case TieKind.BLOCK:
-            return _block(scene, own, other, command.on)
+            return _hold(scene, own, other, TieKind.BLOCK, command.on)
         case TieKind.RESTRICT:
             return _restrict(scene, own, other, command.on)
         case _:
@@ -117,48 +120,45 @@ def _befriend(scene: Scene, own: Account, other: Account, on: bool) -> Outcome:
     return _tied(scene, own, other, TieKind.FRIEND, _on(on), both)
 
 
-def _block(scene: Scene, own: Account, other: Account, on: bool) -> Outcome:
-    changed = [replace(tie, blocks=on) for tie in _person_ties(scene, own, other, on) if tie.blocks is not on]
-    return _kept_to_oneself(scene, own, other, TieKind.BLOCK, on, changed)
-
-
 def _restrict(scene: Scene, own: Account, other: Account, on: bool) -> Outcome:
-    ties = _person_ties(scene, own, other, on)
-    changed = [replace(tie, restricts=on) for tie in ties if tie.restricts is not on]
-    outcome = _kept_to_oneself(scene, own, other, TieKind.RESTRICT, on, changed)
-    for one in scene.facts.person_of(own.id).accounts:
-        for two in scene.facts.person_of(other.id).accounts:
-            if on:
-                cover_thread(scene, outcome, one, two)
-            else:
-                uncover_thread(scene, outcome, one, two)
+    outcome = _hold(scene, own, other, TieKind.RESTRICT, on)
+    touched = {(tie.owner, tie.other): None for tie in outcome.records if isinstance(tie, Tie)}
+    owners, others = scene.facts.person_of(own.id).accounts, scene.facts.person_of(other.id).accounts
+    for pair in dict.fromkeys((*product(owners, others), *touched)):
+        (cover_thread if on else uncover_thread)(scene, outcome, *pair)
     return outcome
 
 
-def _person_ties(scene: Scene, own: Account, other: Account, on: bool) -> list[Tie]:
-    """Give the ties that a tightening change touches: one to make it, all between the persons to lift it.
+def _hold(scene: Scene, own: Account, other: Account, kind: TieKind, on: bool) -> Outcome:
+    """Block or restrict from one account on, or lift that between all accounts of both persons.
 
-    Blocks and restrictions hold between persons, so lifting one lifts it between all of their accounts.
+    Its owner alone is told; and of what an unlink copied, which goes with it, not even he.
     """
+    field = _FIELDS[kind]
     if on:
-        return [scene.facts.tie(own.id, other.id)]
+        before = scene.facts.tie(own.id, other.id)
+        changed = [] if getattr(before, field) == Hold.OWN else [replace(before, **{field: Hold.OWN})]
+        shows = bool(changed)
+    else:
+        ties = _lifted(scene, own, other, field)
+        shows = any(getattr(tie, field) == Hold.OWN for tie in ties)
+        changed = [replace(tie, **{field: Hold.NO}) for tie in ties]
+    outcome = Outcome(reply=Tied(state=_on(on)), records=list(changed))
+    if shows:
+        event = TieChanged(leg=own.id, account=account_view(other), tie=kind, state=_on(on))
+        outcome.told.append((event, (own.id,)))
+        outcome.audit.append(scene.note(f"{'set' if on else 'lift'}_{kind}", own.id, other.id))
+    return outcome
+
+
+def _lifted(scene: Scene, own: Account, other: Account, field: str) -> list[Tie]:
+    """Give all ties that are held between the two persons, and what an unlink copied of them."""
     owners, others = scene.facts.person_of(own.id).accounts, scene.facts.person_of(other.id).accounts
-    return scene.facts.ties_between(owners, others)
-
-
-def _kept_to_oneself(
-    scene: Scene, own: Account, other: Account, kind: TieKind, on: bool, changed: list[Tie]
-) -> Outcome:
-    """Tell a change to its owner only."""
-    if not changed:
-        return Outcome(reply=Tied(state=_on(on)))
-    event = TieChanged(leg=own.id, account=account_view(other), tie=kind, state=_on(on))
-    return Outcome(
-        reply=Tied(state=_on(on)),
-        records=list(changed),
-        told=[(event, (own.id,))],
-        audit=[scene.note(f"{'set' if on else 'lift'}_{kind}", own.id, other.id)],
-    )
+    between = [tie for tie in scene.facts.ties_between(owners, others) if getattr(tie, field)]
+    partings = [scene.facts.unlinking(tie.other) for tie in between if getattr(tie, field) == Hold.OWN]
+    mates = {mate for parting in partings if parting is not None for mate in parting.others}
+    apart = scene.facts.ties_between(owners, tuple(sorted(mates.difference(others))))
+    return between + [tie for tie in apart if getattr(tie, field) == Hold.COPIED]
 
 
 def _tied(

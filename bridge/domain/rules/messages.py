@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from bridge.domain.content import SALT, Content, digest_of, next_link, pack, unpack
 from bridge.domain.facts import Facts
+from bridge.domain.hold import Hold
 from bridge.domain.model import Account, Decision, Member, Message, Thread, ThreadKind, Verdict
 from bridge.domain.networks import NETWORKS, can_reply
 from bridge.domain.outcome import Outcome, Scene, other_of
@@ -221,7 +222,7 @@ def _taken(
     outcome.records.append(side_after)
     for tie in way.ours:
         if tie.hides and tie.owner == side.account and tie.other == other.account:
-            outcome.records.append(replace(tie, hides=False))  # who writes to somebody hides him no more
+            outcome.records.append(replace(tie, hides=Hold.NO))  # who writes to somebody hides him no more
     return outcome
 
 

@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from bridge.domain.hold import Hold
 from bridge.domain.model import Member, Thread, ThreadKind
 from bridge.domain.outcome import Outcome, Scene, other_of
 from bridge.domain.place import put_back, turn_away
@@ -37,7 +38,7 @@ def decline(scene: Scene, command: Decline) -> Outcome:
         outcome.records.append(after)
         if command.hide and thread.kind is ThreadKind.PAIR:
             other = other_of(thread, side.account)
-            outcome.records.append(replace(scene.facts.tie(side.account, other), hides=True))
+            outcome.records.append(replace(scene.facts.tie(side.account, other), hides=Hold.OWN))
         outcome.told.append((_changed(scene, thread, after), (side.account,)))
     return outcome
 
@@ -70,7 +71,7 @@ def _accepted(scene: Scene, outcome: Outcome, thread: Thread, side: Member) -> N
     outcome.records.append(after)
     tie = scene.facts.tie(side.account, other)
     if tie.hides:
-        outcome.records.append(replace(tie, hides=False))
+        outcome.records.append(replace(tie, hides=Hold.NO))
 
 
 def _changed(scene: Scene, thread: Thread, side: Member) -> ThreadChanged:

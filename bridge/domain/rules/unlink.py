@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from bridge.domain.controls import CATEGORIES
+from bridge.domain.hold import HOLDS
 from bridge.domain.model import Account, Person, StoredRecord, Tie, Unlinking
 from bridge.domain.networks import NETWORKS
 from bridge.domain.outcome import Outcome, Scene
@@ -144,7 +145,10 @@ def _lapse(scene: Scene, outcome: Outcome, pending: tuple[ThreadId, ...], own: A
 
 
 def _copied(scene: Scene, accounts: tuple[AccountId, ...]) -> list[StoredRecord]:
-    """Copy blocks, restrictions and hiding declines to every account that they covered."""
+    """Copy blocks, restrictions and hiding declines to every account that they covered.
+
+    Others, who made them, are not shown the copies: they would learn whose accounts these were.
+    """
     copies: dict[tuple[AccountId, AccountId], Tie] = {}
     for tie in scene.facts.tightened(accounts):
         if tie.owner in accounts and tie.other in accounts:
@@ -154,13 +158,16 @@ def _copied(scene: Scene, accounts: tuple[AccountId, ...]) -> list[StoredRecord]
         for owner in owners:
             for other in others:
                 before = copies.get((owner, other)) or scene.facts.tie(owner, other)
-                copies[owner, other] = replace(
-                    before,
-                    blocks=before.blocks or tie.blocks,
-                    restricts=before.restricts or tie.restricts,
-                    hides=before.hides or tie.hides,
-                )
+                copies[owner, other] = _joined(before, tie)
     return [tie for pair, tie in copies.items() if tie != scene.facts.tie(*pair)]
+
+
+def _joined(before: Tie, tie: Tie) -> Tie:
+    """Add to a tie what another one holds, which its owner knows only of the account that he named."""
+    holds = {name: getattr(tie, name) for name in HOLDS}
+    if tie.other != before.other:
+        holds = {name: hold.copied for name, hold in holds.items()}
+    return replace(before, **{name: getattr(before, name).stronger(hold) for name, hold in holds.items()})
 
 
 def _restore(scene: Scene, outcome: Outcome, before: Unlinking) -> None:

@@ -8,7 +8,16 @@ from bridge.errors import CorruptStore
 from bridge.ids import AccountId, Position, ThreadId
 from bridge.store.base import Entry, Head, Page, Tally
 from bridge.store.postgres.pool import Connection
-from bridge.store.postgres.shapes import event_from, record_of
+from bridge.store.postgres.shapes import (
+    BLOCKS,
+    FOLLOW,
+    FRIENDLY,
+    RESTRICTS,
+    UNSEEN_BLOCK,
+    UNSEEN_RESTRICT,
+    event_from,
+    record_of,
+)
 from bridge.wire.values import Folder, TieKind
 
 _HEADS: Final = """
@@ -38,9 +47,14 @@ _TALLY: Final = """
            count(*) FILTER (WHERE folder = 'requests')
     FROM members JOIN threads ON threads.id = members.thread AND threads.kind <> 'segment'
     WHERE members.account = ANY ($1::text[]) AND folder IN ('inbox', 'requests')"""
-_TIED: Final = {TieKind.FOLLOW: 1, TieKind.FRIEND: 2, TieKind.BLOCK: 8, TieKind.RESTRICT: 16}
+_TIED: Final = {  # which bits of ``bonds`` to look at, and which of them stand where a tie is shown
+    TieKind.FOLLOW: (FOLLOW, FOLLOW),
+    TieKind.FRIEND: (FRIENDLY, FRIENDLY),
+    TieKind.BLOCK: (BLOCKS | UNSEEN_BLOCK, BLOCKS),
+    TieKind.RESTRICT: (RESTRICTS | UNSEEN_RESTRICT, RESTRICTS),
+}
 _OWNED: Final = """
-    SELECT body FROM ties WHERE owner = $1 AND other > $2 AND bonds & $3 <> 0 ORDER BY other LIMIT $4"""
+    SELECT body FROM ties WHERE owner = $1 AND other > $2 AND bonds & $3 = $5 ORDER BY other LIMIT $4"""
 _AIMED: Final = """
     SELECT body FROM ties WHERE other = $1 AND (owner > $2 OR owner = $2 AND $5)
     AND bonds & 3 <> 0 AND bonds & $3 <> 0 ORDER BY owner LIMIT $4"""
@@ -136,11 +150,12 @@ async def ties(
 ) -> Sequence[tuple[Tie, bool]]:
     """List ties owned and, for some kinds, aimed at the account."""
     other, _, incoming = (after or "").rpartition("/")
-    owned = await connection.fetch(_OWNED, account, other, _TIED[kind], limit)
+    looked_at, shown = _TIED[kind]
+    owned = await connection.fetch(_OWNED, account, other, looked_at, limit, shown)
     found = [((tie.other, False), tie) for tie in (record_of(Tie, body) for (body,) in owned)]
     if kind in (TieKind.FOLLOW, TieKind.FRIEND):
         # After ``other/0`` comes ``other/1``; after ``other/1`` the next one.
-        aimed = await connection.fetch(_AIMED, account, other, _TIED[kind], limit, incoming == "0")
+        aimed = await connection.fetch(_AIMED, account, other, looked_at, limit, incoming == "0")
         found += [((tie.owner, True), tie) for tie in (record_of(Tie, body) for (body,) in aimed)]
     found.sort(key=lambda row: row[0])
     return [(tie, incoming) for (_, incoming), tie in found[:limit]]

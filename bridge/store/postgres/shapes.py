@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from bridge.domain.facts import Key, key_of
+from bridge.domain.hold import Hold
 from bridge.domain.model import (
     Account,
     ContactList,
@@ -34,7 +35,8 @@ from bridge.wire.events import JournalEvent
 R = TypeVar("R", bound=Record)
 
 FOLLOW, FRIENDLY, FRIEND, BLOCKS, RESTRICTS, HIDES = 1, 2, 4, 8, 16, 32
-"""The bits of ``ties.bonds``."""
+UNSEEN_BLOCK, UNSEEN_RESTRICT = 64, 128
+"""The bits of ``ties.bonds``; the last stand beside ``BLOCKS`` and ``RESTRICTS`` that an unlink copied."""
 
 _unpack: Final = msgspec.msgpack.Decoder(list[Any]).decode
 
@@ -113,9 +115,11 @@ def bonds_of(tie: Tie) -> int:
         FOLLOW * (tie.follows or tie.follow_asked)
         | FRIENDLY * (tie.friend or tie.friend_asked)
         | FRIEND * tie.friend
-        | BLOCKS * tie.blocks
-        | RESTRICTS * tie.restricts
-        | HIDES * tie.hides
+        | BLOCKS * (tie.blocks > 0)
+        | RESTRICTS * (tie.restricts > 0)
+        | HIDES * (tie.hides > 0)
+        | UNSEEN_BLOCK * (tie.blocks == Hold.COPIED)
+        | UNSEEN_RESTRICT * (tie.restricts == Hold.COPIED)
     )
 
 

@@ -30,8 +30,8 @@ _MUTUAL: Final = """
     )"""
 _COUNT_OWN: Final = "SELECT count(*) FROM messages WHERE thread = ? AND seq > ? AND seq <= ? AND sender = ?"
 _TIGHT: Final = f"""
-    SELECT {selected(TIES)} FROM ties WHERE owner = ? AND (blocks = 1 OR restricts = 1 OR hides = 1)
-    UNION SELECT {selected(TIES)} FROM ties WHERE other = ? AND (blocks = 1 OR restricts = 1 OR hides = 1)"""
+    SELECT {selected(TIES)} FROM ties WHERE owner = ? AND (blocks > 0 OR restricts > 0 OR hides > 0)
+    UNION SELECT {selected(TIES)} FROM ties WHERE other = ? AND (blocks > 0 OR restricts > 0 OR hides > 0)"""
 _GROUPS: Final = """
     SELECT count(*) FROM shelves JOIN threads ON threads.id = shelves.thread
     WHERE shelves.account = ? AND threads.kind = 'group'"""

@@ -41,6 +41,22 @@ class Seat:
     covered: bool = False
 
 
+class Marks(set[tuple[str, str]]):
+    """Who shuts out whom. Of what is ``unseen`` nobody was told, nor who did it: an unlink spread it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unseen: set[tuple[str, str]] = set()
+
+    @property
+    def seen(self) -> set[tuple[str, str]]:
+        return self - self.unseen
+
+    def add(self, mark: tuple[str, str]) -> None:
+        super().add(mark)
+        self.unseen.discard(mark)
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What the sender is told, and where the receiver finds the message (``nowhere`` if refused)."""
@@ -58,9 +74,9 @@ class Model:
     follows: set[tuple[str, str]] = field(default_factory=set)
     friends: set[frozenset[str]] = field(default_factory=set)
     contacts: set[tuple[str, str]] = field(default_factory=set)
-    blocks: set[tuple[str, str]] = field(default_factory=set)
-    restrictions: set[tuple[str, str]] = field(default_factory=set)
-    hiding: set[tuple[str, str]] = field(default_factory=set)
+    blocks: Marks = field(default_factory=Marks)
+    restrictions: Marks = field(default_factory=Marks)
+    hiding: Marks = field(default_factory=Marks)
     floors: set[tuple[str, str]] = field(default_factory=set)
     threads: dict[frozenset[str], dict[str, Seat]] = field(default_factory=dict)
     opened: set[tuple[str, str]] = field(default_factory=set)
@@ -97,9 +113,14 @@ class Model:
         if len(person) == 1:
             return
         for marks in (self.blocks, self.restrictions, self.hiding):
+            seen = marks.seen
             for by, of in list(marks):
-                if person in (self.persons[by], self.persons[of]) and self.persons[by] != self.persons[of]:
-                    marks.update((x, y) for x in self.persons[by] for y in self.persons[of])
+                if (by in person) != (of in person):
+                    owners, others = (person, {of}) if by in person else ({by}, person)
+                    marks.update((x, y) for x in owners for y in others)
+                    if (by, of) in seen:  # he knows of this one account, and of none that it was linked to
+                        seen.update((x, of) for x in owners)
+            marks.unseen = marks - seen
         before = {own: self.accounts[own].hybrid for own in person}
         self.partings.update(dict.fromkeys(person, before))
         for own in person:
@@ -215,15 +236,20 @@ class Model:
                 seat.covered = True
 
     def unrestrict(self, by: str, of: str) -> None:
-        self._lift(self.restrictions, by, of)
+        lifted = self._lift(self.restrictions, by, of)
         for own, other, seat in self._seats():
-            if own in self.persons[by] and other in self.persons[of]:
+            if (own, other) in lifted:
                 seat.covered = False
                 if seat.consent == "accepted" and (own, other) not in self.opened:
                     seat.acceptance_seen = True
 
-    def _lift(self, marks: set[tuple[str, str]], by: str, of: str) -> None:
-        marks -= {(x, y) for x in self.persons[by] for y in self.persons[of]}
+    def _lift(self, marks: Marks, by: str, of: str) -> set[tuple[str, str]]:
+        """Lift it between the two persons, and with it what the last unlink spread of it."""
+        between = {(x, y) for x in self.persons[by] for y in self.persons[of]}
+        mates = {mate for _, y in between & marks.seen for mate in self.partings.get(y, ())}
+        lifted = between | ({(x, mate) for x in self.persons[by] for mate in mates} & marks.unseen)
+        marks -= lifted
+        return lifted
 
     # --- writing and answering ---
 
@@ -389,6 +415,20 @@ class Model:
             return False
         mine = self._seat(s, r)
         return not text or (mine is not None and mine.said > 0)
+
+    def knows_better(self, s: str, r: str) -> bool:
+        """Say whether more than ``r`` knows decides over ``s``: it left, blocks, has a number, was linked."""
+        pairs = [(one, two) for one in self.persons[s] for two in self.persons[r]]
+        return (
+            self.accounts[s].hybrid != "on"
+            or (s, r) in self.contacts
+            or any(pair in self.blocks for pair in pairs)
+            or any(
+                (two, one) in (marks.unseen & marks if one == s else marks)
+                for marks in (self.blocks, self.restrictions, self.hiding)
+                for one, two in pairs
+            )
+        )
 
     def _seats(self) -> list[tuple[str, str, Seat]]:
         pairs = [(own, other) for pair in self.threads for own, other in permutations(sorted(pair))]

@@ -4,14 +4,15 @@ import pytest
 from msgspec.structs import replace
 
 from bridge.domain.deeds import EraseAccount
+from bridge.domain.hold import Hold
 from bridge.domain.model import Person, Thread, ThreadKind
 from bridge.domain.outcome import legs_of
-from bridge.ids import AccountId, ThreadId
+from bridge.ids import AccountId, Seq, ThreadId
 from bridge.wire.commands import Accept, SetControls, SetLinkOptions, UndoUnlink
-from bridge.wire.events import HybridChanged, LinkChanged
-from bridge.wire.queries import PreviewUnlink
-from bridge.wire.replies import Effects
-from bridge.wire.values import Network
+from bridge.wire.events import HybridChanged, LinkChanged, TieChanged
+from bridge.wire.queries import Explain, PreviewUnlink
+from bridge.wire.replies import Effects, Explained, Tied
+from bridge.wire.values import Network, TieState
 from tests.domain.world import World
 
 ANN, ANNM = AccountId("aann"), AccountId("aannm")
@@ -102,6 +103,82 @@ def test_others_blocks_still_cover_the_account_that_left(merged: World) -> None:
 
     assert merged.tie("bob", "annm").blocks
     assert merged.heard("bob")[1:] == []  # but for its own deed, it heard nothing
+
+
+@pytest.mark.parametrize("kind", ["block", "restrict"])
+def test_whoever_shut_out_one_account_is_not_shown_the_other_that_left(merged: World, kind: str) -> None:
+    before = merged.explain("bob", "annm")
+    merged.set_tie(kind, "bob", "ann")
+
+    merged.unlink("ann")
+
+    word = f"{kind}s"
+    assert (getattr(merged.tie("bob", "ann"), word), getattr(merged.tie("bob", "annm"), word)) == (
+        Hold.OWN,
+        Hold.COPIED,
+    )
+    assert merged.explain("bob", "annm") == before
+
+
+def test_a_message_that_lies_in_requests_by_a_copied_restriction_does_not_tell_of_it(merged: World) -> None:
+    merged.set_tie("restrict", "bobm", "ann")
+    merged.unlink("ann")
+    merged.send("annm", "bobm")
+
+    told = merged.ask(
+        "bobm", Explain(as_=AccountId("abobm"), thread=merged.thread("annm", "bobm"), seq=Seq(1))
+    )
+
+    assert isinstance(told, Explained)
+    assert (told.decision.outcome, told.decision.rule) == ("requests", "not_delivered")
+
+
+def test_a_copy_is_copied_on_as_unseen_and_what_was_seen_stays_so(merged: World) -> None:
+    merged.set_tie("block", "bob", "ann")
+    merged.unlink("ann")
+    merged.link("bob", "bobm")
+    merged.unlink("bob")
+
+    assert merged.tie("bobm", "ann").blocks == Hold.OWN
+    assert merged.tie("bobm", "annm").blocks == Hold.COPIED
+
+    merged.link("ann", "annm")
+    merged.unlink("annm")
+
+    assert merged.tie("bob", "ann").blocks == merged.tie("bobm", "ann").blocks == Hold.OWN
+    assert merged.tie("bob", "annm").blocks == Hold.COPIED
+
+
+@pytest.mark.parametrize("kind", ["block", "restrict"])
+def test_what_was_copied_falls_with_what_it_was_copied_from(merged: World, kind: str) -> None:
+    merged.send("annm", "bob")
+    merged.accept("bob", "annm")
+    merged.set_tie(kind, "bob", "ann")
+    merged.unlink("annm")
+    merged.heard("bob")
+
+    merged.set_tie(kind, "bob", "ann", False)
+
+    assert not getattr(merged.tie("bob", "annm"), f"{kind}s")
+    assert [event.account.id for event in merged.heard("bob", TieChanged)] == [ANN]
+    assert merged.side("bob", "annm").folder == "inbox"
+
+
+def test_a_copy_is_lifted_unsaid_and_set_as_anything_new(merged: World) -> None:
+    merged.set_tie("block", "bob", "ann")
+    merged.unlink("annm")
+    merged.heard("bob")
+    lines = len(merged.audit)
+
+    assert merged.set_tie("block", "bob", "annm", False).reply == Tied(state=TieState.ABSENT)
+    assert (merged.heard("bob"), len(merged.audit)) == ([], lines)
+    assert not merged.tie("bob", "annm").blocks
+    assert merged.tie("bob", "ann").blocks
+
+    merged.put(replace(merged.tie("bob", "annm"), blocks=Hold.COPIED))
+    merged.set_tie("block", "bob", "annm")
+    assert merged.tie("bob", "annm").blocks == Hold.OWN
+    assert [event.state for event in merged.heard("bob", TieChanged)] == ["on"]
 
 
 def test_what_stood_between_the_two_accounts_wakes_as_it_was(world: World) -> None:

@@ -4,6 +4,7 @@ from hashlib import sha256
 
 from msgspec.structs import replace
 
+from bridge.domain.hold import Hold
 from bridge.ids import AccountId
 from bridge.store.base import Page, Store, Tally
 from bridge.wire.values import Consent, Folder, Network, TieKind
@@ -173,6 +174,17 @@ async def test_blocks_and_restrictions_are_known_to_their_owner_only(store: Stor
     assert list(await store.ties(ANA, TieKind.RESTRICT, limit=9)) == [(restricts, False)]
     assert list(await store.ties(BEN, TieKind.BLOCK, limit=9)) == []
     assert list(await store.ties(CYD, TieKind.RESTRICT, limit=9)) == []
+
+
+async def test_what_an_unlink_copied_is_listed_to_nobody(store: Store) -> None:
+    mixed = make_tie(ANA, BEN, blocks=Hold.COPIED, restricts=True)
+    await keep(store, mixed, make_tie(ANA, CYD, blocks=True, restricts=Hold.COPIED, hides=Hold.COPIED))
+
+    blocked = await store.ties(ANA, TieKind.BLOCK, limit=9)
+    restricted = await store.ties(ANA, TieKind.RESTRICT, limit=9)
+
+    assert [tie.other for tie, _ in blocked] == [CYD]
+    assert list(restricted) == [(mixed, False)]
 
 
 async def test_paging_ties_meets_each_once_in_order(store: Store) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from bridge.domain.facts import Key, key_of
+from bridge.domain.hold import Hold
 from bridge.domain.model import (
     Account,
     ContactList,
@@ -224,7 +225,7 @@ async def test_own_messages_are_counted_up_to_a_seq(store: Store) -> None:
 
 async def test_ties_that_tighten_are_found_from_both_ends(store: Store) -> None:
     blocks, restricts = make_tie(ANA, BEN, blocks=True), make_tie(BEN, CYD, restricts=True)
-    hides, follows = make_tie(DAN, ANA, hides=True), make_tie(ANA, CYD, follows=True)
+    hides, follows = make_tie(DAN, ANA, hides=Hold.COPIED), make_tie(ANA, CYD, follows=True)
     await keep(store, blocks, restricts, hides, follows)
 
     assert await ask(store, Tightened((ANA,))) == (blocks, hides)
