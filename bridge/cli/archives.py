@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from bridge.app import reading
 from bridge.cli.options import NO_OPTIONS, Common
-from bridge.cli.printing import Printer
+from bridge.cli.printing import Printer, count
 from bridge.cli.reach import ask
 from bridge.config import Config
 from bridge.errors import Invalid, NotFound
@@ -109,14 +109,14 @@ def take_out(account: str, to: Path, /, *, common: Common = NO_OPTIONS) -> None:
 
     Args:
         account: As direct/ana, or its id.
-        to: The ZIP to write; nothing may be there.
+        to: The ZIP to write, a name that ends in .zip, else a folder; nothing may be there.
         common: Options of every command.
     """
     done = asyncio.run(_export(common.read(), account, to, common.printer))
     common.printer.data(done)
     common.printer.line(
         f"Wrote {done['path']}: {done['threads']:,} chats and groups, {done['messages']:,} messages, "
-        f"{done['edges']:,} entries of lists."
+        f"{count(done['edges'], 'entry')} of lists."
     )
 
 

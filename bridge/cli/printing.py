@@ -73,7 +73,7 @@ class Printer:
         if self.json:
             self.data({"error": {"code": code, "text": text, "path": path}})
             return
-        where = f" ({path})" if path else ""
+        where = f" ({path})" if path and path not in text else ""
         print(_plain(f"isthmus: {text}{where}"), file=sys.stderr, flush=True)
 
     def progress(self, done: int, total: int) -> None:

@@ -11,6 +11,7 @@ _ESCAPES = re.compile(
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # control sequences
     r"|\x1b[ -/]*[0-~]?"  # the rest
 )
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls but tab and newline
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidi marks and overrides: they forge names
@@ -23,6 +24,11 @@ _FORBIDDEN = re.compile(
 def clean(text: str) -> str:
     """Keep what can be read, newlines and tabs included."""
     return _FORBIDDEN.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n")))
+
+
+def clean_typed(text: str) -> str:
+    """Drop what keys that are no letters, as the arrows, leave in a typed line; no network takes it."""
+    return _CONTROLS.sub("", _ESCAPES.sub("", text))
 
 
 def clean_line(text: str) -> str:

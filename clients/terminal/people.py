@@ -233,5 +233,7 @@ async def devices(chat: Chat, text: str) -> None:
         chat.say(f"Signed out: {clean_line(device.name)}.")
         return
     for number, device in enumerate(found, 1):
-        chat.say(f"{number}. {clean_line(device.name)}{', this one' if device.here else ''}.")
+        here = ", this one" if device.here else f", last here {words.moment(device.seen_at)}"
+        since = words.moment(device.created_at)
+        chat.say(f"{number}. {clean_line(device.name)}{here}; signed in {since}.")
     chat.say("/devices 2 signs the second one out.")

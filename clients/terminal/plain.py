@@ -17,7 +17,7 @@ from clients.errors import OutboxBroken, OutboxInUse
 from clients.options import Options, State
 from clients.terminal import threads, words
 from clients.terminal.chat import Chat, Wrong
-from clients.terminal.cleaning import clean_line
+from clients.terminal.cleaning import clean_line, clean_typed
 from clients.terminal.commands import find, similar
 from clients.terminal.entering import Entered, Entrance, Who, secret_in
 from clients.terminal.listener import Listener
@@ -145,6 +145,7 @@ async def _take_lines(chat: Chat, listener: Listener) -> None:
 
 async def take(chat: Chat, line: str) -> None:
     """Do one line."""
+    line = clean_typed(line)
     try:
         if not line.startswith("/") or line.startswith("//"):
             if line.strip():

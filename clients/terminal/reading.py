@@ -1,13 +1,13 @@
 """Reading a thread back, page by page: its own messages first, then what was imported from before it."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Final
 
 from bridge.ids import Seq, ThreadId
 from bridge.wire.values import MessageView
 from clients.client import Client
 from clients.inbox import Row
+from clients.terminal.words import moment
 
 PAGE: Final = 20
 PAUSE_MS: Final = 3_600_000
@@ -59,9 +59,5 @@ def when(messages: list[MessageView]) -> Iterator[tuple[str | None, MessageView]
     before: int | None = None
     for message in messages:
         late = before is None or message.at - before > PAUSE_MS
-        yield (_moment(message.at) if late else None), message
+        yield (moment(message.at) if late else None), message
         before = message.at
-
-
-def _moment(at_ms: int) -> str:
-    return f"{datetime.fromtimestamp(at_ms / 1_000):%Y-%m-%d, %H:%M}"

@@ -2,7 +2,7 @@
 
 from bridge.ids import AccountId
 from bridge.wire.commands import OpenThread
-from bridge.wire.values import Folder
+from bridge.wire.values import Consent, Folder
 from clients.inbox import Row
 from clients.terminal import words
 from clients.terminal.chat import Chat, Wrong, number_in
@@ -157,6 +157,8 @@ async def search(chat: Chat, text: str) -> None:
 async def accept(chat: Chat, text: str) -> None:
     """Accept a request."""
     row = chat.thread_named(text)
+    if row.consent not in (Consent.PENDING, Consent.DECLINED):
+        raise Wrong(f"{chat.title(row)} is no request, so there is nothing to accept.")
     await chat.client.accept(row.id)
     chat.say(f"Accepted: {chat.title(row)}. They may see now what you have read.")
 
@@ -166,6 +168,8 @@ async def decline(chat: Chat, text: str) -> None:
     words_said = text.lower().split()
     hide = "hide" in words_said
     row = chat.thread_named(" ".join(word for word in words_said if word != "hide"))
+    if not row.is_request:
+        raise Wrong(f"{chat.title(row)} is no request; nothing was declined. /archive puts a thread away.")
     await chat.client.decline(row.id, hide=hide)
     after = " What they send in future goes to your hidden requests." if hide else ""
     chat.say(f"Declined: {chat.title(row)}. They are not told.{after}")

@@ -1,6 +1,7 @@
 """What the line-mode client says, in people's words: controls, decisions, effects, names."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from bridge.errors import BridgeError, Invalid
 from bridge.wire.replies import Effects
@@ -111,6 +112,11 @@ def control(view: ControlView) -> str:
     if not view.available:
         return f"{sentence}: applies once you link an account"
     return f"{sentence}: {outcome(view.outcome)}"
+
+
+def moment(at_ms: int) -> str:
+    """Say when something was, by the person's own clock."""
+    return f"{datetime.fromtimestamp(at_ms / 1_000):%Y-%m-%d, %H:%M}"
 
 
 def outcome(word: str) -> str:

@@ -248,6 +248,15 @@ def test_an_account_that_goes_takes_its_threads_along_and_one_that_comes_is_stal
     assert (inbox.threads(), inbox.stale) == ([], {CYD})
 
 
+def test_an_inbox_that_begins_in_the_middle_reads_all_threads() -> None:
+    hub, inbox = FakeHub(), Inbox()
+    signed = opened(hub, ANA).event.signed  # type: ignore[union-attr]
+
+    inbox.hear(Push(Connected(signed=signed, reload=())))  # a client that goes on where an earlier one stood
+
+    assert inbox.stale == {ANA}
+
+
 def test_a_session_without_an_account_forgets_its_threads() -> None:
     hub = FakeHub()
     hub.say(BEN, ANA, "one")

@@ -17,7 +17,7 @@ from clients.outbox_file import OutboxFile
 from clients.terminal.plain import NOT_SIGNED_IN, chat
 from tests.clients.fake_hub import FakeHub
 from tests.clients.fake_sockets import serving
-from tests.clients.fake_state import ANA, BEN
+from tests.clients.fake_state import AB, ANA, BEN
 from tests.clients.terminal.people import (
     AT_ONCE,
     DIRECT,
@@ -180,6 +180,31 @@ async def test_a_disk_that_keeps_no_message_ends_no_chat(monkeypatch: pytest.Mon
         await paper.has("1. ana on Direct")
 
     assert "No space left on device" in refused
+
+
+async def test_keys_that_are_no_letters_leave_nothing_in_what_is_sent() -> None:
+    hub = FakeHub()
+    hub.say(BEN, ANA, "hello")
+    async with serving(hub) as url, at_keyboard(url, "token-ana") as (keyboard, paper):
+        for line in ("/threads", "/open 1", "\x1b[Ahel\x1b[Dlo\x07\tthere \u200f\U0001f469\u200d\U0001f680"):
+            keyboard.type(line)
+        await paper.has("Sent as")
+
+    assert hub.threads[AB].messages[-1].text == "hello\tthere \u200f\U0001f469\u200d\U0001f680"
+
+
+async def test_what_is_no_request_is_neither_accepted_nor_declined() -> None:
+    hub = FakeHub()
+    hub.say(BEN, ANA, "hello")
+    hub.say(ANA, BEN, "hello")
+    async with serving(hub) as url, at_keyboard(url, "token-ana") as (keyboard, paper):
+        for line in ("/threads", "/decline 1", "/accept 1"):
+            keyboard.type(line)
+        declined = await paper.has("Ben")
+        accepted = await paper.has("Ben")
+
+    assert declined.startswith("Ben (ben on Messenger) is no request; nothing was declined. /archive puts")
+    assert accepted == "Ben (ben on Messenger) is no request, so there is nothing to accept."
 
 
 async def test_numbers_without_end_are_no_numbers(hub: Hub) -> None:
