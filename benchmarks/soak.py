@@ -1,0 +1,169 @@
+"""Whether a hub that runs for long stays as it was: memory, files, threads, latency, and all promises.
+
+    python -m benchmarks.soak [--minutes M] [--pairs N] [--pause-s S] [--every-s S] [--seed N] [--json]
+
+People live with the SDK for as long as is wanted: they talk, read, look around, write
+to strangers, change controls, relations and links, are cut off, leave and come back.
+The hub keeps few records in memory, so that its caches are full long before half of
+the time is over: what its memory grows by after that would grow for ever. At the end
+everything on disk is proven, as ``isthmus audit`` does.
+
+Exit code 1 means that something grew, or a broken promise.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from benchmarks.load.generator import Percentiles
+from benchmarks.load.hub_process import Order, Running
+from benchmarks.load.lives import Living, Seen
+from benchmarks.load.processes import cores, started
+from bridge.config import Config, Limits, Listen, StoreSettings
+from bridge.store.base import Audited
+from bridge.store.sqlite import SqliteStore
+
+Tell = Callable[[str], None]
+
+_CACHE: Final = 5_000  # records of each kind
+_MAY_GROW: Final = 0.05  # of the memory at half-time: noise of the allocator
+_MINUTE: Final = 60.0
+_FEW: Final = 4  # looks that are compared, on either side
+_STRAY_FILES: Final = 8  # that SQLite may open meanwhile
+
+
+class Soaked(Struct, kw_only=True):
+    """What was seen.
+
+    Attributes:
+        rows: What each interval showed; the last one when all had gone.
+        growth: The hub's memory in the last looks over that from half-time on, less one.
+        faults: What grew, and which promises were broken; must be empty.
+        audited: Messages that the audit proved.
+    """
+
+    rows: list[Seen]
+    growth: float
+    faults: list[str]
+    audited: int
+
+
+def soak(living: Living, folder: Path, tell: Tell) -> Soaked:
+    """Run a hub and people on it; ``living`` lacks only where the hub is."""
+    mine = cores()
+    with tempfile.TemporaryDirectory(dir=folder) as place, ExitStack() as stack:
+        path = Path(place) / "hub.db"
+        config = Config(
+            listen=Listen(port=0),
+            store=StoreSettings(path=str(path), cache_records=_CACHE),
+            limits=Limits(look_ups_per_minute=60_000),
+            log_level="error",
+        )
+        order = msgspec.json.encode(Order(config=config, pairs=living.pairs)).decode()
+        hub, line = stack.enter_context(started("benchmarks.load.hub_process", order, core=mine[0]))
+        target = msgspec.json.decode(line, type=Running)
+        file = Path(place) / "order.json"
+        file.write_bytes(msgspec.json.encode(replace(living, pid=hub.pid, database=str(path), target=target)))
+        rows = list(_lives(stack, file, mine[-1], tell))
+        stack.close()  # the hub ends before everything is proven
+        audited = asyncio.run(_audit(path))
+    growth = growth_of([row.rss_mib for row in rows])
+    faults = [*rows[-1].faults, *(f"{one.kind} {one.where}: {one.text}" for one in audited.problems)]
+    if growth > _MAY_GROW:
+        faults.append(f"the memory grew by {growth:.0%} after half the time")
+    if rows[-1].files > rows[0].files - rows[0].connected + _STRAY_FILES:
+        faults.append(f"{rows[-1].files} files are open when all have gone")
+    if audited.messages < rows[-1].sent:
+        faults.append(f"{rows[-1].sent} messages were acknowledged, {audited.messages} are there")
+    return Soaked(rows=rows, growth=round(growth, 3), faults=faults, audited=audited.messages)
+
+
+def _lives(stack: ExitStack, file: Path, core: int, tell: Tell) -> Iterator[Seen]:
+    lives, line = stack.enter_context(started("benchmarks.load.lives", str(file), core=core))
+    assert lives.stdout is not None, "it is a pipe"
+    while line:
+        row = msgspec.json.decode(line, type=Seen)
+        tell(text_of(row))
+        yield row
+        line = lives.stdout.readline()
+    if lives.wait() != 0:
+        raise RuntimeError("those who live failed")
+
+
+async def _audit(path: Path) -> Audited:
+    store = await SqliteStore.open(path)
+    try:
+        return await store.audit()
+    finally:
+        await store.close()
+
+
+def growth_of(memory: list[float]) -> float:
+    """Compare the last looks with those at half-time, medians of a few; 0.0 if there are too few."""
+    half = len(memory) // 2
+    if half < 2 * _FEW:
+        return 0.0
+    return median(memory[-1 - _FEW : -1]) / median(memory[half : half + _FEW]) - 1
+
+
+HEAD: Final = (
+    f"{'s':>6} {'there':>6} {'lives':>7} {'cuts':>7} {'sent':>9} {'heard':>9} {'ack p50':>8} {'p99 ms':>8}"
+    f" {'MiB':>7} {'files':>6} {'threads':>8} {'on disk':>8}"
+)
+
+
+def text_of(row: Seen) -> str:
+    """Write a row of the table."""
+    ack = row.ack or Percentiles(0.0, 0.0, 0.0, 0.0)
+    return (
+        f"{row.at_s:6.0f} {row.connected:6} {row.lives:7,} {row.cuts:7,} {row.sent:9,} {row.heard:9,}"
+        f" {ack.p50:8.1f} {ack.p99:8.1f} {row.rss_mib:7.1f} {row.files:6} {row.threads:8}"
+        f" {row.database_mib:8.1f}"
+    )
+
+
+def main() -> int:
+    """Soak a hub, and say what was seen."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.soak", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=20.0, help="how long people live (20)")
+    parser.add_argument("--pairs", type=int, default=100, help="pairs of people (100)")
+    parser.add_argument("--pause-s", type=float, default=0.3, help="between what one does (0.3)")
+    parser.add_argument("--every-s", type=float, default=30.0, help="how often to look at the hub (30)")
+    parser.add_argument("--seed", type=int, default=1, help="of all chance (1)")
+    parser.add_argument(
+        "--folder", type=Path, default=Path(tempfile.gettempdir()), help="where the database lies"
+    )
+    parser.add_argument("--json", action="store_true", help="print data")
+    given = parser.parse_args()
+    living = Living(
+        pairs=given.pairs, seconds=given.minutes * _MINUTE, every_s=given.every_s, pause_s=given.pause_s,
+        seed=given.seed,
+    )  # fmt: skip
+    print(HEAD, file=sys.stderr)
+    found = soak(living, given.folder, lambda text: print(text, file=sys.stderr, flush=True))
+    if given.json:
+        print(msgspec.json.encode(found).decode())
+    else:
+        print(f"Memory after half the time: {found.growth:+.1%}. {found.audited:,} messages proven.")
+        print(
+            "What else was done:",
+            ", ".join(f"{n:,} {what}" for what, n in sorted(found.rows[-1].done.items())),
+        )
+        print("\n".join(found.faults) or "Nothing grew, and no promise was broken.")
+    return 1 if found.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+"""The soak: short here, as only a long one says whether anything grows; but all of it runs."""
+
+from itertools import accumulate
+from pathlib import Path
+
+from benchmarks.load.lives import Living
+from benchmarks.soak import growth_of, soak
+
+
+def test_people_live_for_a_moment_and_no_promise_breaks(tmp_path: Path) -> None:
+    told: list[str] = []
+    living = Living(pairs=4, seconds=2.0, every_s=0.7, pause_s=0.02)
+    soaked = soak(living, tmp_path, told.append)
+    last = soaked.rows[-1]
+    assert soaked.faults == []
+    assert len(told) == len(soaked.rows) > 1
+    assert soaked.audited >= last.sent > 0
+    assert last.heard >= last.sent, "each of both sides hears it"
+    assert last.connected == 0
+
+
+def test_memory_that_goes_on_growing_shows() -> None:
+    assert growth_of(list(accumulate([50.0, *[1.0] * 40]))) > 0.2
+
+
+def test_a_cache_that_fills_before_half_of_the_time_is_no_growth() -> None:
+    assert growth_of([*map(float, range(50, 60)), *[60.0] * 31]) == 0
+
+
+def test_a_short_look_judges_nothing() -> None:
+    assert growth_of([50.0, 80.0, 110.0]) == 0
