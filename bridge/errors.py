@@ -42,6 +42,10 @@ class BridgeError(Exception):
         self.retry_after_s = retry_after_s
         super().__init__(self.text)
 
+    def __str__(self) -> str:
+        """Say what is wrong, and where, if the text does not say so."""
+        return f"{self.text} ({self.path})" if self.path and self.path not in self.text else self.text
+
 
 # --- refusals: answered with their code, the session lives on
 

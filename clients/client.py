@@ -23,7 +23,7 @@ from clients.core import Core
 from clients.credentials import Credentials, GetToken, password_of
 from clients.errors import ChainBroken, ConnectionClosed, ConnectionLost
 from clients.listeners import EventStream, as_event
-from clients.notices import NAMES
+from clients.notices import kind_of
 from clients.options import Options, State
 from clients.outbox import TOKEN_CHANCE, new_token
 from clients.places import Place
@@ -312,7 +312,7 @@ class Client(Calls):
         their own: a slow one delays the others, never the connection. Kinds are the
         classes of ``bridge.wire.events`` and ``clients.notices``, or their names.
         """
-        wanted = NAMES[kind] if isinstance(kind, str) else kind
+        wanted = kind_of(kind)
 
         def keep(handler: H) -> H:
             self._core.listeners.add(wanted, handler)
@@ -346,7 +346,7 @@ class Client(Calls):
             CallTimeout: If it takes longer.
             ConnectionClosed: If the client is closed meanwhile.
         """
-        wanted = NAMES[kind] if isinstance(kind, str) else kind
+        wanted: type[E] = kind_of(kind)
         waiter = self._core.listeners.waiter(wanted, check)
         try:
             return as_event(await within(self._running().clock, timeout_s, waiter.future), wanted)

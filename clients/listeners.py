@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Self, TypeVar
 from weakref import WeakSet
 
+from bridge.errors import BridgeError
 from bridge.wire.events import AnyEvent
 from clients.notices import AnyNotice, Failed, Push
 
@@ -149,7 +150,10 @@ class Listeners:
 
     def fail(self, error: Exception) -> None:
         """Tell of a failure that no call can report."""
-        log.warning("%s: %s", type(error).__name__, error)
+        trace = (
+            None if isinstance(error, BridgeError) else error
+        )  # of the caller's own code he wants to see all
+        log.warning("%s: %s", type(error).__name__, error, exc_info=trace)
         self.tell(Push(Failed(error=error)))
 
     def start(self) -> None:

@@ -1,6 +1,8 @@
 """What the client itself has to tell, beside the hub's events: what became of connections and sends."""
 
 from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
 
 from bridge.errors import BridgeError
 from bridge.ids import AccountId, Seq, ThreadId
@@ -123,6 +125,21 @@ NAMES: dict[str, type[AnyEvent] | type[Notice]] = {
     "error": Failed,
 }
 """What ``on`` may be asked for, by name."""
+
+
+def kind_of(name: type[Any] | str) -> type[Any]:
+    """Find what a listener asks for, by its class or its name.
+
+    Raises:
+        ValueError: If nothing bears that name.
+    """
+    if not isinstance(name, str):
+        return name
+    if name not in NAMES:
+        near = get_close_matches(name, NAMES, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(NAMES))}."
+        raise ValueError(f"There is no event {name!r}; {hint}")
+    return NAMES[name]
 
 
 @dataclass(frozen=True, slots=True)

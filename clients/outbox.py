@@ -8,6 +8,7 @@ message keeps its token for ever, so sending it again says nothing twice.
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from bridge.errors import Invalid
 from bridge.ids import ThreadId
 from bridge.wire.commands import Send
 from clients.errors import OutboxFull
@@ -24,6 +25,22 @@ def new_token(now_ms: int, chance: bytes) -> str:
         chance: ``TOKEN_CHANCE`` random bytes.
     """
     return f"{now_ms & 0xFFFFFFFFFFFF:012x}{chance.hex()}"
+
+
+TYPES = {"thread": str, "text": str, "token": str, "reply_to": int}
+
+
+def check(send: Send) -> None:
+    """Refuse what neither the wire nor an outbox file can hold, before it is in the outbox.
+
+    Raises:
+        Invalid: If a field is of a wrong type; a thread is named by its ``id``.
+    """
+    for name, kind in TYPES.items():
+        value = getattr(send, name)
+        if not isinstance(value, kind) and not (value is None and name == "reply_to"):
+            wrong = f"This is a {type(value).__name__}, where a {kind.__name__} belongs."
+            raise Invalid(wrong, path=f"$.{name}")
 
 
 class Entry:

@@ -20,7 +20,7 @@ from clients.clock import Clock, Timer
 from clients.connection import Connection
 from clients.errors import OutboxBroken
 from clients.notices import SendDelayed, SendSettled
-from clients.outbox import Entry, Outbox
+from clients.outbox import Entry, Outbox, check
 from clients.outbox_file import OutboxFile
 
 FAULTS: Final = 5
@@ -130,9 +130,11 @@ class Sender:
             A future that resolves once the hub has answered for it, however many connections later.
 
         Raises:
+            Invalid: If a field is of a wrong type.
             OutboxFull: If too many wait already.
             BridgeError: What ended the client.
         """
+        check(send)
         if self._ended is not None:
             raise self._ended
         if send.token in self._waiters:

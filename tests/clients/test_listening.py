@@ -71,6 +71,28 @@ async def test_a_handler_that_fails_is_reported_and_the_next_one_runs(bench: Ben
     assert [type(error) for error in failures] == [KeyError]
 
 
+async def test_the_log_shows_where_a_handler_failed(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    client = await bench.connected()
+
+    @client.on("message_sent")
+    def forgetful(event: MessageSent) -> None:
+        raise KeyError("oops")
+
+    bench.hub.say(BEN, ANA, "hello")
+    await settle()
+
+    assert "in forgetful" in caplog.text
+
+
+async def test_a_mistyped_event_is_named_with_the_one_that_was_meant(bench: Bench) -> None:
+    client = await bench.connected()
+
+    with pytest.raises(ValueError, match="no event 'mesage_sent'; did you mean 'message_sent'"):
+        client.on("mesage_sent")
+    with pytest.raises(ValueError, match=r"there are .*message_sent"):
+        await client.wait_for("???")
+
+
 async def test_a_handler_that_waits_for_what_is_cancelled_is_reported_and_the_next_one_runs(
     bench: Bench,
 ) -> None:

@@ -7,6 +7,7 @@ import stat
 import threading
 from pathlib import Path
 from random import Random
+from typing import Any
 from zlib import crc32
 
 import pytest
@@ -420,6 +421,22 @@ async def test_a_text_that_no_frame_can_say_is_refused_without_harm(bench: Bench
         await client.send(AB, "half \ud800")
 
     assert (await client.send(AB, "whole")).seq == 1
+
+
+@pytest.mark.parametrize("wrong", [{"text": None}, {"text": b"x"}, {"thread": object()}, {"reply_to": "1"}])
+async def test_what_is_no_message_gets_into_no_outbox(
+    bench: Bench, tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    bench.unreachable = [bench.cannot()]
+    client = bench.client(outbox=tmp_path / "outbox")
+    await client.connect(wait=False)
+
+    with pytest.raises(Invalid, match=rf"belongs. \(\$.{next(iter(wrong))}\)"):
+        await client.send(**{"thread": AB, "text": "x", **wrong})
+    await client.close()
+
+    with OutboxFile(tmp_path / "outbox") as file:
+        assert file.unsent() == []
 
 
 async def test_a_message_that_no_frame_can_hold_is_refused_and_the_client_lives(
