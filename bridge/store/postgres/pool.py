@@ -6,8 +6,8 @@ settings then, or lose them in silence.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -24,6 +24,8 @@ Greeting = Callable[[Connection], Awaitable[None]]
 log = logging.getLogger("bridge.store")
 
 CONNECT_S: Final = 5.0
+DAY_S: Final = 86_400
+"""How long the driver waits for what takes as long as it takes."""
 SLOW_S: Final = 2.0
 """After so long without an answer to what all wait for, the log says so."""
 
@@ -56,6 +58,9 @@ _POOLER: Final = (
     "let it pool sessions (PgBouncer: pool_mode = session), or go past it."
 )
 _SET: Final = "SELECT set_config(name, value, false) FROM unnest($1::text[], $2::text[]) AS s (name, value)"
+_AT_LEISURE: Final = """
+    SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
+    SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on"""
 _WHO: Final = "SELECT pg_backend_pid()"
 
 LOST: Final = (
@@ -123,12 +128,36 @@ async def _be_its_own(connection: Connection, address: str) -> None:
     raise SetupError(_POOLER)
 
 
+async def at_leisure(connection: Connection, statement: str) -> None:
+    """Run what takes as long as it takes, and must not be part of a transaction."""
+    usual = await connection.fetchval("SHOW statement_timeout")
+    await connection.execute("SET statement_timeout = 0")
+    try:
+        await connection.execute(statement, timeout=DAY_S)
+    finally:
+        await connection.execute(f"SET statement_timeout = '{usual}'")
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """Say what the driver raises as the port does."""
+    try:
+        yield
+    except LOST as error:
+        raise Unavailable(f"PostgreSQL cannot be reached: {error}.") from error
+    except asyncpg.DiskFullError as error:
+        raise StorageFull from error
+    except asyncpg.PostgresError as error:
+        raise Fault(f"PostgreSQL failed: {error}.") from error
+
+
 class Pool:
     """Connections to one database, opened as they are needed."""
 
-    def __init__(self, settings: Mapping[str, str], answer_s: float) -> None:
-        """Know what to set; ``open`` is the way in."""
+    def __init__(self, address: str, settings: Mapping[str, str], answer_s: float) -> None:
+        """Know where to connect and what to set; ``open`` is the way in."""
         self._inner: Any = None
+        self._address = address
         self._answer_s = answer_s
         self._settings = settings
         self._greeting: Greeting | None = None
@@ -143,7 +172,8 @@ class Pool:
             Unavailable: If there is no server.
         """
         address, settings = _parted(dsn)
-        pool = cls({**_SETTINGS, "statement_timeout": f"{int(statement_s * 1000)}", **settings}, answer_s)
+        settings = {**_SETTINGS, "statement_timeout": f"{int(statement_s * 1000)}", **settings}
+        pool = cls(address, settings, answer_s)
         inner = None
         try:
             inner = pool._inner = await asyncpg.create_pool(
@@ -195,15 +225,9 @@ class Pool:
             StorageFull: If the server's disk is full.
             Fault: If the server fails otherwise.
         """
-        try:
+        with _in_our_words():
             async with self.borrow(urgent) as connection:
                 yield connection
-        except LOST as error:
-            raise Unavailable(f"PostgreSQL cannot be reached: {error}.") from error
-        except asyncpg.DiskFullError as error:
-            raise StorageFull from error
-        except asyncpg.PostgresError as error:
-            raise Fault(f"PostgreSQL failed: {error}.") from error
 
     @asynccontextmanager
     async def borrow(self, urgent: str = "") -> AsyncIterator[Connection]:
@@ -259,16 +283,22 @@ class Pool:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Connection]:
-        """Borrow a connection for a long look at one moment, as long as it takes."""
-        async with (
-            self.use() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            await connection.execute("SET LOCAL statement_timeout = 0")
-            await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-            for kind in ("seqscan", "hashjoin", "mergejoin"):
-                await connection.execute(f"SET LOCAL enable_{kind} = on")
-            yield connection
+        """Have a connection beside the others for a long look at one moment, as long as it takes.
+
+        Raises:
+            Unavailable, StorageFull, Fault: As ``use``.
+        """
+        if self._inner is None:
+            raise Unavailable
+        with _in_our_words():
+            connection = await asyncpg.connect(self._address, timeout=CONNECT_S)  # the others lose patience
+            try:
+                await self._begin(connection)
+                async with connection.transaction(isolation="repeatable_read", readonly=True):
+                    await connection.execute(_AT_LEISURE)
+                    yield connection
+            finally:
+                connection.terminate()
 
     async def close(self) -> None:
         """Let go of all connections, after what is under way."""

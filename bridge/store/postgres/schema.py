@@ -6,7 +6,7 @@ import asyncpg
 
 from bridge.errors import CommitFailed, SetupError, StoreLocked, StoreTooNew, Unavailable
 from bridge.store.migrate import Step, missing, steps
-from bridge.store.postgres.pool import Connection
+from bridge.store.postgres.pool import DAY_S, Connection
 
 _LOCK: Final = 0x49737468  # "Isth"; with the schema's own number, so that one database may hold several
 _ALONE: Final = "SELECT pg_advisory_xact_lock($1, hashtext(current_setting('search_path')))"
@@ -49,7 +49,7 @@ async def upgrade(connection: Connection, known: tuple[Step, ...] | None = None)
     async with connection.transaction():
         await connection.execute("SET LOCAL lock_timeout = 0")
         await connection.execute("SET LOCAL statement_timeout = 0")
-        await connection.execute(_ALONE, _LOCK)
+        await connection.execute(_ALONE, _LOCK, timeout=DAY_S)
         await _have_schema(connection)
         taken = await _taken(connection)
         reader = max((row["reader"] for row in taken), default=0)
@@ -60,7 +60,7 @@ async def upgrade(connection: Connection, known: tuple[Step, ...] | None = None)
         for step in due:
             if step.to == 1:
                 await connection.execute(_STEPS)
-            await connection.execute(step.sql)
+            await connection.execute(step.sql, timeout=DAY_S)
             await connection.execute(
                 "INSERT INTO steps VALUES ($1, $2, $3)", step.to, step.checksum, step.reader
             )

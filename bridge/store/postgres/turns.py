@@ -9,13 +9,12 @@ from typing import Final
 import asyncpg
 
 from bridge.errors import Unavailable
-from bridge.store.postgres.pool import Connection, Pool
+from bridge.store.postgres.pool import DAY_S, Connection, Pool
 
 log = logging.getLogger("bridge.store")
 
 _TRY: Final = "SELECT pg_try_advisory_lock(hashtext(current_schema()), -3)"
 _WAIT: Final = "SELECT pg_advisory_lock(hashtext(current_schema()), -3)"
-_DAY_S: Final = 86_400
 
 
 @asynccontextmanager
@@ -40,7 +39,7 @@ async def _wait(connection: Connection) -> None:
     async with connection.transaction():  # the lock outlives it, the settings do not
         await connection.execute("SET LOCAL lock_timeout = 0")
         await connection.execute("SET LOCAL statement_timeout = 0")
-        await connection.execute(_WAIT, timeout=_DAY_S)
+        await connection.execute(_WAIT, timeout=DAY_S)
 
 
 def _look(connection: Connection) -> None:

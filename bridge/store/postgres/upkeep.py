@@ -11,7 +11,7 @@ from bridge.domain.model import AuditLine, Message, StoredRecord, Thread
 from bridge.ids import AccountId, ThreadId
 from bridge.store.base import Batch, Imported
 from bridge.store.postgres.commit import Committer
-from bridge.store.postgres.pool import Connection
+from bridge.store.postgres.pool import Connection, at_leisure
 from bridge.store.postgres.search import words_of
 from bridge.store.postgres.shapes import body_of, record_of
 
@@ -163,10 +163,5 @@ async def clean(connection: Connection) -> None:
     """Let PostgreSQL free the rows that erased messages stood in, and their entries in the index."""
     if not await connection.fetchval(_UNCLEAN):
         return
-    usual = await connection.fetchval("SHOW statement_timeout")
-    await connection.execute("SET statement_timeout = 0")
-    try:
-        await connection.execute("VACUUM (SKIP_LOCKED) messages", timeout=86_400)
-    finally:
-        await connection.execute(f"SET statement_timeout = '{usual}'")
+    await at_leisure(connection, "VACUUM (SKIP_LOCKED) messages")
     await connection.execute(_MARK, 0)

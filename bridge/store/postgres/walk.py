@@ -8,7 +8,7 @@ from bridge.domain.model import AuditLine, Message, Record, Thread
 from bridge.errors import StoreNotEmpty
 from bridge.ids import ThreadId
 from bridge.store.dump import Beginning, Event, Item, Line
-from bridge.store.postgres.pool import Connection
+from bridge.store.postgres.pool import DAY_S, Connection, at_leisure
 from bridge.store.postgres.schema import be_alone
 from bridge.store.postgres.shapes import RECORDS, SHAPES, body_of, event_body, event_from, record_of
 from bridge.store.postgres.upkeep import copy, copy_messages
@@ -80,10 +80,10 @@ async def fill(connection: Connection, pieces: AsyncIterator[Sequence[Item]]) ->
                 elif kind is Thread:
                     threads |= {thread.id: thread for thread in items}
                 await _take(connection, kind, items, threads)
-        await connection.execute(_HEADS)
+        await connection.execute(_HEADS, timeout=DAY_S)
         await connection.execute(_EPOCH, epoch)
-        await connection.fetchval(_NUMBERS)
-    await connection.execute("ANALYZE", timeout=3_600)
+        await connection.fetchval(_NUMBERS, timeout=DAY_S)
+    await at_leisure(connection, "ANALYZE")
     return epoch
 
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from bridge.errors import CorruptStore, SetupError, StoreTooNew, Unavailable
 from bridge.store.migrate import steps
-from bridge.store.postgres import PostgresStore, schema
+from bridge.store.postgres import PostgresStore, pool, schema
 from tests.builders import ANA, keep, make_account
 from tests.engines_postgres import the_server
 
@@ -83,6 +83,32 @@ async def test_a_step_that_fails_leaves_the_database_as_it_was(dsn: str, raw: An
 
     assert await raw.fetchval("SELECT count(*) FROM steps") == len(known)
     assert await raw.fetchval("SELECT to_regclass('half')") is None
+
+
+async def test_a_step_takes_as_long_as_it_takes(dsn: str, raw: Any) -> None:
+    known = steps("postgres")
+    long = replace(known[-1], to=len(known) + 1, sql="SELECT pg_sleep(1.2)")
+    connection = await asyncpg.connect(dsn, command_timeout=1)
+
+    await schema.upgrade(connection, (*known, long))
+
+    assert await connection.fetchval("SELECT count(*) FROM steps") == len(known) + 1
+    await connection.close()
+
+
+async def test_a_look_at_one_moment_takes_as_long_as_it_takes(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "CONNECT_S", 1.0)
+    store = await PostgresStore.open(dsn, pool=1, statement_s=0.2)
+
+    async with store._pool.snapshot() as connection:
+        await connection.execute("SELECT pg_sleep(1.5)")
+
+    with pytest.raises(Unavailable):
+        async with store._pool.use() as connection:
+            await connection.execute("SELECT pg_sleep(1.5)")
+    await store.close()
 
 
 async def test_a_schema_is_made_by_the_name_that_postgresql_reads(dsn: str) -> None:
