@@ -18,7 +18,7 @@ from bridge.wire.events import (
     TieChanged,
     Typed,
 )
-from bridge.wire.values import Folder, Hybrid, MessageView
+from bridge.wire.values import Folder, Hybrid, MessageView, TieState
 from clients.errors import ConnectionClosed, OutboxBroken
 from clients.listeners import EventStream
 from clients.notices import (
@@ -227,7 +227,8 @@ class Listener:
                 return [f"Chats across networks are {'on' if hybrid is Hybrid.ON else 'off'} now."]
             case ControlsChanged():
                 return ["Your message controls were changed."]
-            case TieChanged(incoming=True, account=account, tie=tie, state=state):
-                return [f"{words.full_name(account)}: {tie} {state}."]
+            case TieChanged(incoming=True) as tie:
+                answers = " /tie admit or /tie dismiss answers." if tie.state is TieState.ASKED else ""
+                return [words.tie(tie) + answers]
             case _:
                 return []

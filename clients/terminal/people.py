@@ -1,8 +1,9 @@
 """Commands of the line-mode client about accounts, links, controls and devices."""
 
 from bridge.errors import StaleVersion
+from bridge.ids import AccountId
 from bridge.wire.replies import Linked
-from bridge.wire.values import Network, TieKind
+from bridge.wire.values import AccountView, Network, TieKind
 from clients.terminal import words
 from clients.terminal.chat import Chat, Wrong, number_in
 from clients.terminal.cleaning import clean_line
@@ -17,6 +18,11 @@ TIES = {
     "restrict": (TieKind.RESTRICT, True, "You restrict, without their knowing,"),
     "unrestrict": (TieKind.RESTRICT, False, "You no longer restrict"),
 }
+
+
+ANSWERS = {"admit": True, "dismiss": False}
+ASKED = {Network.DIRECT: TieKind.FOLLOW, Network.MESSENGER: TieKind.FRIEND}
+"""What people ask for, by network."""
 
 
 async def accounts(chat: Chat, text: str) -> None:
@@ -40,14 +46,36 @@ async def speak_as(chat: Chat, text: str) -> None:
 async def tie(chat: Chat, text: str) -> None:
     """Follow, befriend, block or restrict an account, or stop to."""
     deed, _, name = text.partition(" ")
-    if deed not in TIES:
-        raise Wrong(f"Say one of {', '.join(TIES)}, then the account: /tie follow ana on direct")
+    if deed not in TIES and deed not in ANSWERS:
+        deeds = ", ".join((*TIES, *ANSWERS))
+        raise Wrong(f"Say one of {deeds}, then the account: /tie follow ana on direct")
     network, handle = chat.account_named(name)
     found = await chat.client.find_account(network, handle)
+    if deed in ANSWERS:
+        asked = ASKED[network]
+        await chat.client.answer_tie(chat.speaking.id, found.account.id, asked, accept=ANSWERS[deed])
+        chat.say(f"Answered: {words.full_name(found.account)}.")
+        return
     kind, on, said = TIES[deed]
     tied = await chat.client.set_tie(chat.speaking.id, found.account.id, kind, on=on)
     waits = " They have to agree first." if tied.state == "asked" else ""
     chat.say(f"{said} {words.full_name(found.account)}.{waits}")
+
+
+async def ties(chat: Chat, text: str) -> None:
+    """Say how one stands to others: follows, friends, blocks, restrictions."""
+    said: dict[str, None] = {}
+    more = False
+    for kind in TieKind:
+        found = await chat.client.list_ties(chat.speaking.id, kind)
+        said |= dict.fromkeys(words.tie(view) for view in found.ties)
+        more = more or found.next is not None
+    own = words.own_name(chat.speaking)
+    chat.say(f"To others, as {own}:" if said else f"You stand to nobody in any way, as {own}.")
+    for sentence in said:
+        chat.say(sentence)
+    if more:
+        chat.say("There are more; of each kind the first 50 are shown.")
 
 
 # --- links
@@ -66,25 +94,37 @@ async def ask_link(chat: Chat, text: str) -> None:
     """Ask a signed-in device of the other account to approve a link."""
     network, handle = _other_account(chat, text)
     await chat.client.ask_link(chat.speaking.id, network, handle)
-    chat.say(f"Asked. Approve it within 10 minutes where {handle} is signed in.")
+    own = words.own_name(chat.speaking)
+    chat.say(f"Asked. Approve it within 10 minutes where {handle} is signed in: /approve {own}")
 
 
 async def answer(chat: Chat, text: str, accept: bool) -> None:
-    """Answer a link that another account asked for; of several, the one that is named by its number."""
+    """Answer a link that another account asked for."""
+    leg, asker = await _asker(chat, text)
+    linked = await chat.client.answer_link(leg, asker.id, accept=accept)
+    chat.asked = [link for link in chat.asked if (link.leg, link.account.id) != (leg, asker.id)]
+    if accept:
+        _say_linked(chat, linked, "Linked")
+    else:
+        chat.say(f"Refused: {words.full_name(asker)} was not linked.")
+
+
+async def _asker(chat: Chat, text: str) -> tuple[AccountId, AccountView]:
+    """Find who asked, and which own account; who asked before this client signed in is named."""
     asked = chat.asked
+    if text and number_in(text) is None:
+        network, handle = _other_account(chat, text)
+        return chat.speaking.id, (await chat.client.find_account(network, handle)).account
     if not asked:
-        raise Wrong("No link waits for your answer.")
+        raise Wrong(
+            "No link was asked for since you signed in. Name who asked before: /approve ana on direct"
+        )
     number = number_in(text or ("1" if len(asked) == 1 else "0"))
     if number is None or not 0 < number <= len(asked):
         for count, link in enumerate(asked, 1):
             chat.say(f"{count}. {words.full_name(link.account)} asks to be linked with you.")
         raise Wrong("Say which one, by its number: /approve 1 or /refuse 1")
-    asking = asked.pop(number - 1)
-    linked = await chat.client.answer_link(asking.leg, asking.account.id, accept=accept)
-    if accept:
-        _say_linked(chat, linked, "Linked")
-    else:
-        chat.say(f"Refused: {words.full_name(asking.account)} was not linked.")
+    return asked[number - 1].leg, asked[number - 1].account
 
 
 async def approve(chat: Chat, text: str) -> None:

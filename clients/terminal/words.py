@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from bridge.errors import BridgeError, Invalid
+from bridge.wire.events import TieChanged
 from bridge.wire.replies import Effects
 from bridge.wire.values import (
     AccountView,
@@ -13,6 +14,9 @@ from bridge.wire.values import (
     Network,
     OutcomeOf,
     OwnAccountView,
+    TieKind,
+    TieState,
+    TieView,
 )
 from clients.terminal.cleaning import clean_line
 
@@ -68,6 +72,26 @@ CLOSED = {
     "left": "you left",
 }
 
+HELD = {
+    (TieKind.FOLLOW, TieState.ON): "You follow {}.",
+    (TieKind.FOLLOW, TieState.ASKED): "You asked to follow {}.",
+    (TieKind.FOLLOW, TieState.ABSENT): "You do not follow {}.",
+    (TieKind.FRIEND, TieState.ON): "You and {} are friends.",
+    (TieKind.FRIEND, TieState.ASKED): "You asked {} to be friends.",
+    (TieKind.FRIEND, TieState.ABSENT): "You and {} are not friends.",
+    (TieKind.BLOCK, TieState.ON): "You block {}.",
+    (TieKind.RESTRICT, TieState.ON): "You restrict {}, without their knowing.",
+}
+
+INCOMING = {
+    (TieKind.FOLLOW, TieState.ON): "{} follows you.",
+    (TieKind.FOLLOW, TieState.ASKED): "{} asks to follow you.",
+    (TieKind.FOLLOW, TieState.ABSENT): "{} does not follow you.",
+    (TieKind.FRIEND, TieState.ON): "You and {} are friends.",
+    (TieKind.FRIEND, TieState.ASKED): "{} asks to be friends with you.",
+    (TieKind.FRIEND, TieState.ABSENT): "You and {} are not friends.",
+}
+
 LANDINGS = {
     OutcomeOf.INBOX: "in your inbox",
     OutcomeOf.REQUESTS: "in your requests",
@@ -112,6 +136,12 @@ def control(view: ControlView) -> str:
     if not view.available:
         return f"{sentence}: applies once you link an account"
     return f"{sentence}: {outcome(view.outcome)}"
+
+
+def tie(view: TieView | TieChanged) -> str:
+    """Say how one stands to an account."""
+    sentence = (INCOMING if view.incoming else HELD).get((view.tie, view.state), "{}: " + view.tie)
+    return sentence.format(full_name(view.account))
 
 
 def moment(at_ms: int) -> str:

@@ -76,11 +76,52 @@ async def test_a_link_that_was_asked_for_is_approved_on_the_other_device(hub: Hu
     assert found.handle == "annie"
 
 
+async def test_a_link_that_was_asked_for_before_one_signed_in_is_answered_by_name(hub: Hub) -> None:
+    async with person(hub, DIRECT, "Ana"), person(hub, MESSENGER, "Annie"):
+        asked = await chatted(hub, DIRECT, "Ana", "/asklink annie on messenger")
+        refused = await chatted(hub, MESSENGER, "Annie", "/approve", "/refuse ana on direct", "/refuse ana")
+        await chatted(hub, DIRECT, "Ana", "/asklink annie on messenger")
+        approved = await chatted(hub, MESSENGER, "Annie", "/approve ana on direct")
+
+    assert asked[0].endswith("where annie is signed in: /approve ana on Direct")
+    assert refused[0].endswith("Name who asked before: /approve ana on direct")
+    assert refused[1] == "Refused: Ana (ana on Direct) was not linked."
+    assert refused[2] == "Not done: Nobody waits for this answer any more."
+    assert approved[0].startswith("Linked: ")
+
+
+async def test_whoever_asks_to_be_friends_is_admitted_or_dismissed_and_ties_are_listed(hub: Hub) -> None:
+    async with (
+        person(hub, MESSENGER, "Ana") as ana, person(hub, MESSENGER, "Ben"), person(hub, MESSENGER, "Cyd"),
+        at_keyboard(hub.url, ana.token) as (keyboard, paper),
+    ):  # fmt: skip
+        for name in ("Ben", "Cyd"):
+            await chatted(hub, MESSENGER, name, "/tie befriend ana on messenger")
+            await paper.has(f"{name} ({name.lower()} on Messenger) asks to be friends with you. /tie admit")
+        for line in (
+            "/ties",
+            "/tie admit ben",
+            "/tie dismiss cyd",
+            "/tie block cyd",
+            "/tie admit cyd",
+            "/ties",
+        ):
+            keyboard.type(line)
+        asking = await paper.has("Cyd (cyd on Messenger) asks")
+        await paper.has("Answered: Ben (ben on Messenger).")
+        await paper.has("Not done: There is no such request to answer.")
+        await paper.has("To others, as ana on Messenger:")
+        listed = [await paper.has(""), await paper.has("")]
+
+    assert asking == "Cyd (cyd on Messenger) asks to be friends with you."
+    assert listed == ["You and Ben (ben on Messenger) are friends.", "You block Cyd (cyd on Messenger)."]
+
+
 async def test_what_happens_to_links_and_ties_elsewhere_is_said_here(hub: Hub) -> None:
     async with person(hub, DIRECT, "Ana") as ana, person(hub, MESSENGER, "Annie"):
         async with person(hub, DIRECT, "Cyd") as cyd, at_keyboard(hub.url, ana.token) as (_, paper):
             await cyd.set_tie(own(cyd), own(ana), "follow")  # type: ignore[arg-type]  # as it is typed
-            await paper.has("Cyd (cyd on Direct): follow on.")
+            await paper.has("Cyd (cyd on Direct) follows you.")
             await chatted(hub, DIRECT, "Ana", "/link annie on messenger", "not the password")
             await chatted(hub, DIRECT, "Ana", "/link annie on messenger", PASSWORD, "/upgrade")
             await paper.has("Your account is linked to Annie (annie on Messenger) now.")
