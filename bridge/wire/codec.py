@@ -20,6 +20,7 @@ from bridge.wire.calls import AnyCall
 from bridge.wire.events import AnyEvent
 from bridge.wire.faults import invalid
 from bridge.wire.frames import JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL, ErrorBody, PushFrame, ReplyFrame
+from bridge.wire.long_calls import LongCalls
 from bridge.wire.operation import Operation
 from bridge.wire.replies import Reply
 from bridge.wire.values import MAX_INT
@@ -30,7 +31,7 @@ EVENTS: Final[dict[str, type[AnyEvent]]] = {
 }
 
 LONG: Final = 4_096
-"""Bytes from which on keys that stand twice are sought only in what makes a call, and so has few of them."""
+"""Bytes from which on a frame is first read as the call that it should be, which bounds what it holds."""
 
 SHORT: Final = 100  # longer MessagePack arrays and maps are looked through before room is made for them
 
@@ -69,6 +70,7 @@ class Codec(ABC):
     subprotocol: str
     binary: bool
     _encode: Callable[[object], bytes]
+    _long: LongCalls
 
     @abstractmethod
     def pack(self, value: object) -> bytes:
@@ -124,8 +126,9 @@ class Codec(ABC):
         """
         if isinstance(data, str) is self.binary:
             raise WrongFrameType
-        is_long = len(data) > LONG
-        frame = self.unpack(data) if is_long else self.unpack_strictly(data)
+        if len(data) > LONG:
+            return self._read_long(data)
+        frame = self.unpack_strictly(data)
         if type(frame) is not dict:
             raise ProtocolError("A frame is an object with an id and an op.", path="$")
         call = frame.pop("id", None)
@@ -138,8 +141,20 @@ class Codec(ABC):
             operation: AnyCall = msgspec.convert(frame, kind)  # type: ignore[assignment]  # of the union
         except msgspec.ValidationError as wrong:
             raise Malformed(call, invalid(wrong, kind)) from None
-        if is_long:
-            self.unpack_strictly(data)
+        return call, operation
+
+    def _read_long(self, data: bytes | str) -> tuple[int, AnyCall]:
+        call, op = self._long.head(data)
+        kind = OPERATIONS.get(op)
+        if kind is None:
+            raise Malformed(call, UnknownOperation(path="$.op"))
+        try:
+            operation: AnyCall = self._long.read(data, kind)  # type: ignore[assignment]  # of the union
+        except msgspec.ValidationError as wrong:
+            raise Malformed(call, invalid(wrong, kind)) from None
+        except Invalid as wrong:
+            raise Malformed(call, wrong) from None
+        self.unpack_strictly(data)
         return call, operation
 
     # --- the client's side
@@ -183,6 +198,7 @@ class Json(Codec):
     subprotocol = JSON_SUBPROTOCOL
     binary = False
     _encode = msgspec.json.Encoder().encode
+    _long = LongCalls("JSON", msgspec.json.Decoder)
 
     def pack(self, value: object) -> bytes:
         """Write plain values."""
@@ -228,6 +244,7 @@ class MessagePack(Codec):
     subprotocol = MSGPACK_SUBPROTOCOL
     binary = True
     _encode = msgspec.msgpack.Encoder().encode
+    _long = LongCalls("MessagePack", msgspec.msgpack.Decoder)  # type: ignore[arg-type]  # of bytes alone
 
     def pack(self, value: object) -> bytes:
         """Write plain values."""
