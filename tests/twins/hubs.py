@@ -30,6 +30,7 @@ from msgspec.structs import replace
 import bridge.app
 import bridge.hub.authority
 import bridge.hub.maintenance
+import bridge.hub.services
 from bridge.app import Hub, running_hub
 from bridge.domain.deeds import CreateAccount, Deed, PutDevice
 from bridge.domain.model import Device
@@ -364,7 +365,8 @@ async def twins(
 ) -> AsyncIterator[Twins]:
     """Run both hubs."""
     clock = Clock()
-    patch.setitem(vars(bridge.app), "now_ms", clock)
+    for module in (bridge.app, bridge.hub.services):
+        patch.setitem(vars(module), "now_ms", clock)
     patch.setitem(vars(bridge.hub.authority), "new_device", device_of)
     patch.setitem(vars(bridge.hub.maintenance), "_EVERY_S", NEVER_S)  # it is done when a step says so
     settings = config(
