@@ -291,7 +291,7 @@ class Authority:
         own = (await self._pipeline.consult(client.account, lambda scene: scene.own(call.as_))).id
         self._tries.take(f"address {client.address}")
         if not await self._is_proven(own, call.old, own):
-            raise ProofFailed(path="$.old")
+            raise ProofFailed("That is not the present password; nothing was changed.", path="$.old")
         devices = tuple(await self._store.devices([own]))
         deed = SetPassword(
             account=own, password=await self._passwords.hash(call.new), devices=devices, keep=client.device

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from clients.terminal import people, threads
+from clients.terminal import own, people, threads
 from clients.terminal.chat import Chat
 
 Run = Callable[[Chat, str], Awaitable[None]]
@@ -76,6 +76,8 @@ COMMANDS: tuple[Command, ...] = (
         people.tie,
     ),
     Command("ties", "", "Say whom you follow, block and the like, and who asks.", "Accounts", people.ties),
+    Command("profile", "[WHAT VALUE]", "Show how you appear, or change it.", "Accounts", own.profile),
+    Command("password", "", "Change your password.", "Accounts", own.password),
     Command("link", "NAME on NETWORK", "Link your account there, by password.", "Accounts", people.link),
     Command("asklink", "NAME on NETWORK", "Ask your device there for a link.", "Accounts", people.ask_link),
     Command(

@@ -2,7 +2,7 @@
 
 from bridge.errors import StaleVersion
 from bridge.ids import AccountId
-from bridge.wire.replies import Linked
+from bridge.wire.replies import ControlsPreview, Linked
 from bridge.wire.values import AccountView, Network, TieKind
 from clients.terminal import words
 from clients.terminal.chat import Chat, Wrong, number_in
@@ -222,7 +222,20 @@ async def set_control(chat: Chat, text: str) -> None:
         takes = " or ".join(words.outcome(option) for option in view.options)
         raise Wrong(f"That control takes: {takes}.")
     change = {view.category: option}
-    preview = await chat.client.preview_controls(own.id, change)
+    answer = await _answer(chat, await chat.client.preview_controls(own.id, change))
+    if answer not in ("yes", "keep"):
+        chat.say("Nothing was changed.")
+        return
+    keep = True if answer == "keep" else None  # absent, it stays as it is
+    try:
+        await chat.client.set_controls(own.id, read.version, change, keep_connected=keep)
+    except StaleVersion:
+        raise Wrong("The controls were changed elsewhere meanwhile. /controls shows them anew.") from None
+    chat.say(f"Set: {words.CATEGORIES.get(view.category, view.category)}: {words.outcome(option)}.")
+
+
+async def _answer(chat: Chat, preview: ControlsPreview) -> str:
+    """Show what a change would do, and ask where it does more than it says: yes, keep, or anything else."""
     effects = list(words.effects(preview.effects))
     for line in effects:
         chat.say(f"This would happen: {line}")
@@ -232,14 +245,9 @@ async def set_control(chat: Chat, text: str) -> None:
             f"Of the last 30 days, {some} would have gone to "
             f"{words.outcome(moved.would_be)} in place of {words.outcome(moved.was)}."
         )
-    if effects and not await chat.confirmed("Change it?"):
-        chat.say("Nothing was changed.")
-        return
-    try:
-        await chat.client.set_controls(own.id, read.version, change)
-    except StaleVersion:
-        raise Wrong("The controls were changed elsewhere meanwhile. /controls shows them anew.") from None
-    chat.say(f"Set: {words.CATEGORIES.get(view.category, view.category)}: {words.outcome(option)}.")
+    if preview.effects.leaves_hybrid:
+        return (await chat.ask("Type yes to go on, or keep to refuse strangers only and stay:")).lower()
+    return "yes" if not effects or await chat.confirmed("Change it?") else "no"
 
 
 async def explain(chat: Chat, text: str) -> None:
