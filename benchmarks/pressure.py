@@ -158,6 +158,8 @@ def measure_case(case: Case, rhythm: Rhythm, folder: Path) -> Pressed:
 def _order(case: Case, pairs: int, place: Path) -> str:
     """Say which hub a case needs."""
     limits = Limits(send_queue_bytes=case.queue_bytes) if case.queue_bytes else Limits()
+    if case.kind == "pings":  # they would be sent away
+        limits = Limits(calls_per_second=1e9, calls_burst=10**9)
     store = StoreSettings(path=str(place / "hub.db"))
     config = Config(listen=Listen(port=0), store=store, limits=limits, log_level="error")
     order = Order(

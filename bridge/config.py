@@ -67,7 +67,8 @@ class Limits(Struct, frozen=True, kw_only=True):
         connections_per_address: Connections of one address.
         sign_in_s: Seconds within which a connection must sign in.
         sign_ins_per_minute: Tries to prove a password, per account and per address.
-        calls_per_second: Calls of one person, over all connections, sustained.
+        calls_per_second: Calls of one person, over all connections, sustained; a ping or a part of a frame
+            counts as one.
         calls_burst: Calls of one person at once.
         look_ups_per_minute: Look-ups of accounts by handle and links asked for, per person.
         passwords_waiting: Passwords that may wait to be checked before sign-ins are answered ``busy``.

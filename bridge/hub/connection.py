@@ -40,6 +40,8 @@ from bridge.wire.values import LegHead, LegState, OwnAccountView
 log = logging.getLogger("bridge.wire")
 
 _TO_SIGN_IN: Final = 16_384  # bytes: reading a long frame takes milliseconds, which strangers do not get
+_ALL_TO_SIGN_IN: Final = 256  # pieces, of which a whole frame counts for several
+_A_FRAME: Final = 8
 _LOOK_UPS: Final = frozenset((FindAccount, OpenThread, AskLink))
 
 
@@ -70,6 +72,7 @@ class Connection:
         self._reading = True
         self._errands = Errands(lambda: socket.close(CloseCode.FAULT, "the hub failed"))
         self._signing_in = False
+        self._to_sign_in = _ALL_TO_SIGN_IN
         self._is_open = False
         self._signing_out = False
         self._lost = 0  # counts what may make an answer that is being looked up say too much
@@ -92,8 +95,8 @@ class Connection:
     def on_frame(self, data: bytes | str) -> None:
         """Read a call and put it on its way."""
         try:
-            if len(data) > _TO_SIGN_IN and not (self.account or self._signing_in):
-                raise ProtocolError("Sign in first; that takes no frame as long as this.")
+            if not self.account:
+                self._spend(_A_FRAME, len(data))
             call, operation = self.codec.read_call(data)
         except Malformed as malformed:
             self._refuse_malformed(malformed)
@@ -109,6 +112,28 @@ class Connection:
             self._dispatch(call, operation, 1 + len(data) // WEIGHT)
         except BridgeError as refusal:
             self._refuse(call, refusal)
+
+    def on_piece(self) -> None:
+        """Count it like a call: it costs the hub as much."""
+        try:
+            if self.account:
+                self._services.calls.take(self.account)
+            else:
+                self._spend(1)
+        except BridgeError as much:
+            self._socket.close(CloseCode.PROTOCOL, much.text[:100])
+
+    def _spend(self, cost: int, length: int = 0) -> None:
+        """Take from what a client may say before it is signed in.
+
+        Raises:
+            ProtocolError: If that is too much, or too long.
+        """
+        self._to_sign_in -= cost
+        if self._to_sign_in < 0:
+            raise ProtocolError("Sign in first; that takes no frames as many as these.")
+        if length > _TO_SIGN_IN and not self._signing_in:
+            raise ProtocolError("Sign in first; that takes no frame as long as this.")
 
     def on_closed(self) -> None:
         """Forget everything about this client; its journal waits for it."""

@@ -17,6 +17,9 @@ class Listener(Protocol):
     def on_frame(self, data: bytes | str) -> None:
         """A whole message came."""
 
+    def on_piece(self) -> None:
+        """Something came that is no whole message: a ping, a pong, or a part of one."""
+
     def on_closed(self) -> None:
         """The socket is gone."""
 
@@ -31,6 +34,9 @@ class Nobody:
         """Let it be."""
 
     def on_frame(self, data: bytes | str) -> None:
+        """Let it be."""
+
+    def on_piece(self) -> None:
         """Let it be."""
 
     def on_closed(self) -> None:

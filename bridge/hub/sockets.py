@@ -348,9 +348,12 @@ class Socket(asyncio.Protocol):
         elif frame.opcode is Opcode.CONT:
             self._fragments += frame.data
         else:
+            self._listener.on_piece()
             return
         self._parted = not frame.fin  # between fragments a plain frame is an error, which the library finds
-        if frame.fin:
+        if self._parted:
+            self._listener.on_piece()
+        else:
             whole, self._fragments = bytes(self._fragments), bytearray()
             self._on_message(whole, self._fragments_are_text)
 

@@ -72,6 +72,9 @@ class Heard(list[bytes | str]):
     def on_frame(self, data: bytes | str) -> None:
         self.append(data)
 
+    def on_piece(self) -> None:
+        """It is part of no message, or of one that is heard once it is whole."""
+
     def on_closed(self) -> None:
         pass
 

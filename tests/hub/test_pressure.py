@@ -1,10 +1,10 @@
 """What clients may do to the hub's memory and time: slow, deaf, flooding, broken and half-open ones."""
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 import pytest
-from websockets.frames import Opcode
+from websockets.frames import Frame, Opcode
 
 from bridge.errors import CloseCode
 from bridge.hub.sockets import A_READ, Socket
@@ -195,14 +195,15 @@ async def test_fragments_that_are_oversize_together_are_closed_with_1009(passwor
 
 
 async def test_empty_fragments_without_end_cost_nothing(hub: House) -> None:
-    line = await hub.line()
-    line.frame(Opcode.TEXT, b'{"id": 1, ', fin=False)
+    await hub.add(ANA)
+    line = await signed_in(hub, ANA)
+    line.frame(Opcode.TEXT, b'{"id": 2, ', fin=False)
     for _ in range(2_000):
         line.frame(Opcode.CONT, b"", fin=False)
     line.frame(Opcode.CONT, b'"op": "count_unread"}')
-    await line.until(lambda: line.calls())
+    await line.until(lambda: len(line.calls()) == 2)
 
-    assert line.calls()[0]["error"]["code"] == "not_signed_in"
+    assert line.calls()[1]["ok"] == {}
 
 
 async def test_a_call_may_come_in_pieces_with_pings_between(hub: House) -> None:
@@ -314,3 +315,39 @@ async def test_a_frame_after_the_close_is_not_heard(hub: House) -> None:
     assert await line.lost() == CloseCode.WRONG_FRAME_TYPE
     ana = await hub.join(ANA)
     assert (await ana.ask(CountUnread()))["messages"] == 2 - 1
+
+
+PING: Final = Frame(Opcode.PING, b"").serialize(mask=True)
+PART: Final = Frame(Opcode.CONT, b"", fin=False).serialize(mask=True)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [PING, Frame(Opcode.PONG, b"").serialize(mask=True), PART, b""],
+    ids=["pings", "pongs", "parts", "calls"],
+)
+async def test_who_does_not_sign_in_is_heard_for_a_while_only(hub: House, said: bytes) -> None:
+    line = await hub.line()
+    if said == PART:
+        line.frame(Opcode.TEXT, b'{"id": 1, ', fin=False)
+    if not said:
+        for number in range(100):
+            line.say({"id": number + 1, "op": "count_unread"})
+    else:
+        line.transport.write(said * 1_000)
+    await line.until(lambda: line.protocol.close_rcvd is not None)
+
+    assert line.protocol.close_rcvd is not None
+    assert line.protocol.close_rcvd.code == CloseCode.PROTOCOL
+    assert len(line.frames) < 300
+
+
+async def test_pings_count_as_calls_do(password_hash: str) -> None:
+    async with house(password_hash, config(limits={"calls_per_second": 1.0, "calls_burst": 100})) as hub:
+        await hub.add(ANA)
+        line = await signed_in(hub, ANA)
+        line.transport.write(PING * 200)
+        await line.until(lambda: line.protocol.close_rcvd is not None)
+
+        assert line.protocol.close_rcvd is not None
+        assert line.protocol.close_rcvd.code == CloseCode.PROTOCOL
