@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from bridge.domain.facts import Facts
-from bridge.domain.model import Account, Controls, Tie
+from bridge.domain.model import Account, ContactList, Controls, Tie
 from bridge.errors import InvalidControl, NeedsLink
 from bridge.ids import AccountId, thread_of_pair
 from bridge.wire.values import ControlView, Hybrid, Network, OutcomeOf
@@ -25,6 +25,7 @@ class Sides(Struct, frozen=True):
         sender: The account that speaks.
         receiver: The account that is written to.
         twins: The receiver's accounts on other networks.
+        began: When their thread began, in milliseconds since 1970; None if it did not.
         blind: Whether to leave out what only the sender may know.
     """
 
@@ -32,6 +33,7 @@ class Sides(Struct, frozen=True):
     sender: Account
     receiver: Account
     twins: tuple[Account, ...]
+    began: int | None = None
     blind: bool = False
 
 
@@ -94,8 +96,10 @@ def _follows(sides: Sides) -> bool:
 
 
 def _has_the_number(sides: Sides) -> bool:
-    phones = sides.facts.contacts(sides.sender.id).phones
-    return bool(sides.receiver.phone) and sides.receiver.phone in phones
+    since = number_since(sides.facts.contacts(sides.sender.id), sides.receiver.phone)
+    if since is None or not sides.receiver.phone:
+        return False
+    return sides.began is None or since <= sides.began  # an upload raises nothing that stands
 
 
 def _friend_of_a_friend(sides: Sides) -> bool:
@@ -166,6 +170,13 @@ def category_of(sides: Sides) -> Category:
         and not (sides.blind and category.is_the_senders)
     ]
     return held[0]
+
+
+def number_since(contacts: ContactList, phone: bytes) -> int | None:
+    """Say since when a number is in somebody's contacts, None if it is not; 0: for long."""
+    if isinstance(contacts.phones, dict):
+        return contacts.phones.get(phone.hex())
+    return 0 if phone in contacts.phones else None
 
 
 def outcome_for(controls: Controls, category: Category) -> OutcomeOf:

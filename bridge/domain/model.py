@@ -1,8 +1,7 @@
 """The records that the rules read and replace: what the product knows.
 
-A record is a value. A rule never changes one; it makes its successor, and the
-store keeps exactly what the rule made. Each kind has a key; ``Facts`` and the
-stores find a record by its kind and key.
+A record is a value. A rule never changes one; it makes its successor, and the store keeps exactly what
+the rule made. Each kind has a key; ``Facts`` and the stores find a record by its kind and key.
 """
 
 from enum import StrEnum
@@ -137,13 +136,13 @@ class ContactList(Record, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         account: Whose contacts.
-        phones: Keyed hashes.
+        phones: Keyed hashes, in hex, with when each came, in milliseconds since 1970; older lists are sets.
         uploads: How many uploads this day has seen.
         day: Which day, counted from 1970.
     """
 
     account: AccountId
-    phones: frozenset[bytes] = frozenset()
+    phones: dict[str, int] | frozenset[bytes] = {}
     uploads: int = 0
     day: int = 0
 

@@ -15,7 +15,7 @@ from bridge.domain.facts import Facts
 from bridge.domain.hold import HOLDS, Hold
 from bridge.domain.model import Account, Controls, Decision, Member, Tie
 from bridge.domain.policy import Policy
-from bridge.ids import AccountId
+from bridge.ids import AccountId, Seq
 from bridge.wire.values import AccountState, Consent, DecisionView, Hybrid, OutcomeOf
 
 SELF_RULE: Final = "self"
@@ -29,6 +29,7 @@ _NEVER: Final = Hybrid.NEVER
 _REQUESTS: Final = OutcomeOf.REQUESTS
 _NOWHERE: Final = OutcomeOf.NONE
 _OWN: Final = Hold.OWN
+_FIRST: Final = Seq(1)
 
 _LINKED: Final = "sender:linked"
 _RESTRICTED: Final = Decision(outcome=OutcomeOf.REQUESTS, rule="restricted", facts=("you_restrict",))
@@ -80,7 +81,9 @@ class Route(Struct, frozen=True, kw_only=True):
         """Give what the control categories are computed from."""
         others = [self.facts.account(other) for other in self.receivers if other != self.receiver.id]
         twins = tuple(twin for twin in others if twin.network is not self.receiver.network)
-        return Sides(self.facts, self.sender, self.receiver, twins, self.blind)
+        first = self.facts.message(self.side.thread, _FIRST) if self.side is not None else None
+        began = first.at if first is not None else None
+        return Sides(self.facts, self.sender, self.receiver, twins, began, self.blind)
 
 
 def route(facts: Facts, policy: Policy, sender: AccountId, receiver: AccountId, side: Member | None) -> Route:

@@ -169,7 +169,7 @@ def _is_id(hint: Any) -> bool:
 
 def _plain(hint: Any) -> tuple[Any, bool]:
     """Part a type from its ``| None``."""
-    if get_origin(hint) in (Union, UnionType):
+    if get_origin(hint) in (Union, UnionType) and NoneType in get_args(hint):
         (inner,) = (arm for arm in get_args(hint) if arm is not NoneType)
         return inner, True
     return hint, False

@@ -4,11 +4,12 @@ from msgspec.structs import replace
 
 from bridge.domain.content import first_link
 from bridge.domain.facts import Facts
-from bridge.domain.model import Account, Controls, Decision, Member, Person, Thread
+from bridge.domain.model import Account, Controls, Decision, Member, Message, Person, Thread
+from bridge.domain.outcome import Outcome
 from bridge.domain.policy import Policy
 from bridge.domain.routing import ORDER, Route, Rule, decide_route, route
 from bridge.domain.rules.messages import must_wait
-from bridge.ids import AccountId, PersonId, home_of, thread_of_pair
+from bridge.ids import AccountId, PersonId, Seq, home_of, thread_of_pair
 from bridge.wire.values import AccountState, Consent, Folder, Hybrid, Network
 from tests.domain.reference.fixture import OTHER_NETWORK, Party, Row, Standing
 from tests.domain.reference.fixture import Tie as FixtureTie
@@ -102,6 +103,8 @@ def _tie(world: World, tie: FixtureTie) -> None:
             _befriend(world, tie.b, "both")
         case "has number of":
             world.put(fresh_contacts(world, tie.a, tie.b))
+        case "got number of":
+            world.put(fresh_contacts(world, tie.a, tie.b, since=world.now + 1))
         case "chatted with":
             _seats(world, tie.a, tie.b, Standing(state="accepted", wrote=(tie.a,)))
         case other:
@@ -151,3 +154,16 @@ def _seats(world: World, receiver: str, sender: str, standing: Standing) -> None
         sent=said[sender],
     )
     world.put(Thread(id=name, members=(low, high), tip=sum(said.values()), link=first_link(name)), own, other)
+    if standing.started_by is not None:
+        starter = AccountId(f"a{standing.started_by}")
+        first = Message(
+            thread=name,
+            seq=Seq(1),
+            sender=starter,
+            at=world.now,
+            content=None,
+            salt=None,
+            digest=b"",
+            link=b"",
+        )
+        world.keep(Outcome(messages=[first]))

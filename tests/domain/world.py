@@ -331,9 +331,9 @@ def phone_of(name: str) -> str:
     return "+1" + "".join(str(ord(letter) % 10) for letter in name).ljust(9, "0")
 
 
-def fresh_contacts(world: World, owner: str, *others: str) -> ContactList:
+def fresh_contacts(world: World, owner: str, *others: str, since: int = 0) -> ContactList:
     """Make an account's contacts as a record, past the daily cap."""
-    phones = frozenset(phone_hash(PHONE_KEY, phone_of(other)) for other in others)
+    phones = {phone_hash(PHONE_KEY, phone_of(other)).hex(): since for other in others}
     return ContactList(account=AccountId(f"a{owner}"), phones=phones)
 
 

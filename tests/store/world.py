@@ -181,7 +181,7 @@ class World:
         account, other = PEOPLE[one % 4], PEOPLE[(one + 1 + two % 3) % 4]
         records: tuple[StoredRecord, ...] = (
             Controls(account=account, version=self._ticks, outcomes={"followers": "inbox"}),
-            ContactList(account=account, phones=frozenset({bytes([two % 256]), b"x"}), day=three),
+            ContactList(account=account, phones={f"{two % 256:02x}": three, "ff": 1}, day=three),
             LinkAsk(asker=account, other=other, until=three),
             Unlinking(account=account, others=(other,), until=three, hybrids={other: Hybrid.OFF}),
             Credential(account=account, password=f"hash {three}"),

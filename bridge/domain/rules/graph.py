@@ -7,6 +7,7 @@ from typing import Final, assert_never
 
 from msgspec.structs import replace
 
+from bridge.domain.controls import number_since
 from bridge.domain.hold import Hold
 from bridge.domain.model import Account, ContactList, Tie
 from bridge.domain.networks import NETWORKS
@@ -75,7 +76,10 @@ def upload_contacts(scene: Scene, command: UploadContacts) -> Outcome:
     if sum(today_by.values()) >= scene.policy.contact_uploads_a_day:
         left_s = ((today + 1) * _DAY_MS - scene.now) / 1000
         raise RateLimited("Contacts were uploaded often enough today.", retry_after_s=left_s)
-    phones = frozenset(phone_hash(scene.phone_key, phone) for phone in command.phones)
+    before = scene.facts.contacts(own.id)
+    hashes = [phone_hash(scene.phone_key, phone) for phone in command.phones]
+    known = {one: number_since(before, one) for one in hashes}
+    phones = {one.hex(): scene.now if since is None else since for one, since in known.items()}
     uploads = today_by.get(own.id, 0) + 1
     return Outcome(
         reply=Done(), records=[ContactList(account=own.id, phones=phones, uploads=uploads, day=today)]

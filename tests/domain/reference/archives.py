@@ -102,8 +102,9 @@ class ModelWithArchives(Model):
             self.friends.add(frozenset({own, other}))
         for one, two in ((own, other), (other, own)):
             self._settle(one, two, seats)
-        for one in () if is_live else (own, other):
+        for one, two in () if is_live else ((own, other), (other, own)):
             seats[one].said += self.chats[own, other].lines // 2
+            self.late |= {(one, two)} & self.contacts  # what they said is from long before
 
     def _seated(self, own: str, other: str) -> dict[str, Seat]:
         fresh = {one: Seat("nowhere") for one in (own, other)}

@@ -16,7 +16,7 @@ import yaml
 HERE = Path(__file__).parent
 OTHER_NETWORK = {"direct": "messenger", "messenger": "direct"}
 TIE = re.compile(
-    r"(?P<a>[SR]2?) (?P<verb>follows|blocks|restricts|chatted with|has number of) (?P<b>[SR]2?)"
+    r"(?P<a>[SR]2?) (?P<verb>follows|blocks|restricts|chatted with|has number of|got number of) (?P<b>[SR]2?)"
     r"|(?P<both>friends|mutual friend) (?P<c>[SR]2?) (?P<d>[SR]2?)"
     r"|(?P<e>[SR]2?) (?P<declined>declined) (?P<f>[SR]2?) hiding"
 )
@@ -64,7 +64,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tie:
-    """One fact in words, taken apart: ``verb`` holds from ``a`` to ``b``; friendships hold either way."""
+    """One fact in words, taken apart: ``verb`` holds from ``a`` to ``b``; friendships hold either way.
+
+    Who ``got number of`` somebody did so after their thread began.
+    """
 
     verb: str
     a: str

@@ -74,6 +74,7 @@ class Model:
     follows: set[tuple[str, str]] = field(default_factory=set)
     friends: set[frozenset[str]] = field(default_factory=set)
     contacts: set[tuple[str, str]] = field(default_factory=set)
+    late: set[tuple[str, str]] = field(default_factory=set)
     blocks: Marks = field(default_factory=Marks)
     restrictions: Marks = field(default_factory=Marks)
     hiding: Marks = field(default_factory=Marks)
@@ -216,8 +217,11 @@ class Model:
         self.friends.discard(frozenset({a, b}))
 
     def add_contact(self, owner: str, other: str) -> None:
-        """Put the verified number of ``other`` into the contacts of ``owner``."""
-        self.contacts.add((owner, other))
+        """Put the verified number of ``other`` into the contacts of ``owner``, too late for what was said."""
+        if (owner, other) not in self.contacts:
+            self.contacts.add((owner, other))
+            if any(seat.said for seat in self.threads.get(frozenset({owner, other}), {}).values()):
+                self.late.add((owner, other))
 
     def block(self, by: str, of: str) -> None:
         if of in self.persons[by]:
@@ -385,7 +389,7 @@ class Model:
         twins = {name for name in own if self.accounts[name].network != here}
         friend_of_twin = any(frozenset({twin, s}) in self.friends for twin in twins)
         talked = any((seat := self._seat(twin, s)) is not None and seat.said for twin in twins)
-        has_number = (s, r) in self.contacts
+        has_number = (s, r) in self.contacts - self.late
         if here == "direct":
             if linked and (friend_of_twin or talked):
                 return "messenger_friends"

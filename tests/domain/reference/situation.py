@@ -47,6 +47,9 @@ def _tie(model: Model, tie: Tie) -> None:
             model.restrictions.add((a, b))
         case "has number of":
             model.add_contact(a, b)
+        case "got number of":
+            model.contacts.add((a, b))
+            model.late.add((a, b))
         case "declined":
             model.hiding.add((a, b))
         case "chatted with":

@@ -164,7 +164,36 @@ def test_contacts_are_kept_as_keyed_hashes_and_replaced(world: World) -> None:
     (contacts,) = world.all(ContactList)
     assert len(contacts.phones) == 2
     assert phone_of("bobm") not in repr(contacts)
-    assert world.account("bobm").phone in contacts.phones
+    assert world.account("bobm").phone.hex() in contacts.phones
+
+
+def test_a_number_keeps_the_time_at_which_it_came(world: World) -> None:
+    first = world.now
+    world.put(ContactList(account=BOB, phones=frozenset({world.account("ann").phone})))
+    world.has_number("ann", "bob")
+    world.now += 1_000
+
+    world.has_number("ann", "bob", "bobm")
+    world.has_number("bob", "ann")
+
+    contacts = {record.account: record.phones for record in world.all(ContactList)}
+    bob, bobm, ann = (world.account(name).phone.hex() for name in ("bob", "bobm", "ann"))
+    assert contacts[ANN] == {bob: first, bobm: first + 1_000}
+    assert contacts[BOB] == {ann: 0}, "an older list does not tell"
+
+
+def test_an_upload_opens_nothing_again_that_a_control_closed(world: World) -> None:
+    world.join("eve", "messenger", phone=phone_of("eve"))
+    world.link("ann", "annm")
+    world.upgrade("ann")
+    assert (world.sent("ann", "eve"), world.sent("eve", "ann")) == ("ok", "ok")
+    world.set_controls("eve", None, others_on_direct="none")
+    assert world.sent("ann", "eve") == "not_accepting"
+    world.now += 1_000
+
+    world.has_number("ann", "eve")
+
+    assert world.sent("ann", "eve") == "not_accepting"
 
 
 def test_contacts_are_uploaded_so_often_a_day(world: World) -> None:
