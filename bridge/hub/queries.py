@@ -84,11 +84,11 @@ class Queries:
         # What was only opened by others is not told; nothing was said there, so it would come last of all.
         rows = [(thread, side) for thread, side in rows if side.stands or thread.kind is not ThreadKind.PAIR]
         asked = rows[: query.limit]
-        segments = {thread.id: tuple(await self._store.segments(thread.id)) for thread, _ in asked}
+        segments = await self._store.segments([thread.id for thread, _ in asked]) if asked else {}
 
         def show(scene: Scene, row: tuple[Thread, Member]) -> ThreadView:
             thread, side = row
-            return _thread_view(scene, thread, side, segments[thread.id])
+            return _thread_view(scene, thread, side, tuple(segments[thread.id]))
 
         shown = await self._pages.show(account, asked, show)
         more = None
@@ -98,7 +98,7 @@ class Queries:
         return replies.Threads(threads=tuple(shown), next=more)
 
     async def _thread(self, account: AccountId, query: GetThread) -> replies.OneThread:
-        segments = tuple(await self._store.segments(query.thread))
+        segments = tuple((await self._store.segments([query.thread]))[query.thread])
 
         def show(scene: Scene) -> replies.OneThread:
             thread, side = scene.seat(query.thread)

@@ -182,8 +182,8 @@ class Store(Protocol):
         Order: ``last_at`` descending, then ``id``, then account. Segments are not listed.
         """
 
-    async def segments(self, thread: ThreadId) -> Sequence[ThreadId]:
-        """List the closed segments beside a thread, oldest first."""
+    async def segments(self, threads: Collection[ThreadId]) -> Mapping[ThreadId, Sequence[ThreadId]]:
+        """List the closed segments beside each of these threads, oldest first."""
 
     async def tally(self, accounts: Collection[AccountId]) -> Tally:
         """Count what is unread in these accounts' inboxes, and their requests."""

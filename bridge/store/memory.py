@@ -225,9 +225,12 @@ class MemoryStore:
         found.sort(key=lambda row: (-row[0].last_at, row[0].id, row[1].account))
         return found[:limit]
 
-    async def segments(self, thread: ThreadId) -> Sequence[ThreadId]:
-        beside = [other for other in self._kept.table(Thread).values() if other.beside == thread]
-        return [other.id for other in sorted(beside, key=lambda one: (one.last_at, one.id))]
+    async def segments(self, threads: Collection[ThreadId]) -> Mapping[ThreadId, Sequence[ThreadId]]:
+        found: dict[ThreadId, list[ThreadId]] = {thread: [] for thread in threads}
+        for other in sorted(self._kept.table(Thread).values(), key=lambda one: (one.last_at, one.id)):
+            if other.beside in found:
+                found[other.beside].append(other.id)
+        return found
 
     async def tally(self, accounts: Collection[AccountId]) -> Tally:
         kept = self._kept

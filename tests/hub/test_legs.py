@@ -191,12 +191,12 @@ async def test_a_page_that_was_looked_up_before_an_unlink_is_looked_up_again(
     store, pages = hub.hub.store, 0
     segments = store.segments
 
-    async def unlinking(thread):  # type: ignore[no-untyped-def]
+    async def unlinking(threads):  # type: ignore[no-untyped-def]
         nonlocal pages
         pages += 1
         if pages == 1:
             await hub.hub.pipeline.do(ANA, Unlink(as_=BEN))
-        return await segments(thread)
+        return await segments(threads)
 
     monkeypatch.setattr(store, "segments", unlinking)
     listed = await ana.ask(ListThreads())

@@ -310,6 +310,26 @@ async def test_nobody_waits_while_a_preview_looks_at_the_past(
     assert [moved["messages"] for moved in ana.ok(await previewed)["moved"]] == [1]
 
 
+@pytest.mark.one_hub
+async def test_a_page_of_threads_asks_once_for_their_segments(
+    hub: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hub.add(ANA, BEN, CYD, DAN)
+    for other in (BEN, CYD, DAN):
+        await hub.acquaint(other, ANA)
+    ana = await hub.join(ANA)
+    asked, segments = list[int](), hub.hub.store.segments
+
+    async def counted(threads: Any) -> Any:
+        asked.append(len(threads))
+        return await segments(threads)
+
+    monkeypatch.setattr(hub.hub.store, "segments", counted)
+    await ana.ask(ListThreads())
+
+    assert asked == [3]
+
+
 async def test_no_page_is_so_long_that_its_reader_looks_too_slow(ground: Ground) -> None:
     async with ground.house(limits={"send_queue_bytes": 1024 * 1024}) as hub:
         await hub.add(BEN, DAN)

@@ -281,7 +281,7 @@ async def _histories(store: Store, talk: Talk) -> object:
         list(await store.history(talk.id, limit=2)),
         list(await store.history(talk.id, before=4, limit=2)),
         list(await store.history(talk.id, after=1, limit=3)),
-        list(await store.segments(talk.id)),
+        list((await store.segments([talk.id]))[talk.id]),
     ]
 
 

@@ -172,7 +172,7 @@ async def test_not_even_the_operators_word_makes_a_forged_chat_consent(house: Ho
     pair = thread_of_pair(AccountId(ana), AccountId(report.account))
     (mine,) = (await house.folder(report.account, Folder.INBOX)).values()
     assert (mine.id, mine.tip) == (pair, 0)
-    (segment,) = await house.store.segments(pair)
+    (segment,) = (await house.store.segments([pair]))[pair]
     assert len(await house.texts(segment)) == 40
     assert await house.side(segment, ana) is None
     assert set(await house.folder(ana, Folder.INBOX)) == {BEN}
@@ -197,12 +197,12 @@ async def test_a_chat_mapped_first_is_united_when_the_other_side_comes(house: Ho
     ben = (await house.take(archive(tmp_path / "b0.zip", "messenger", BEN, "ben"))).account
     ana = (await house.take(anas(tmp_path), maps={BEN: "messenger/ben"})).account
     pair = thread_of_pair(AccountId(ana), AccountId(ben))
-    assert len(await house.store.segments(pair)) == 1
+    assert len((await house.store.segments([pair]))[pair]) == 1
 
     await house.take(bens(tmp_path, [*TALK]))
 
     assert await house.texts(pair) == [row.text for row in TALK]
-    assert await house.store.segments(pair) == []
+    assert (await house.store.segments([pair]))[pair] == []
     assert not (await house.store.audit()).problems
 
 
@@ -250,7 +250,7 @@ async def test_beside_a_live_thread_history_is_a_closed_segment(house: House, tm
 
     pair = thread_of_pair(ana, ben)
     assert await house.texts(pair) == ["live already"]
-    (segment,) = await house.store.segments(pair)
+    (segment,) = (await house.store.segments([pair]))[pair]
     assert await house.texts(segment) == [row.text for row in TALK]
     found = (await house.store.load([(Thread, segment)]))[Thread, segment]
     assert isinstance(found, Thread)
@@ -280,7 +280,7 @@ async def test_a_message_said_while_history_is_put_in_place_stays_first(
 
     pair = thread_of_pair(AccountId(ana), ben)
     assert await house.texts(pair) == ["just now"]
-    (segment,) = await house.store.segments(pair)
+    (segment,) = (await house.store.segments([pair]))[pair]
     assert await house.texts(segment) == [row.text for row in TALK]
     assert not (await house.store.audit()).problems
 
@@ -293,7 +293,7 @@ async def test_a_long_chat_keeps_its_newest_as_the_threads_own(
 
     pair = thread_of_pair(AccountId(ana), AccountId(ben))
     assert await house.texts(pair) == [row.text for row in TALK[20:]]
-    (segment,) = await house.store.segments(pair)
+    (segment,) = (await house.store.segments([pair]))[pair]
     assert await house.texts(segment) == [row.text for row in TALK[:20]]
     for account in (ana, ben):
         assert len(await house.store.search([AccountId(account)], "line 7", limit=9)) == 1
@@ -309,7 +309,7 @@ async def test_a_newer_download_of_a_united_chat_shows_beside_it(house: House, t
     assert (report.added, again.added) == (3, 0)
     pair = thread_of_pair(AccountId(ana), AccountId(ben))
     assert len(await house.texts(pair)) == 30
-    (segment,) = await house.store.segments(pair)
+    (segment,) = (await house.store.segments([pair]))[pair]
     assert await house.texts(segment) == ["line 30", "line 31", "line 32"]
     assert not (await house.store.audit()).problems
 

@@ -139,9 +139,9 @@ class PostgresStore:
         async with self._pool.use() as connection:
             return await listing.folder_page(connection, accounts, folder, after, limit)
 
-    async def segments(self, thread: ThreadId) -> Sequence[ThreadId]:
+    async def segments(self, threads: Collection[ThreadId]) -> Mapping[ThreadId, Sequence[ThreadId]]:
         async with self._pool.use() as connection:
-            return await listing.segments(connection, thread)
+            return await listing.segments(connection, threads)
 
     async def tally(self, accounts: Collection[AccountId]) -> Tally:
         async with self._pool.use() as connection:

@@ -1,6 +1,6 @@
 """Reading lists: journals, history, folders, unread counts, ties, devices, accounts, verdicts, audit log."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from bridge.domain.model import Account, AuditLine, Device, Member, Message, Thread, Tie, Verdict
@@ -40,7 +40,7 @@ _FOLDER: Final = """
       AND (threads.last_at < $3
            OR threads.last_at = $3 AND (threads.id, members.account) > ($4::text, $5::text))
     ORDER BY threads.last_at DESC, threads.id, members.account LIMIT $6"""
-_SEGMENTS: Final = "SELECT id FROM threads WHERE beside = $1 ORDER BY last_at, id"
+_SEGMENTS: Final = "SELECT beside, id FROM threads WHERE beside = ANY ($1::text[]) ORDER BY last_at, id"
 _TALLY: Final = """
     SELECT count(*) FILTER (WHERE folder = 'inbox' AND tip > seen),
            coalesce(sum(tip - seen) FILTER (WHERE folder = 'inbox'), 0)::bigint,
@@ -135,9 +135,14 @@ async def folder_page(
     return [(record_of(Thread, thread), record_of(Member, side)) for thread, side in rows]
 
 
-async def segments(connection: Connection, thread: ThreadId) -> Sequence[ThreadId]:
-    """List the segments beside a thread."""
-    return [ThreadId(name) for (name,) in await connection.fetch(_SEGMENTS, thread)]
+async def segments(
+    connection: Connection, threads: Collection[ThreadId]
+) -> Mapping[ThreadId, Sequence[ThreadId]]:
+    """List the segments beside each thread."""
+    found: dict[ThreadId, list[ThreadId]] = {thread: [] for thread in threads}
+    for thread, segment in await connection.fetch(_SEGMENTS, list(threads)):
+        found[thread].append(segment)
+    return found
 
 
 async def tally(connection: Connection, accounts: Collection[AccountId]) -> Tally:

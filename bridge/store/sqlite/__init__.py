@@ -30,7 +30,7 @@ from bridge.domain.model import (
     Verdict,
 )
 from bridge.domain.questions import Arrived
-from bridge.errors import BridgeError, SetupError, Unavailable
+from bridge.errors import BridgeError, SetupError, StorageFull, Unavailable
 from bridge.ids import AccountId, Position, ThreadId
 from bridge.store.base import Audited, Batch, Entry, Head, Imported, Page, Places, Progress, Tally
 from bridge.store.sqlite import copies, facts, journal, listing, schema, search, upkeep
@@ -182,7 +182,10 @@ class SqliteStore:
         before: int | None = None,
         limit: int,
     ) -> Sequence[tuple[int, Message]]:
-        await self._index_all()
+        try:
+            await self._index_all()
+        except StorageFull:
+            log.warning("the disk is full: until it is not, a search finds what was indexed before")
         return await self._walks.run(
             lambda raw, names: search.find(raw, names, accounts, text, thread, before, limit)
         )
@@ -211,8 +214,8 @@ class SqliteStore:
             lambda raw, names: listing.folder_page(raw, names, accounts, folder, after, limit)
         )
 
-    async def segments(self, thread: ThreadId) -> Sequence[ThreadId]:
-        return await self._pages.run(lambda raw, names: listing.segments(raw, names, thread))
+    async def segments(self, threads: Collection[ThreadId]) -> Mapping[ThreadId, Sequence[ThreadId]]:
+        return await self._pages.run(lambda raw, names: listing.segments(raw, names, threads))
 
     async def tally(self, accounts: Collection[AccountId]) -> Tally:
         return await self._pages.run(lambda raw, names: listing.tally(raw, names, accounts))

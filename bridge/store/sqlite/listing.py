@@ -1,7 +1,7 @@
 """Reading lists: history, folders, unread counts, ties, devices, accounts, verdicts, the audit log."""
 
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from bridge.domain.model import Account, AuditLine, Device, Member, Message, Thread, Tie, Verdict
@@ -130,9 +130,14 @@ def folder_page(
     ]
 
 
-def segments(raw: sqlite3.Connection, names: Names, thread: ThreadId) -> Sequence[ThreadId]:
-    """List the segments beside a thread."""
-    return [ThreadId(row[0]) for row in raw.execute(_SEGMENTS, (names.find(thread),))]
+def segments(
+    raw: sqlite3.Connection, names: Names, threads: Collection[ThreadId]
+) -> Mapping[ThreadId, Sequence[ThreadId]]:
+    """List the segments beside each thread."""
+    return {
+        thread: [ThreadId(row[0]) for row in raw.execute(_SEGMENTS, (names.find(thread),))]
+        for thread in threads
+    }
 
 
 def tally(raw: sqlite3.Connection, names: Names, accounts: Collection[AccountId]) -> Tally:

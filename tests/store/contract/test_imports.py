@@ -110,4 +110,4 @@ async def test_several_pieces_are_put_at_once(store: Store) -> None:
     await store.put_history([talk.piece() for talk in talks], ())
 
     assert [len(await store.history(talk.id, limit=9)) for talk in talks] == [0, 1, 2, 3]
-    assert set(await store.segments(live.id)) == {talk.id for talk in talks}
+    assert set((await store.segments([live.id]))[live.id]) == {talk.id for talk in talks}

@@ -151,7 +151,7 @@ USES: dict[str, Callable[[Store, Path], Awaitable[object]]] = {
     "history": lambda store, path: store.history(ThreadId("t"), limit=1),
     "search": lambda store, path: store.search([ANA], "x", limit=1),
     "threads": lambda store, path: store.threads([ANA], Folder.INBOX, limit=1),
-    "segments": lambda store, path: store.segments(ThreadId("t")),
+    "segments": lambda store, path: store.segments([ThreadId("t")]),
     "tally": lambda store, path: store.tally([ANA]),
     "ties": lambda store, path: store.ties(ANA, TieKind.BLOCK, limit=1),
     "devices": lambda store, path: store.devices([ANA]),

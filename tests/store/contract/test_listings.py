@@ -117,8 +117,8 @@ async def test_segments_are_not_listed_but_known_to_the_thread_beside_them(store
     await keep(store, *make_people(ANA, BEN), *talk.kept, *newer.kept, *older.kept)
 
     assert [thread.id for thread, _ in await store.threads([ANA], Folder.INBOX, limit=9)] == [talk.id]
-    assert list(await store.segments(talk.id)) == [older.id, newer.id]
-    assert list(await store.segments(older.id)) == []
+    assert list((await store.segments([talk.id]))[talk.id]) == [older.id, newer.id]
+    assert list((await store.segments([older.id]))[older.id]) == []
 
 
 async def test_a_tally_counts_unread_threads_and_messages_and_requests(store: Store) -> None:

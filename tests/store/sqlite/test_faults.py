@@ -61,6 +61,25 @@ async def test_a_full_disk_refuses_commits_and_recovers_by_itself(store: SqliteS
     assert (await store.audit()).problems == ()
 
 
+async def test_a_search_on_a_full_disk_finds_what_was_indexed_before(
+    store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    talk = await keep_some(store)
+    await keep_told(store, talk, talk.say(ANA, "needle"))
+    assert len(await store.search([ANA], "needle", limit=9)) == 1
+    for number in range(50):
+        words = " ".join(f"w{number}x{word}" for word in range(400))
+        await keep_told(store, talk, talk.say(ANA, f"needle {words}"))
+    await set_limit(store, 1)
+
+    found = await store.search([ANA], "needle", limit=99)
+    await set_limit(store, 1_000_000)
+    later = await store.search([ANA], "needle", limit=99)
+
+    assert 1 <= len(found) < len(later) == 51
+    assert "the disk is full" in caplog.text
+
+
 async def set_limit(store: SqliteStore, pages: int) -> None:
     """Let the database grow no further than it is, or than so many pages."""
     assert store._writing is not None
