@@ -49,6 +49,7 @@ class Chat(Dialog):
         unlisted: What of that list was not shown yet.
         asked: Links that wait for an answer, each pair of accounts once.
         done: Whether the person wants to leave.
+        undone: Whether something that was typed was not done, or not sent.
         keeps: Whether unsent messages are kept when the client ends.
         typed: What was typed here and is not answered for, by token; each is done once its end was said.
         failed: Gets what went wrong in the background, if it is no refusal of the hub.
@@ -65,6 +66,7 @@ class Chat(Dialog):
         self.unlisted: list[ThreadId] = []
         self.asked: list[LinkAsked] = []
         self.done = False
+        self.undone = False
         self.keeps = keeps
         self.typed: dict[str, asyncio.Future[None]] = {}
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -260,6 +262,7 @@ class Chat(Dialog):
         except BridgeError as error:
             del self.typed[token]
             self.inbox.dismiss(token)
+            self.undone = True
             if isinstance(error, OutboxFull) or not self.keeps:  # else it is sent next time
                 self.say(f"Not sent: {clean_line(error.text)}")
             return

@@ -160,6 +160,7 @@ class Listener:
         told = chat.typed.pop(settled.token, None)
         when = "" if told is not None else f" from last time{to}"
         if settled.error is not None:
+            chat.undone = chat.undone or told is not None
             said = "" if told is not None and not chat.typed else f" It said: {settled.text}"
             chat.say(f"Not sent{when}: {clean_line(settled.error.text)}{said}")
         elif told is not None:

@@ -26,8 +26,8 @@ from clients.terminal.tokens import state_folder
 
 log = logging.getLogger("clients")
 
-OK, FAILED, NOT_SIGNED_IN = 0, 1, 3
-"""Exit codes."""
+OK, FAILED, NOT_SIGNED_IN, UNDONE = 0, 1, 3, 4
+"""Exit codes; the last one tells a script that something it typed was not done or not sent."""
 
 SIGN_OUT_S = 3.0
 """So long the hub may take to sign out who leaves."""
@@ -68,7 +68,8 @@ async def chat(
         stdout: Where lines go.
 
     Returns:
-        The exit code: 0, 1 if the connection ended for good, 3 if the sign-in was not accepted.
+        The exit code: 0, 1 if the connection ended for good, 3 if the sign-in was not accepted, 4 if
+        something that came through a pipe was not done or not sent.
     """
     screen = Screen(stdout or sys.stdout or nobody("w"))
     lines = Lines(stdin or sys.stdin or nobody("r"))
@@ -105,7 +106,9 @@ async def _talk(chat: Chat, entered: Entered) -> int:
             done.add(typing)
         for task in done:
             await task  # raises what nobody foresaw, as a reader that went away
-        return FAILED if listener.failed and not chat.done else OK
+        if listener.failed and not chat.done:
+            return FAILED
+        return UNDONE if chat.undone and not chat.lines.is_terminal else OK
     finally:
         typing.cancel()
         if entered.fleeting:
@@ -159,6 +162,8 @@ async def take(chat: Chat, line: str) -> None:
             raise Wrong(f"There is no command /{name}, so nothing was sent.{hint}")
         await command.run(chat, text.strip())
     except Wrong as wrong:
+        chat.undone = True
         chat.say(str(wrong))
     except BridgeError as error:
+        chat.undone = True
         chat.say(words.refusal(error))

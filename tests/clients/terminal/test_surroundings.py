@@ -14,7 +14,7 @@ from bridge.wire import queries, sign_in
 from bridge.wire.commands import Send
 from bridge.wire.replies import Sent
 from clients.outbox_file import OutboxFile
-from clients.terminal.plain import NOT_SIGNED_IN, chat
+from clients.terminal.plain import NOT_SIGNED_IN, OK, UNDONE, chat
 from tests.clients.fake_hub import FakeHub
 from tests.clients.fake_sockets import serving
 from tests.clients.fake_state import AB, ANA, BEN
@@ -205,6 +205,19 @@ async def test_what_is_no_request_is_neither_accepted_nor_declined() -> None:
 
     assert declined.startswith("Ben (ben on Messenger) is no request; nothing was declined. /archive puts")
     assert accepted == "Ben (ben on Messenger) is no request, so there is nothing to accept."
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [("hello", OK), ("/accounts", OK), ("//quoted", OK), ("/acounts", UNDONE), ("/accept", UNDONE),
+     ("/reply 9 nobody said that", UNDONE), ("/open nobody on direct", UNDONE)],
+)  # fmt: skip
+async def test_a_script_hears_whether_all_was_done(hub: Hub, line: str, code: int) -> None:
+    stdout, typed = io.StringIO(), f"/open ben on messenger\n{line}\n"
+    async with person(hub, MESSENGER, "Ana") as ana, person(hub, MESSENGER, "Ben"):
+        ended = await chat(hub.url, token=ana.token, stdin=io.StringIO(typed), stdout=stdout)
+
+    assert ended == code, stdout.getvalue()
 
 
 async def test_numbers_without_end_are_no_numbers(hub: Hub) -> None:
