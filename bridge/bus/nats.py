@@ -21,7 +21,6 @@ from typing import Final
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 
 from bridge.bus.base import Elsewhere, News
 from bridge.bus.beats import Beats
@@ -30,6 +29,7 @@ from bridge.bus.options import NatsOptions
 from bridge.bus.outbox import Outbox
 from bridge.bus.packets import Outgoing, read
 from bridge.bus.presence import Presence
+from bridge.bus.silence import GONE, has_read_all
 from bridge.errors import Fault
 from bridge.ids import AccountId
 from bridge.standing import standing
@@ -40,11 +40,8 @@ _RETRY_S: Final = 0.5
 _ANSWER_S: Final = 1.0
 _SETTLED_S: Final = 2.0
 _OUTBOX_BYTES: Final = 16 * 2**20
-_GONE: Final = (NatsError, OSError, TimeoutError, RuntimeError, TypeError, AttributeError)
-"""What the client raises where NATS is away; of a transport that was lost uvloop says ``RuntimeError``, and
-asyncio of Python 3.12 and 3.13 one of the last two."""
-_ODD: Final = (*_GONE, ValueError)
-"""What it raises besides where something else answers in NATS's place."""
+_ODD: Final = (*GONE, ValueError)
+"""What the client raises besides where something else answers in NATS's place."""
 _CAME, _WENT = b"1", b"0"
 _NAME: Final = 16  # characters of a node's name
 
@@ -169,7 +166,7 @@ class NatsBus:
         if client is not None and self.is_up:
             self._flush()
             self._beats.leave()
-            with suppress(*_GONE):
+            with suppress(*GONE):
                 await self._send_waiting(client)
                 await self._barrier(client)
         self.is_up = False
@@ -178,8 +175,9 @@ class NatsBus:
         if self._tasks:
             await asyncio.wait(self._tasks)
         if client is not None:
-            with suppress(*_GONE):
-                await client.close()
+            with suppress(*GONE):
+                async with asyncio.timeout(_SETTLED_S):  # it wants to write all it has, even to the mute
+                    await client.close()
 
     # --- sending
 
@@ -208,7 +206,7 @@ class NatsBus:
             return ""
         try:
             answer = await client.request(self._subject("account", account), b"", timeout=_ANSWER_S)
-        except _GONE:
+        except GONE:
             return ""
         return answer.data.decode()
 
@@ -262,26 +260,24 @@ class NatsBus:
             await self._interest.follow(client)
             await self._send_waiting(client)
             if waiting:
-                await self._barrier(client)
+                if not await self._barrier(client) and self.is_up:
+                    log.warning("NATS does not answer")  # its client's own pings would take half a minute
+                    self._down()
+                    await client.force_reconnect()
                 for done in waiting:
                     if not done.done():
                         done.set_result(None)
             await self._due.wait()
 
-    async def _barrier(self, client: Client) -> None:
-        """Wait until the server has read all that was written.
-
-        Asking where nobody listens is answered at once, and in turn; the client's own ``flush`` is
-        not: its ping overtakes subscriptions that wait in its buffer.
-        """
-        with suppress(*_GONE):
-            await client.request(f"{self._options.prefix}.nobody", b"", timeout=_ANSWER_S)
+    async def _barrier(self, client: Client) -> bool:
+        """Wait until the server has read all that was written; say whether it answers at all."""
+        return await has_read_all(client, f"{self._options.prefix}.nobody")
 
     # --- the connection
 
     async def _connect(self) -> Client:
         if self._client is not None:
-            with suppress(*_GONE):
+            with suppress(*GONE):
                 await self._client.close()
         options = self._options
         return await nats.connect(

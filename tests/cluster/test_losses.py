@@ -1,11 +1,14 @@
 """What happens to news on the way costs time, and nothing else."""
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bridge.bus import silence
 from bridge.bus.nats import NatsBus
 from bridge.ids import ThreadId
 from bridge.wire.commands import Send
@@ -147,6 +150,27 @@ async def test_who_came_and_went_while_nats_was_away_is_told_once_it_is_back(
         assert online == {"online": [CYD]}
         assert await ana.event("presence_changed", account=EVE, online=True)
         assert await ana.event("presence_changed", account=CYD, online=False)
+
+
+async def test_a_nats_that_is_held_is_away_for_whoever_signs_in(
+    password_hash: str, tmp_path: Path, shared: Shared, nats: Nats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silence, "MUTE_S", 0.5)
+    async with town(password_hash, shared, tmp_path, nats.url) as made:
+        await made[0].add(ANA, CYD)
+        thread = await made[0].acquaint(ANA, CYD)
+        cyd = await made.join(1, CYD)
+        os.kill(nats.pid, signal.SIGSTOP)
+        try:
+            ana = await made.join(0, ANA)
+            async with asyncio.timeout(5):
+                await up(made.hub(0), is_up=False)
+
+            await ana.ask(Send(thread=thread, text="past it", token="k"))
+            assert (await cyd.event("message_sent"))["message"]["text"] == "past it"
+        finally:
+            os.kill(nats.pid, signal.SIGCONT)
+        await up(made.hub(0))
 
 
 async def test_a_nats_that_takes_less_than_was_said_costs_a_pause_and_no_connection(
