@@ -25,7 +25,7 @@ from bridge.domain.policy import Policy
 from bridge.domain.questions import (
     Question,
 )
-from bridge.domain.rules.controls import looks_back, preview_controls
+from bridge.domain.rules.controls import looks_back, preview_controls, shut_by
 from bridge.domain.rules.graph import phone_hash
 from bridge.errors import BridgeError
 from bridge.ids import AccountId, ThreadId, thread_of_pair
@@ -122,7 +122,8 @@ class World:
 
         def look() -> Reply:
             if isinstance(query, PreviewControls):
-                return preview_controls(scene, query, arrivals(self.records, *looks_back(scene, query)))
+                past = arrivals(self.records, *looks_back(scene, query))
+                return preview_controls(scene, query, [shut_by(scene, one, query) for one in past])
             return answer(scene, query)
 
         reply: Reply = self._loading(look)

@@ -8,7 +8,7 @@ import pytest
 
 from bridge.hub import pages as pages_of
 from bridge.ids import AccountId, Seq
-from bridge.wire.commands import Accept, OpenThread, Send, SetProfile, SetTie, Unlink
+from bridge.wire.commands import Accept, OpenThread, Send, SetControls, SetProfile, SetTie, Unlink
 from bridge.wire.queries import (
     CountUnread,
     Explain,
@@ -307,7 +307,24 @@ async def test_nobody_waits_while_a_preview_looks_at_the_past(
     assert not previewed.done()
     may_end.set()
 
-    assert [moved["messages"] for moved in ana.ok(await previewed)["moved"]] == [1]
+    moved = ana.ok(await previewed)["moved"]
+    assert [(row["was"], row["messages"]) for row in moved] == [("inbox", 1), ("requests", 1)]
+
+
+async def test_a_preview_tells_of_accepted_chats_that_a_control_would_close(hub: House) -> None:
+    await hub.add(ANA, BEN, DAN)
+    await hub.link(ANA, BEN)
+    thread = await hub.acquaint(DAN, ANA)
+    await hub.send(ANA, thread, "and more", token="more")
+    dan = await hub.join(DAN)
+
+    preview = await dan.ask(PreviewControls(as_=DAN, controls={"others_on_direct": "none"}))
+
+    moved = [(row["category"], row["was"], row["would_be"]) for row in preview["moved"]]
+    assert ("others_on_direct", "inbox", "none") in moved
+    await dan.ask(SetControls(as_=DAN, if_version=0, controls={"others_on_direct": "none"}))
+    with pytest.raises(Refused, match="not_accepting"):
+        await (await hub.join(ANA)).ask(Send(thread=thread, text="still there?", token="late"))
 
 
 @pytest.mark.one_hub

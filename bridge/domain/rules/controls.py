@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from bridge.domain.controls import CATEGORIES, check, outcome_for, rows_of
+from bridge.domain.controls import CATEGORIES, category_of, check, may_close, outcome_for, rows_of
 from bridge.domain.model import Account, Controls
 from bridge.domain.networks import NETWORKS
 from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.questions import Arrived
+from bridge.domain.routing import as_the_receiver_knows, route
 from bridge.domain.rules.hybrid import leave
 from bridge.errors import StaleVersion
 from bridge.ids import AccountId
@@ -63,10 +64,33 @@ def looks_back(scene: Scene, query: PreviewControls) -> tuple[AccountId, int]:
     return account.id, scene.now - scene.policy.preview_s * 1000
 
 
+def shut_by(scene: Scene, arrived: Arrived, query: PreviewControls) -> Arrived:
+    """Name the category by which a change would refuse what came across by no control, if it would.
+
+    What was accepted came so. Whose category it is rests on what the receiver knows, as in an explanation.
+    """
+    account = scene.own(query.as_)
+    after = changed(scene.facts.controls(account.id), query.controls, query.keep_connected)
+    if arrived.category or arrived.outcome is OutcomeOf.NONE or not may_close(after):
+        return arrived
+    way = route(scene.facts, scene.policy, arrived.sender, account.id, None)
+    if not way.crosses:
+        return arrived
+    category = category_of(as_the_receiver_knows(way).sides)
+    shuts = outcome_for(after, category) is OutcomeOf.NONE
+    return replace(arrived, category=category.name) if shuts else arrived
+
+
 def preview_controls(
     scene: Scene, query: PreviewControls, past: Iterable[Arrived]
 ) -> replies.ControlsPreview:
-    """Show what a change would do: its effects, and how past messages would have fallen, by category only."""
+    """Show what a change would do: its effects, and how past messages would have fallen, by category only.
+
+    Args:
+        scene: What is known.
+        query: The change.
+        past: What came, each after ``shut_by``.
+    """
     account = scene.own(query.as_)
     before = scene.facts.controls(account.id)
     check(account, is_linked(scene, account), query.controls)

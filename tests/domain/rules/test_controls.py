@@ -88,6 +88,28 @@ def test_a_preview_counts_by_category_and_names_nobody(world: World) -> None:
     assert world.records == before
 
 
+def test_a_preview_tells_of_accepted_chats_that_the_change_would_close(merged: World) -> None:
+    for name in ("eve", "fay"):
+        merged.join(f"{name}m", "messenger")
+        assert merged.sent("ann", f"{name}m") == "ok"
+        assert merged.sent(f"{name}m", "ann") == "ok"
+    merged.join("gus", "messenger")
+    assert (merged.sent("gus", "evem"), merged.sent("evem", "gus")) == ("ok", "ok")  # crosses nothing
+    assert merged.sent("ann", "evem") == "ok"
+    own = AccountId("aevem")
+
+    def moved(keep: bool | None = None, **controls: str) -> list[tuple[str, str, str, int]]:
+        query = PreviewControls(as_=own, controls=controls, keep_connected=keep)
+        preview = merged.ask("evem", query)
+        assert isinstance(preview, ControlsPreview)
+        return [(row.category, row.was, row.would_be, row.messages) for row in preview.moved]
+
+    assert ("others_on_direct", "inbox", "none", 1) in moved(others_on_direct="none")
+    assert ("others_on_direct", "requests", "none", 1) in moved(others_on_direct="none")
+    assert [row for row in moved(others_on_direct="none", keep=True) if row[1] == "inbox"] == []
+    assert moved(others_on_messenger="none") == [("others_on_messenger", "requests", "none", 1)]
+
+
 def test_a_preview_tells_of_refused_messages_too(world: World) -> None:
     world.set_controls("ann", None, others_on_direct="none")
     world.send("bob", "ann")
