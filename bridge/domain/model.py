@@ -39,7 +39,8 @@ class Account(Record, frozen=True, kw_only=True, gc=False):
         shows_presence: Whether others may see it online.
         shows_receipts: Whether others may see what it has read.
         epoch: Rises when its journal starts anew.
-        erase_at: When its content is erased, in milliseconds since 1970; 0: never.
+        erase_at: When its content is erased, in milliseconds since 1970; 0: never. Below 0: likewise at that
+            time, and its owner cannot take it back, since the operator deactivated it.
         placeholder: Whether only an archive speaks of it: nobody can sign in to it.
     """
 

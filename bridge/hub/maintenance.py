@@ -77,7 +77,7 @@ class Maintenance:
         while page := await self._store.accounts(after=after, limit=_ACCOUNTS_AT_ONCE):
             after = page[-1].id
             for account in page:
-                due = 0 < account.erase_at <= self._clock()
+                due = 0 < abs(account.erase_at) <= self._clock()
                 if due:
                     await self._pipeline.do(AccountId(""), EraseAccount(account=account.id))
                 if due or (self._unfinished and account.state is AccountState.DELETED):

@@ -169,7 +169,7 @@ class Operator:
             suspected=account.suspected,
             has_phone=bool(account.phone),
             placeholder=account.placeholder,
-            erase_at=account.erase_at,
+            erase_at=abs(account.erase_at),
             online=None if self._sessions is None else self._sessions.is_online(account.id),
         )
 

@@ -10,6 +10,7 @@ from bridge.wire.codec import Codec
 from bridge.wire.commands import (
     AnswerLink,
     AskLink,
+    DeleteAccount,
     LeaveHybrid,
     Link,
     Send,
@@ -296,13 +297,16 @@ async def test_a_revoked_session_hears_nothing_more(hub: House) -> None:
     assert "messages" in await here.ask(CountUnread())
 
 
+@pytest.mark.parametrize("is_deleted", [False, True])
 async def test_an_account_that_the_operator_closes_leaves_all_sockets_until_it_is_opened_again(
-    hub: House,
+    hub: House, is_deleted: bool
 ) -> None:
     await hub.add(ANA, BEN, CYD)
     await hub.link(ANA, BEN)
     thread = await hub.acquaint(ANA, CYD)
     ana, ben = await hub.join(ANA), await hub.join(BEN)
+    if is_deleted:
+        await ana.ask(DeleteAccount(as_=ANA, password=PASSWORD))
 
     await hub.next().pipeline.do(AccountId(""), ChangeAccount(account=ANA, state=AccountState.DEACTIVATED))
 

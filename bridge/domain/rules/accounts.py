@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from bridge.domain.deeds import ChangeAccount, CreateAccount, EraseAccount, PutDevice, SeeDevice, SetPassword
 from bridge.domain.model import Account, ContactList, Credential, Person
 from bridge.domain.networks import NETWORKS, handle_key
-from bridge.domain.outcome import Outcome, Scene
+from bridge.domain.outcome import Outcome, Scene, is_usable
 from bridge.domain.rules.graph import phone_hash
 from bridge.domain.rules.unlink import part
 from bridge.domain.views import own_account_view
@@ -56,9 +56,8 @@ def delete_account(scene: Scene, command: DeleteAccount) -> Outcome:
     own = scene.own(command.as_)
     if own.id not in scene.proven:
         raise ProofFailed(path="$.password")
-    after = replace(
-        own, state=AccountState.DEACTIVATED, erase_at=scene.now + scene.policy.erase_grace_s * 1000
-    )
+    erase_at = scene.now + scene.policy.erase_grace_s * 1000
+    after = replace(own, state=AccountState.DEACTIVATED, erase_at=erase_at if is_usable(own) else -erase_at)
     return _state_changed(scene, after, "delete_account")
 
 
@@ -116,6 +115,8 @@ def change_account(scene: Scene, deed: ChangeAccount) -> Outcome:
     after = replace(own, **changes)
     if deed.state is AccountState.ACTIVE:
         after = replace(after, erase_at=0)  # a deletion is taken back with it: nobody erases what is in use
+    if deed.state is AccountState.DEACTIVATED:
+        after = replace(after, erase_at=-abs(own.erase_at))  # nor does its owner by a deletion that waits
     outcome = _state_changed(scene, after, "change_account")
     outcome.audit = [scene.note("change_account", own.id, ", ".join(changes))]
     return outcome
@@ -190,9 +191,11 @@ def check_handle(scene: Scene, own: Account, handle: str) -> None:
 
 def _state_changed(scene: Scene, after: Account, deed: str) -> Outcome:
     person = scene.facts.person_of(after.id)
-    is_news = len(person.accounts) > 1 and after.state is not scene.facts.account(after.id).state
+    before = scene.facts.account(after.id)
+    moves = (after.state, is_usable(after)) != (before.state, is_usable(before))
+    is_news = len(person.accounts) > 1 and moves
     view = own_account_view(after, person)
-    shows = view != own_account_view(scene.facts.account(after.id), person)  # suspicion, for one, does not
+    shows = view != own_account_view(before, person)  # suspicion, for one, does not
     return Outcome(
         reply=Done(),
         records=[after, person] if is_news else [after],  # all of the person's sessions look again

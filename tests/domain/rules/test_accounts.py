@@ -4,6 +4,7 @@ import pytest
 
 from bridge.domain.deeds import ChangeAccount, CreateAccount, EraseAccount, PutDevice, SeeDevice, SetPassword
 from bridge.domain.model import Account, Credential, Device
+from bridge.domain.outcome import is_usable, legs_of
 from bridge.ids import AccountId, DeviceId
 from bridge.wire.commands import (
     AskLink,
@@ -13,6 +14,7 @@ from bridge.wire.commands import (
     OpenThread,
     RestoreAccount,
     Send,
+    SetLinkOptions,
     SetProfile,
     SetTie,
 )
@@ -22,7 +24,7 @@ from bridge.wire.replies import Found, Profile
 from bridge.wire.values import AccountState, Network, TieKind
 from tests.domain.world import World
 
-ANN, BOB = AccountId("aann"), AccountId("abob")
+ANN, ANNM, BOB = AccountId("aann"), AccountId("aannm"), AccountId("abob")
 DELETE = DeleteAccount(as_=ANN, password="right")
 
 
@@ -87,6 +89,24 @@ def test_whom_the_operator_activates_is_not_erased_later(world: World) -> None:
     world.change("ann", state=AccountState.ACTIVE)
 
     assert (world.account("ann").state, world.account("ann").erase_at) == ("active", 0)
+
+
+@pytest.mark.parametrize("first", ["deleted", "deactivated"])
+def test_whom_the_operator_deactivates_does_not_come_back_by_a_deletion(merged: World, first: str) -> None:
+    merged.say("ann", SetLinkOptions(as_=ANN, single_sign_on=True))
+    if first == "deactivated":
+        merged.change("ann", state=AccountState.DEACTIVATED)
+    merged.say("ann", DELETE, proven=["ann"])
+    merged.change("ann", state=AccountState.DEACTIVATED if first == "deleted" else None)
+
+    account = merged.account("ann")
+    assert not is_usable(account)
+    assert merged.look(lambda: legs_of(merged.facts, ANNM)) == (ANNM,)
+    assert merged.refusal("ann", RestoreAccount(as_=ANN)) == "expired"
+    assert abs(account.erase_at) == merged.now + merged.policy.erase_grace_s * 1000  # it goes all the same
+
+    merged.change("ann", state=AccountState.ACTIVE)
+    assert (merged.account("ann").state, merged.account("ann").erase_at) == ("active", 0)
 
 
 def test_erasing_leaves_the_id_alone_and_frees_the_handle(world: World) -> None:
