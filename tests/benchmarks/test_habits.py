@@ -30,7 +30,8 @@ def test_the_real_mix_has_eight_reactions_in_a_hundred_and_mostly_short_texts() 
 
 
 def test_readers_do_more_than_send_in_the_real_mix_only() -> None:
-    done = [aside["op"] for number in range(1_000) for aside in habits_of("mixed").asides(number, "t", 1)]
+    mixed = habits_of("mixed")
+    done = [aside["op"] for number in range(1_000) for aside in mixed.asides(number, "t", 1)]
 
     assert set(done) == {"typing", "mark_read", "history", "list_threads", "search"}
     assert list(habits_of("plain").asides(4, "t", 1)) == []
