@@ -1,6 +1,7 @@
 """Whether a hub that runs for long stays as it was: memory, files, threads, latency, and all promises.
 
-    python -m benchmarks.soak [--minutes M] [--pairs N] [--pause-s S] [--every-s S] [--seed N] [--json]
+    python -m benchmarks.soak [--minutes M] [--pairs N] [--pause-s S] [--every-s S] [--seed N]
+        [--database URL] [--bus URL] [--json]
 
 People live with the SDK for as long as is wanted: they talk, read, look around, write
 to strangers, change controls, relations and links, are cut off, leave and come back.
@@ -29,9 +30,9 @@ from benchmarks.load.generator import Percentiles
 from benchmarks.load.hub_process import Order, Running
 from benchmarks.load.lives import Living, Seen
 from benchmarks.load.processes import cores, started
-from bridge.config import Config, Limits, Listen, StoreSettings
+from bridge.app import open_store
+from bridge.config import BusSettings, Config, Limits, Listen, StoreSettings
 from bridge.store.base import Audited
-from bridge.store.sqlite import SqliteStore
 
 Tell = Callable[[str], None]
 
@@ -58,25 +59,34 @@ class Soaked(Struct, kw_only=True):
     audited: int
 
 
-def soak(living: Living, folder: Path, tell: Tell) -> Soaked:
-    """Run a hub and people on it; ``living`` lacks only where the hub is."""
+def soak(living: Living, folder: Path, tell: Tell, *, database: str = "", bus: str = "") -> Soaked:
+    """Run a hub and people on it; ``living`` lacks only where the hub is.
+
+    Args:
+        living: Who lives, and for how long.
+        folder: Where scratch files lie.
+        tell: Takes each row of the table when it is there.
+        database: An empty PostgreSQL database; absent: SQLite, in the folder.
+        bus: A NATS server; absent: none.
+    """
     mine = cores()
     with tempfile.TemporaryDirectory(dir=folder) as place, ExitStack() as stack:
         path = Path(place) / "hub.db"
         config = Config(
             listen=Listen(port=0),
-            store=StoreSettings(path=str(path), cache_records=_CACHE),
+            store=StoreSettings(path=database or str(path), keys=Path(place) / "keys", cache_records=_CACHE),
+            bus=BusSettings(url=bus),
             limits=Limits(look_ups_per_minute=60_000),
             log_level="error",
         )
-        order = msgspec.json.encode(Order(config=config, pairs=living.pairs)).decode()
+        order = msgspec.json.encode(Order(config=config, pairs=living.pairs), enc_hook=str).decode()
         hub, line = stack.enter_context(started("benchmarks.load.hub_process", order, core=mine[0]))
         target = msgspec.json.decode(line, type=Running)
         file = Path(place) / "order.json"
         file.write_bytes(msgspec.json.encode(replace(living, pid=hub.pid, database=str(path), target=target)))
         rows = list(_lives(stack, file, mine[-1], tell))
         stack.close()  # the hub ends before everything is proven
-        audited = asyncio.run(_audit(path))
+        audited = asyncio.run(_audit(config))
     growth = growth_of([row.rss_mib for row in rows])
     faults = [*rows[-1].faults, *(f"{one.kind} {one.where}: {one.text}" for one in audited.problems)]
     if growth > _MAY_GROW:
@@ -100,8 +110,8 @@ def _lives(stack: ExitStack, file: Path, core: int, tell: Tell) -> Iterator[Seen
         raise RuntimeError("those who live failed")
 
 
-async def _audit(path: Path) -> Audited:
-    store = await SqliteStore.open(path)
+async def _audit(config: Config) -> Audited:
+    store = await open_store(config)
     try:
         return await store.audit()
     finally:
@@ -145,6 +155,10 @@ def main() -> int:
     parser.add_argument(
         "--folder", type=Path, default=Path(tempfile.gettempdir()), help="where the database lies"
     )
+    parser.add_argument(
+        "--database", default="", help="an empty PostgreSQL database's URL (SQLite, in a scratch folder)"
+    )
+    parser.add_argument("--bus", default="", help="a NATS server's URL (none)")
     parser.add_argument("--json", action="store_true", help="print data")
     given = parser.parse_args()
     living = Living(
@@ -152,7 +166,10 @@ def main() -> int:
         seed=given.seed,
     )  # fmt: skip
     print(HEAD, file=sys.stderr)
-    found = soak(living, given.folder, lambda text: print(text, file=sys.stderr, flush=True))
+    found = soak(
+        living, given.folder, lambda text: print(text, file=sys.stderr, flush=True), database=given.database,
+        bus=given.bus,
+    )  # fmt: skip
     if given.json:
         print(msgspec.json.encode(found).decode())
     else:

@@ -113,6 +113,6 @@ async def serve(order: Order) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
-    order = msgspec.json.decode(sys.argv[1], type=Order)
+    order = msgspec.json.decode(sys.argv[1], type=Order, dec_hook=lambda kind, value: kind(value))  # paths
     with asyncio.Runner(loop_factory=LOOP if order.uvloop else None) as runner:
         runner.run(serve(order))

@@ -9,9 +9,9 @@ What may differ by nature, and only that, is left out:
   is not in memory, and the engines learn it in different steps. Where the order differs, the two have
   rightly parted, and nothing more happens in that life; it is counted, and must stay the exception.
 - Where several calls are under way at once: how the answers, the journals and what is told in passing fall
-  between each other (each keeps its order), and how far a journal was told that the client loses or gains
-  in the same moment. A session that catches up reads its journal beside the pipeline, as fast as its
-  engine is.
+  between each other (each keeps its order), how far a journal was told that the client loses or gains
+  in the same moment, and whether it saw an account that was linked and unlinked within it. A session that
+  catches up reads its journal beside the pipeline, as fast as its engine is.
 """
 
 import asyncio
@@ -320,13 +320,25 @@ def sorted_out(frames: Sequence[Fields]) -> dict[str, list[Fields]]:
     sorts: dict[str, list[Fields]] = {}
     for frame in frames:
         sorts.setdefault(frame.get("account", "answers" if "re" in frame else "rest"), []).append(frame)
-    for frame in (rest := sorts.get("rest", [])):
-        if frame["event"]["type"] == "leg_removed":
-            sorts.pop(frame["event"]["account"], None)
-        elif frame["event"]["type"] == "leg_added":
-            sorts.pop(frame["event"]["account"]["id"], None)
-    sorts["rest"] = [_without_head(frame) for frame in rest]
+    stays: list[Fields] = []
+    for frame in sorts.get("rest", []):
+        event = frame["event"]
+        if event["type"] == "leg_removed":
+            sorts.pop(event["account"], None)
+            came = [one for one in stays if _added(one) == event["account"]]
+            if came:  # linked and unlinked in one step: whether the client looked in between is chance
+                stays.remove(came[0])
+                continue
+        elif event["type"] == "leg_added":
+            sorts.pop(event["account"]["id"], None)
+        stays.append(frame)
+    sorts["rest"] = [_without_head(frame) for frame in stays]
     return sorts
+
+
+def _added(frame: Fields) -> str | None:
+    event = frame["event"]
+    return event["account"]["id"] if event["type"] == "leg_added" else None
 
 
 def _without_head(frame: Fields) -> Fields:
