@@ -138,6 +138,9 @@ class Sessions:
         self._by_leg: dict[AccountId, dict[Listening, Leg]] = {}
         self._by_device: dict[AccountId, dict[Listening, float]] = {}  # with the time when it came
         self._watchers: dict[AccountId, dict[Listening, None]] = {}
+        self._watched: dict[
+            Listening, set[AccountId]
+        ] = {}  # the other way round: thousands may leave at once
         self._unshown: dict[AccountId, bool] = {}
         self._to_show = asyncio.Event()
 
@@ -158,8 +161,10 @@ class Sessions:
             self._crowd.tell(session.account, (session.account,))
         for account in list(session.legs):  # it may have got some after it was sent away
             self.leave(session, account)
-        for account, watchers in list(self._watchers.items()):
-            if watchers.pop(session, _ABSENT) is not _ABSENT and not watchers:
+        for account in self._watched.pop(session, ()):
+            watchers = self._watchers[account]
+            del watchers[session]
+            if not watchers:
                 del self._watchers[account]
                 self._bus.unwatch(account)
 
@@ -252,6 +257,7 @@ class Sessions:
             if account not in self._watchers:
                 self._bus.watch(account)
             self._watchers.setdefault(account, {})[session] = None
+            self._watched.setdefault(session, set()).add(account)
 
     def came(self, account: AccountId, *, online: bool) -> None:
         """Tell all nodes that an account came to this one, or left it."""

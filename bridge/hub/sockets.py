@@ -167,12 +167,25 @@ class Socket(asyncio.Protocol):
             self._loop.call_later(_CLOSE_S, self.abort)
 
     def eof_received(self) -> bool:
-        """The peer will send no more."""
+        """The peer will send no more: end, when it is its turn, for thousands may leave at once."""
+        assert self._transport is not None, "what ends was connected"
+        if self._transport.get_extra_info("sslcontext") is not None:  # TLS does not stay half open
+            self._end()
+            return False
+        self._hub.in_turn(self._end)
+        return True
+
+    def _end(self) -> None:
+        """Read what is left, and close."""
+        if self._transport is None:
+            return
         self._intake.finish()
         self._protocol.receive_eof()
         self._look()
-        self._flush_soon()
-        return False
+        self._owes = True
+        self.flush()
+        if self._transport is not None:
+            self._transport.close()
 
     def pause_writing(self) -> None:
         """The kernel takes no more for now."""

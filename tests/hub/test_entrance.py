@@ -12,6 +12,7 @@ import pytest
 from bridge.hub import entrance
 from bridge.hub.entrance import Entrance
 from bridge.wire.commands import Send
+from bridge.wire.queries import WhoIsHere
 from bridge.wire.sign_in import SignIn
 from tests.hub.house import ANA, BEN, CYD, NETWORKS, House, config, house
 
@@ -28,6 +29,42 @@ async def test_newcomers_are_accepted_few_in_a_turn(password_hash: str) -> None:
             client.close()
 
     assert 1 <= most <= entrance.A_TURN
+
+
+async def test_those_who_leave_at_once_are_let_out_few_in_a_turn(password_hash: str) -> None:
+    async with house(password_hash) as hub:
+        lines = [await hub.line() for _ in range(50)]
+        counters = hub.hub.counters
+        for line in lines:
+            line.transport.write_eof()
+        most, before = 0, counters.connections
+        async with asyncio.timeout(10):
+            while counters.connections:
+                await asyncio.sleep(0)
+                most, before = max(most, before - counters.connections), counters.connections
+
+    assert 1 <= most <= entrance.A_TURN
+
+
+@pytest.mark.one_hub
+async def test_whoever_leaves_is_sought_only_among_whom_he_watched(hub: House) -> None:
+    class Watchers(dict[Any, Any]):
+        def items(self) -> Any:
+            raise AssertionError("all are gone through")
+
+    await hub.add(ANA, BEN)
+    await hub.acquaint(BEN, ANA)
+    sessions = hub.hub.sessions
+    sessions._watchers = Watchers()
+    ana = await hub.join(ANA)
+    await ana.ask(WhoIsHere(accounts=(BEN,)))
+    watched = list(sessions._watchers)
+    await ana.close()
+    ben = await hub.join(BEN)
+    await ben.ask(WhoIsHere(accounts=(ANA,)))
+
+    assert watched == [BEN]
+    assert list(sessions._watchers) == [ANA]
 
 
 async def test_when_the_system_has_no_room_it_is_tried_again(

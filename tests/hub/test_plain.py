@@ -316,10 +316,12 @@ async def test_nothing_is_read_while_too_many_calls_wait() -> None:
 
 async def test_what_came_before_the_peers_end_is_read() -> None:
     heard = Heard()
-    socket, _, _ = settled_socket(heard)
+    socket, _, turns = settled_socket(heard)
     socket.data_received(many(3 * A_READ))
 
     socket.eof_received()
+    while turns:
+        turns.popleft()()
 
     assert len(heard) == 3 * A_READ
 
