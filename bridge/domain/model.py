@@ -373,7 +373,7 @@ class Device(Record, frozen=True, kw_only=True, gc=False):
 
 
 class AuditLine(Record, frozen=True, kw_only=True, gc=False):
-    """One line of the audit log: appended, never changed. No text of messages, no secrets.
+    """One line of the audit log: appended, never changed. No text of messages, no secrets, nobody's name.
 
     Attributes:
         at: In milliseconds since 1970.

@@ -361,7 +361,7 @@ async def put_beside(desk: Desk, network: Network, side: Side) -> None:
         outcome.records.append(replace(witness, folder=member.folder))
         write(scene, outcome, own, network, [note])
         raise_epoch(scene, outcome, own)
-        outcome.audit.append(scene.note("map", own, f"{entry.path} is with {other}"))
+        outcome.audit.append(scene.note("map", own, f"{entry.thread} is with {other}"))
         return outcome
 
     await desk.decide(run)

@@ -90,7 +90,7 @@ def create_account(scene: Scene, deed: CreateAccount) -> Outcome:
     return Outcome(
         reply=Profile(account=own_account_view(account, person)),
         records=[account, person, Credential(account=name, password=deed.password)],
-        audit=[scene.note("create_account", name, f"{deed.network} {deed.handle}")],
+        audit=[scene.note("create_account", name, f"on {deed.network}")],
     )
 
 

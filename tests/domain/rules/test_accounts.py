@@ -109,6 +109,18 @@ def test_whom_the_operator_deactivates_does_not_come_back_by_a_deletion(merged: 
     assert (merged.account("ann").state, merged.account("ann").erase_at) == ("active", 0)
 
 
+def test_the_audit_log_names_accounts_by_their_ids_alone(world: World) -> None:
+    """It is never changed: what it holds outlives an erasure."""
+    world.join("mallory", "direct")
+    world.link("ann", "annm")
+    world.say("ann", SetProfile(as_=ANN, handle="annabel", name="Annabel"))
+    world.say("ann", DELETE, proven=["ann"])
+
+    told = " ".join(line.detail for line in world.audit).split()
+
+    assert not {"mallory", "ann", "annm", "annabel"} & {word.lower() for word in told}
+
+
 def test_erasing_leaves_the_id_alone_and_frees_the_handle(world: World) -> None:
     world.run("ann", EraseAccount(account=ANN))
 
