@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from bridge.errors import BridgeError, Busy, ConfigInvalid, Invalid, Unavailable
+from bridge.errors import BridgeError, Busy, ConfigInvalid, Internal, Invalid, Unavailable
 from bridge.hub.operator import Operator
 from bridge.hub.orders import MAX_LINE, VERSION, AnyOrder, Order
 from bridge.wire.faults import invalid
@@ -123,6 +123,9 @@ class _Desk:
                 ok = await self._operator.do(order, lambda done, total: say(_progress(done, total)))
             except BridgeError as refused:
                 say(_refusal(refused))
+            except Exception:  # the boundary: whoever asked hears of it, and the cause is in the log
+                log.exception("an order failed")
+                say(_refusal(Internal("The hub failed to do this; its log says why. See what it did.")))
             else:
                 log.info("the operator: %s", type(order).__name__)
                 say(_encode({"v": VERSION, "ok": ok}) + b"\n")

@@ -253,3 +253,19 @@ async def test_what_was_ordered_is_done_though_whoever_asked_has_gone() -> None:
     await admin._Desk(cast("Operator", Slow())).serve(reader, cast("asyncio.StreamWriter", Gone()))
 
     assert done == [ReadStatus()]
+
+
+async def test_an_order_that_fails_by_a_fault_of_ours_is_answered_and_seen(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("a bug of ours")
+
+    monkeypatch.setattr(Operator, "_list", fail)
+    async with desk_of(hub) as desk:
+        failed = await desk.ask({"do": "list_accounts"})
+        after = await desk.ask({"do": "read_status"})
+
+    assert failed["error"]["code"] == "internal"
+    assert "a bug of ours" in caplog.text
+    assert "ok" in after
