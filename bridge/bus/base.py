@@ -20,12 +20,15 @@ class Count(Struct, array_like=True, frozen=True):
         account: The account.
         sessions: How many.
         asks: Whether other nodes should tell theirs.
+        number: Rises with all that the node tells of sessions: what it told by way of two accounts may come
+            in any order.
     """
 
     via: AccountId
     account: AccountId
     sessions: int
     asks: bool = False
+    number: int = 0
 
 
 class News(Struct):

@@ -21,7 +21,10 @@ class Crowd:
         self._bus = bus
         self._here = here
         self._clock = clock
-        self._elsewhere: dict[AccountId, dict[str, tuple[int, float]]] = {}  # with the time when it was heard
+        self._elsewhere: dict[
+            AccountId, dict[str, tuple[Count, float]]
+        ] = {}  # with the time when it was heard
+        self._number = 0
         self._doubted: dict[AccountId, float] = {}
 
     @property
@@ -40,7 +43,7 @@ class Crowd:
             }
             del self._doubted[account]
         counts = self._elsewhere.get(account, {})
-        return sum(sessions for node, (sessions, _) in counts.items() if node in self._bus.nodes)
+        return sum(count.sessions for node, (count, _) in counts.items() if node in self._bus.nodes)
 
     def doubt(self, account: AccountId) -> None:
         """Have the others say again how many they have: that some ended may have been lost on the way."""
@@ -51,12 +54,15 @@ class Crowd:
     def tell(self, via: AccountId, accounts: Iterable[AccountId], *, asks: bool = False) -> None:
         """Tell the hubs that serve an account how many sessions of these are here; perhaps ask for theirs."""
         if self._bus.connects:
-            counts = tuple(Count(via, account, self._here(account), asks) for account in accounts)
+            self._number += 1
+            counts = tuple(Count(via, one, self._here(one), asks, self._number) for one in accounts)
             self._bus.publish(News(counts=counts))
 
     def heard(self, node: str, count: Count) -> None:
-        """Take in how many there are at another hub."""
-        self._elsewhere.setdefault(count.account, {})[node] = count.sessions, self._clock()
+        """Take in how many there are at another hub, unless it told so before what is known."""
+        counts = self._elsewhere.setdefault(count.account, {})
+        if node not in counts or count.number >= counts[node][0].number:
+            counts[node] = count, self._clock()
 
     def forget(self, account: AccountId) -> None:
         """Remember nothing of an account that is no longer served here."""
