@@ -54,9 +54,13 @@ COMMANDS: tuple[Command, ...] = (
     Command("more", "", "List more of the last list.", "Threads", threads.more),
     Command("open", "NUMBER | NAME on NETWORK", "Open a thread.", "Threads", threads.open_thread),
     Command("close", "", "Open no thread.", "Threads", threads.close),
-    Command("accept", "[NUMBER]", "Accept a request.", "Threads", threads.accept),
+    Command("accept", "[NUMBER … | all]", "Accept requests.", "Threads", threads.accept),
     Command(
-        "decline", "[NUMBER] [hide]", "Decline a request; they are not told.", "Threads", threads.decline
+        "decline",
+        "[NUMBER … | all] [hide]",
+        "Decline requests; they are not told.",
+        "Threads",
+        threads.decline,
     ),
     Command("archive", "[NUMBER]", "Put a thread away.", "Threads", threads.archive),
     Command("unarchive", "[NUMBER]", "Take a thread back.", "Threads", threads.unarchive),

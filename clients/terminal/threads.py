@@ -1,5 +1,7 @@
 """Commands of the line-mode client about threads, requests and messages."""
 
+from collections.abc import Iterator
+
 from bridge.ids import AccountId
 from bridge.wire.commands import OpenThread
 from bridge.wire.values import Consent, Folder
@@ -7,6 +9,9 @@ from clients.inbox import Row
 from clients.terminal import words
 from clients.terminal.chat import Chat, Wrong, number_in
 from clients.terminal.cleaning import clean_line
+
+AT_ONCE = 100
+"""So many requests are answered by one call."""
 
 LISTED = 20
 """So many threads are listed at a time."""
@@ -155,26 +160,57 @@ async def search(chat: Chat, text: str) -> None:
 
 
 async def accept(chat: Chat, text: str) -> None:
-    """Accept a request."""
-    row = chat.thread_named(text)
-    if row.consent not in (Consent.PENDING, Consent.DECLINED):
-        raise Wrong(f"{chat.title(row)} is no request, so there is nothing to accept.")
-    await chat.client.accept(row.id)
-    chat.say(f"Accepted: {chat.title(row)}. They may see now what you have read.")
+    """Accept requests."""
+    rows = _requests_named(chat, text)
+    for row in rows:
+        if row.consent not in (Consent.PENDING, Consent.DECLINED):
+            raise Wrong(f"{chat.title(row)} is no request, so there is nothing to accept.")
+    for some in _batched(rows):
+        await chat.client.accept(*(row.id for row in some))
+    chat.say(f"Accepted: {_called(chat, rows)}. They may see now what you have read.")
 
 
 async def decline(chat: Chat, text: str) -> None:
-    """Decline a request; they are not told."""
+    """Decline requests; they are not told."""
     words_said = text.lower().split()
     hide = "hide" in words_said
-    row = chat.thread_named(" ".join(word for word in words_said if word != "hide"))
-    if not row.is_request:
-        raise Wrong(f"{chat.title(row)} is no request; nothing was declined. /archive puts a thread away.")
-    await chat.client.decline(row.id, hide=hide)
+    rows = _requests_named(chat, " ".join(word for word in words_said if word != "hide"))
+    for row in rows:
+        if not row.is_request:
+            raise Wrong(
+                f"{chat.title(row)} is no request; nothing was declined. /archive puts a thread away."
+            )
+    for some in _batched(rows):
+        await chat.client.decline(*(row.id for row in some), hide=hide)
     after = " What they send in future goes to your hidden requests." if hide else ""
-    chat.say(f"Declined: {chat.title(row)}. They are not told.{after}")
-    if chat.open == row.id:
+    chat.say(f"Declined: {_called(chat, rows)}. They are not told.{after}")
+    if chat.open in {row.id for row in rows}:
         chat.turn_to(None)
+
+
+def _requests_named(chat: Chat, text: str) -> list[Row]:
+    """Read numbers of the last list, or ``all`` for the requests in it; nothing names the open thread.
+
+    Raises:
+        Wrong: If there is no such thread.
+    """
+    if text.lower() != "all":
+        rows = [chat.thread_named(word) for word in text.split() or [""]]
+        return list({row.id: row for row in rows}.values())
+    listed = [row for thread in chat.listed if (row := chat.row(thread)) is not None and row.is_request]
+    if not listed:
+        raise Wrong("There is no request in the last list; /requests shows them.")
+    return listed
+
+
+def _batched(rows: list[Row]) -> Iterator[list[Row]]:
+    """Cut into as many as one call takes."""
+    for start in range(0, len(rows), AT_ONCE):
+        yield rows[start : start + AT_ONCE]
+
+
+def _called(chat: Chat, rows: list[Row]) -> str:
+    return chat.title(rows[0]) if len(rows) == 1 else f"{len(rows)} requests"
 
 
 async def archive(chat: Chat, text: str) -> None:

@@ -111,6 +111,30 @@ async def test_many_threads_are_listed_a_few_at_a_time() -> None:
     ]
 
 
+async def test_many_requests_are_answered_at_once() -> None:
+    hub = FakeHub()
+    for number in range(6):
+        other = AccountId(f"a-other{number}")
+        hub.add_account(other, Network.DIRECT)
+        hub.strangers.add((ANA, other))
+        hub.say(other, ANA, "may I?")
+    async with serving(hub) as url, at_keyboard(url, "token-ana") as (keyboard, paper):
+        keyboard.type("/decline all")
+        nothing = await paper.has("There is no request")
+        for line in ("/requests", "/accept 2 3 2", "/requests", "/decline all", "/requests"):
+            keyboard.type(line)
+        lines = await lines_until(paper, "Your requests: nothing")
+
+    assert nothing == "There is no request in the last list; /requests shows them."
+    assert [line for line in lines if not line[0].isdecimal()] == [
+        "Your requests: 6 threads.",
+        "Accepted: 2 requests. They may see now what you have read.",
+        "Your requests: 4 threads.",
+        "Declined: 4 requests. They are not told.",
+        "Your requests: nothing here.",
+    ]
+
+
 async def test_a_thread_is_called_by_its_name_and_who_types_there_by_theirs() -> None:
     hub = FakeHub()
     hub.say(BEN, ANA, "hi")
