@@ -109,6 +109,7 @@ class World(Struct):
 
     Attributes:
         order: What to do.
+        begun: When it began, by ``perf_counter``.
         until: When to stop, by ``perf_counter``.
         done: What was done and refused, by name.
         acks: Times to acknowledgement since the last look, in seconds.
@@ -117,6 +118,7 @@ class World(Struct):
     """
 
     order: Living
+    begun: float
     until: float
     done: Counter[str] = field(default_factory=Counter)
     acks: "array[float]" = field(default_factory=lambda: array("d"))
@@ -213,12 +215,14 @@ class Life:
     async def _step(self, client: Client) -> None:
         world = self._world
         _, step = self._chance.choices(self._steps, [weight for weight, _ in self._steps])[0]
+        what = getattr(step, "__name__", "a look")
         try:
             await step(client)
         except (ConnectionLost, ConnectionClosed) as lost:
             world.done[type(lost).__name__] += 1
-        except CallTimeout:
-            world.faults.append(f"{self._me.account} had no answer in time")
+        except CallTimeout as late:
+            at = round(perf_counter() - world.begun)
+            world.faults.append(f"{at} s: {self._me.account} had no answer in time to {what}: {late}")
         except BridgeError as refusal:
             world.done[f"refused {refusal.code}"] += 1
 
@@ -305,7 +309,7 @@ class Life:
             self._world.done[f"refused {refusal.code}"] += 1
 
 
-def seen(world: World, begun: float) -> Seen:
+def seen(world: World) -> Seen:
     """Look at the hub from outside, and at what was done."""
     order = world.order
     process = Path(f"/proc/{order.pid}")
@@ -313,7 +317,7 @@ def seen(world: World, begun: float) -> Seen:
     acks, world.acks = world.acks, array("d")
     done = dict(world.done)
     return Seen(
-        at_s=round(perf_counter() - begun, 1),
+        at_s=round(perf_counter() - world.begun, 1),
         rss_mib=round(rss_mib(order.pid), 1),
         files=len(list((process / "fd").iterdir())),
         threads=len(list((process / "task").iterdir())),
@@ -332,7 +336,7 @@ def seen(world: World, begun: float) -> Seen:
 async def run(order: Living) -> None:
     """Let everybody live, and say how it goes; once more when all have gone."""
     begun = perf_counter()
-    world = World(order=order, until=begun + order.seconds)
+    world = World(order=order, begun=begun, until=begun + order.seconds)
     lives = [
         Life(world, me, partner, Random(f"{order.seed} {me.account}"))
         for one, other in order.target.pairs
@@ -343,9 +347,9 @@ async def run(order: Living) -> None:
             all_lives.create_task(life.live())
         while perf_counter() + order.every_s < world.until:
             await asyncio.sleep(order.every_s)
-            print(msgspec.json.encode(seen(world, begun)).decode(), flush=True)
+            print(msgspec.json.encode(seen(world)).decode(), flush=True)
     await asyncio.sleep(_AWAY_S)  # the hub notices who went
-    print(msgspec.json.encode(seen(world, begun)).decode(), flush=True)
+    print(msgspec.json.encode(seen(world)).decode(), flush=True)
 
 
 if __name__ == "__main__":
