@@ -65,9 +65,10 @@ class SeeDevice(Struct, frozen=True, kw_only=True):
 
 
 class EraseAccount(Struct, frozen=True, kw_only=True):
-    """Mark an account as deleted for good; its content is erased by the store."""
+    """Mark an account as deleted for good; its content is erased by the store, its devices are signed out."""
 
     account: AccountId
+    devices: tuple[Device, ...] = ()
 
 
 Deed = CreateAccount | ChangeAccount | SetPassword | PutDevice | SeeDevice | EraseAccount

@@ -356,7 +356,7 @@ class Device(Record, frozen=True, kw_only=True, gc=False):
     Attributes:
         id: Opaque.
         account: The account that signed in; single sign-on may open more.
-        name: As its owner calls it.
+        name: As its owner calls it; empty once it was signed out.
         token: SHA-256 of its token.
         created_at: In milliseconds since 1970; so is the next, kept to the minute.
         seen_at: When it was used last.

@@ -79,7 +79,8 @@ class Maintenance:
             for account in page:
                 due = 0 < abs(account.erase_at) <= self._clock()
                 if due:
-                    await self._pipeline.do(AccountId(""), EraseAccount(account=account.id))
+                    devices = tuple(await self._store.devices([account.id]))
+                    await self._pipeline.do(AccountId(""), EraseAccount(account=account.id, devices=devices))
                 if due or (self._unfinished and account.state is AccountState.DELETED):
                     await self._erase(account.id)
         self._unfinished = self._store.shared  # another hub's erasure may be interrupted at any time

@@ -240,7 +240,8 @@ class Operator:
 
     async def _erase(self, order: orders.EraseAccount) -> dict[str, int]:
         found = await self._account(order.account)
-        await self._pipeline.do(AccountId(""), deeds.EraseAccount(account=found.id))
+        devices = tuple(await self._store.devices([found.id]))
+        await self._pipeline.do(AccountId(""), deeds.EraseAccount(account=found.id, devices=devices))
         return {"messages_erased": await erase_content(self._store, found.id)}
 
     # --- devices

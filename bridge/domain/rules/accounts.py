@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from bridge.domain.deeds import ChangeAccount, CreateAccount, EraseAccount, PutDevice, SeeDevice, SetPassword
-from bridge.domain.model import Account, ContactList, Credential, Person
+from bridge.domain.model import Account, ContactList, Credential, Device, Person
 from bridge.domain.networks import NETWORKS, handle_key
 from bridge.domain.outcome import Outcome, Scene, is_usable
 from bridge.domain.rules.graph import phone_hash
@@ -126,7 +126,7 @@ def set_password(scene: Scene, deed: SetPassword) -> Outcome:
     """Replace a password; every device of the account but the one that did it is signed out."""
     if scene.facts.find_account(deed.account) is None:
         raise NotFound("There is no such account.", path="$.account")
-    revoked = [replace(device, revoked=True) for device in deed.devices if device.id != deed.keep]
+    revoked = [_signed_out(device) for device in deed.devices if device.id != deed.keep]
     return Outcome(
         records=[Credential(account=deed.account, password=deed.password), *revoked],
         audit=[scene.note("set_password", deed.account)],
@@ -135,10 +135,9 @@ def set_password(scene: Scene, deed: SetPassword) -> Outcome:
 
 def put_device(scene: Scene, deed: PutDevice) -> Outcome:
     """Keep a device's state."""
-    deed_name = "revoke_device" if deed.device.revoked else "sign_in"
-    return Outcome(
-        records=[deed.device], audit=[scene.note(deed_name, deed.device.account, f"device {deed.device.id}")]
-    )
+    device = _signed_out(deed.device) if deed.device.revoked else deed.device
+    deed_name = "revoke_device" if device.revoked else "sign_in"
+    return Outcome(records=[device], audit=[scene.note(deed_name, device.account, f"device {device.id}")])
 
 
 def see_device(scene: Scene, deed: SeeDevice) -> Outcome:
@@ -167,9 +166,15 @@ def erase_account(scene: Scene, deed: EraseAccount) -> Outcome:
         after,
         Credential(account=own.id, password=""),
         ContactList(account=own.id),
+        *map(_signed_out, deed.devices),
     ]
     outcome.told += parted.told
     return outcome
+
+
+def _signed_out(device: Device) -> Device:
+    """Take a device's sign-in away, and its name, which nobody is shown any more."""
+    return replace(device, revoked=True, name="")
 
 
 def check_handle(scene: Scene, own: Account, handle: str) -> None:

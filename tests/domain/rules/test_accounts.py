@@ -1,6 +1,7 @@
 """Accounts as such: profiles, making, deleting and taking back."""
 
 import pytest
+from msgspec.structs import replace
 
 from bridge.domain.deeds import ChangeAccount, CreateAccount, EraseAccount, PutDevice, SeeDevice, SetPassword
 from bridge.domain.model import Account, Credential, Device
@@ -129,6 +130,21 @@ def test_erasing_leaves_the_id_alone_and_frees_the_handle(world: World) -> None:
     assert world.records[Credential, ANN].password == ""
     assert world.refusal("bob", FindAccount(network=Network.DIRECT, handle="ann")) == "not_found"
     world.say("bob", SetProfile(as_=BOB, handle="ann"))
+
+
+def test_devices_that_are_signed_out_lose_their_names_and_an_erasure_signs_all_out(world: World) -> None:
+    phone, laptop = (
+        Device(
+            id=DeviceId(name), account=ANN, name=f"Ann's {name}", token=name.encode(), created_at=1, seen_at=1
+        )
+        for name in ("phone", "laptop")
+    )
+    world.put(phone, laptop)
+
+    world.run("ann", PutDevice(device=replace(phone, revoked=True)))
+    world.run("", EraseAccount(account=ANN, devices=(laptop,)))
+
+    assert [(device.name, device.revoked) for device in world.all(Device)] == [("", True), ("", True)]
 
 
 @pytest.mark.parametrize("command", [SetProfile(as_=ANN, name="Ann again"), DELETE, RestoreAccount(as_=ANN)])
