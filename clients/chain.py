@@ -40,11 +40,12 @@ def check_page(messages: Iterable[MessageView]) -> None:
 
 
 class Chains:
-    """The newest proven link of each thread that a client follows."""
+    """The newest proven link of each thread that a client follows, as long as it hears all of its journal."""
 
     def __init__(self) -> None:
         """Know no thread."""
         self._tips: dict[ThreadId, tuple[int, bytes]] = {}
+        self._legs: dict[ThreadId, AccountId] = {}
 
     def know(self, thread: ThreadView) -> None:
         """Trust the hub for where a thread stands at first; later it must agree with what was proven.
@@ -58,9 +59,15 @@ class Chains:
             raise ChainBroken("The thread's tip changed its link.", thread=thread.id, seq=thread.tip)
         if known is None or known[0] < thread.tip:
             self._tips[thread.id] = (thread.tip, link)
+            self._legs[thread.id] = thread.leg
 
-    def hear(self, message: MessageView) -> None:
-        """Prove a message that was told.
+    def forget(self, leg: AccountId) -> None:
+        """Follow an account's threads anew: what was said in them meanwhile is not told."""
+        for thread in [thread for thread, own in self._legs.items() if own == leg]:
+            del self._legs[thread], self._tips[thread]
+
+    def hear(self, message: MessageView, leg: AccountId) -> None:
+        """Prove a message that an account's journal told.
 
         Raises:
             ChainBroken: If it does not continue what is known; what follows is measured from here.
@@ -74,6 +81,7 @@ class Chains:
                 raise _broken(message, "changed its link")
             return  # older than what is proven: history checks it against its neighbours
         self._tips[message.thread] = (message.seq, link)
+        self._legs[message.thread] = leg
         if known is None:
             return  # joined in the middle: trusted once
         if message.seq != known[0] + 1:

@@ -115,6 +115,8 @@ class Core:
         self.signed = news.signed
         self.accounts = {account.id: account for account in news.signed.accounts}
         self._holding = False
+        for account in news.reload:
+            self.chains.forget(account)
         self.listeners.tell(Push(kind(signed=news.signed, reload=news.reload)))
         self.sender.connected(connection)
         self.receipts.resume()
@@ -123,8 +125,11 @@ class Core:
         """Pass an event on; if a listener is full now, leave the next ones at the hub."""
         match news.event:
             case MessageSent():
-                self._note_message(news.event)
-            case LegAdded() | ProfileChanged() | AccountStateChanged():
+                self._note_message(news.event, news.account)
+            case LegAdded(account=account):
+                self.chains.forget(account.id)
+                self.accounts[account.id] = account
+            case ProfileChanged() | AccountStateChanged():
                 self.accounts[news.event.account.id] = news.event.account
             case LegRemoved():
                 self.accounts.pop(news.event.account, None)
@@ -155,13 +160,13 @@ class Core:
 
     # --- what the parts tell
 
-    def _note_message(self, event: MessageSent) -> None:
+    def _note_message(self, event: MessageSent, leg: AccountId | None) -> None:
         message = event.message
         if self.options.acknowledge and message.sender not in self.accounts:
             self.receipts.note(message.thread, message.seq)
-        if self.options.verify:
+        if self.options.verify and leg is not None:  # each message has its journal
             try:
-                self.chains.hear(message)
+                self.chains.hear(message, leg)
             except ChainBroken as broken:
                 self.chain_breaks.append(broken)
                 self.listeners.fail(broken)

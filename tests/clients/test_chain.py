@@ -70,7 +70,7 @@ def test_what_is_told_is_proven_message_by_message(place: int, harm: str) -> Non
         broken = 0
         for message in told:
             try:
-                chains.hear(message)
+                chains.hear(message, ANA)
             except ChainBroken:
                 broken += 1
         return broken
@@ -83,11 +83,11 @@ def test_a_told_thread_that_holds_raises_nothing() -> None:
     chains = Chains()
 
     for message in said(20):
-        chains.hear(message)
-        chains.hear(message)  # heard twice is no break
+        chains.hear(message, ANA)
+        chains.hear(message, ANA)  # heard twice is no break
 
     with pytest.raises(ChainBroken, match="changed its link"):
-        chains.hear(replace(said(20)[-1], link="33" * 32))
+        chains.hear(replace(said(20)[-1], link="33" * 32), ANA)
 
 
 def test_a_thread_that_is_listed_again_must_agree_with_what_was_proven() -> None:
@@ -113,6 +113,33 @@ async def test_a_client_that_verifies_reports_a_break_and_goes_on(bench: Bench) 
     events = [push.event async for push in stream]  # type: ignore[attr-defined]  # pushes
     assert [broken.seq for broken in client.chain_breaks] == [2]
     assert [type(event.error) for event in events if isinstance(event, Failed)] == [ChainBroken]
+
+
+async def test_what_was_said_while_a_journal_was_not_heard_is_no_break(bench: Bench) -> None:
+    client = await bench.connected(Options(verify=True, acknowledge=False))
+    bench.hub.say(BEN, ANA, "one")
+    await settle()
+    bench.cut()
+    bench.hub.say(BEN, ANA, "two")
+    bench.hub.forget_journal(ANA)
+    await bench.clock.advance(20)
+
+    bench.hub.say(BEN, ANA, "three")
+    await settle()
+
+    assert client.chain_breaks == []
+
+
+def test_an_account_that_comes_back_is_followed_anew_and_others_go_on() -> None:
+    (first, *_, last), chains = said(9), Chains()
+    chains.hear(first, ANA)
+
+    chains.forget(ANA)
+    chains.hear(last, ANA)
+    chains.forget(BEN)
+
+    with pytest.raises(ChainBroken):
+        chains.hear(replace(last, seq=Seq(11)), ANA)
 
 
 async def test_history_of_a_client_that_verifies_raises_at_the_break(bench: Bench) -> None:
