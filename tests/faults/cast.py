@@ -16,6 +16,7 @@ from bridge.wire.values import TieKind
 from clients.client import Client
 from clients.options import Options
 from clients.reconnect import Backoff
+from clients.sender import SendOptions
 from clients.transport import SocketOptions, Transport, dial
 from tests.faults.history import History, Recorded
 
@@ -65,7 +66,12 @@ class Actor:
             return line
 
         options = Options(
-            backoff=SWIFT, socket=socket, call_timeout_s=60.0, acknowledge_span_s=0.05, verify=True
+            backoff=SWIFT,
+            socket=socket,
+            call_timeout_s=60.0,
+            acknowledge_span_s=0.05,
+            verify=True,
+            sending=SendOptions(give_up_s=1.0),  # that a send is refused for now is for the cast to see
         )
         self.client = Client(
             urls[0], token=person.token, codec=codec, options=options, dial=recorded, chance=chance.random

@@ -30,7 +30,7 @@ SLOW_S: Final = 2.0
 """After so long without an answer to what all wait for, the log says so."""
 
 _WAITS: Final = (
-    "PostgreSQL has not answered %s for %g s: nothing is acknowledged until it does, or for %g s is away"
+    "PostgreSQL has not answered %s for %g s: nothing is acknowledged until it does; after %g s it is away"
 )
 HELD_S: Final = 5
 """For how long a node that says nothing amid a transaction may keep what it locked from all others."""
@@ -144,7 +144,7 @@ def _in_our_words() -> Iterator[None]:
     try:
         yield
     except LOST as error:
-        raise Unavailable(f"PostgreSQL cannot be reached: {error}.") from error
+        raise Unavailable(f"PostgreSQL cannot be reached: {error or 'it does not answer'}.") from error
     except asyncpg.DiskFullError as error:
         raise StorageFull from error
     except asyncpg.PostgresError as error:
@@ -198,7 +198,7 @@ class Pool:
         except (asyncpg.DuplicatePreparedStatementError, asyncpg.InvalidSQLStatementNameError) as error:
             raise SetupError(_POOLER) from error  # what others prepared there, or what we did elsewhere
         except LOST as error:
-            raise Unavailable(f"PostgreSQL cannot be reached: {error}.") from error
+            raise Unavailable(f"PostgreSQL cannot be reached: {error or 'it does not answer'}.") from error
         finally:
             if inner is not None and not inner.get_size():
                 inner.terminate()
@@ -245,7 +245,7 @@ class Pool:
         try:
             connection = await self._inner.acquire(timeout=CONNECT_S)
         except (*LOST, asyncpg.PostgresError) as error:
-            raise Unavailable(f"PostgreSQL cannot be reached: {error}.") from error
+            raise Unavailable(f"PostgreSQL cannot be reached: {error or 'it does not answer'}.") from error
         try:
             async with _ended_if_lost(connection):
                 if urgent:
