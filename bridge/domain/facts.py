@@ -36,6 +36,7 @@ from bridge.domain.questions import (
     ThreadCounts,
     Tightened,
 )
+from bridge.errors import Refusal
 from bridge.ids import AccountId, DeviceId, PersonId, Seq, ThreadId
 from bridge.wire.values import Network
 
@@ -80,6 +81,30 @@ class Missing(Exception):
 
 
 R = TypeVar("R")
+T = TypeVar("T")
+
+
+def for_each(things: Iterable[T], act: Callable[[T], R]) -> list[R]:
+    """Act on each; what is missing for any of them is asked for at once, as every look takes its time.
+
+    Raises:
+        Missing: If facts are missing; whatever was done is done again with them.
+        Refusal: If one is refused, and nothing is missing for those before it.
+    """
+    done: list[R] = []
+    missing: list[Key] = []
+    for thing in things:
+        try:
+            done.append(act(thing))
+        except Missing as lacking:
+            missing += lacking.keys
+        except Refusal:
+            if not missing:
+                raise
+            break  # one before it may be refused first
+    if missing:
+        raise Missing(*missing)
+    return done
 
 
 _NAMES: dict[type, Callable[[Any], object]] = {

@@ -75,6 +75,7 @@ class World:
         told: What each account heard, in order.
         audit: The audit log.
         loaded: The kinds of what was loaded, in order.
+        looks: How often something was loaded.
     """
 
     def __init__(self, policy: Policy | None = None) -> None:
@@ -86,6 +87,7 @@ class World:
         self.passing: dict[AccountId, list[object]] = {}
         self.audit: list[AuditLine] = []
         self.loaded: list[type] = []
+        self.looks = 0
         self._chance = 0
         self._tokens = 0
 
@@ -174,6 +176,7 @@ class World:
             try:
                 return act()
             except Missing as missing:
+                self.looks += 1
                 for key in missing.keys:
                     kind, name = key
                     self.loaded.append(kind)

@@ -2,7 +2,8 @@
 
 from msgspec.structs import replace
 
-from bridge.domain.model import Account, LinkAsk, Person
+from bridge.domain.facts import for_each
+from bridge.domain.model import Account, LinkAsk, Person, Tie
 from bridge.domain.outcome import Outcome, Scene, is_usable
 from bridge.domain.rules.covers import cover_thread
 from bridge.domain.views import account_view, own_account_view
@@ -142,12 +143,14 @@ def _unite_restrictions(scene: Scene, outcome: Outcome, accounts: tuple[AccountI
     What others restrict moves nothing: that would announce the link to them.
     """
     pairs: dict[tuple[AccountId, AccountId], None] = {}
-    for tie in scene.facts.tightened(accounts):
+
+    def unite(tie: Tie) -> None:
         if tie.restricts and tie.owner in accounts and tie.other not in accounts:
             others = scene.facts.person_of(tie.other).accounts
-            pairs |= {(own, other): None for own in accounts for other in others}
-    for own, other in pairs:
-        cover_thread(scene, outcome, own, other)
+            pairs.update({(own, other): None for own in accounts for other in others})
+
+    for_each(scene.facts.tightened(accounts), unite)
+    for_each(pairs, lambda pair: cover_thread(scene, outcome, *pair))
 
 
 def linked_reply(scene: Scene, own: Account, outcome: Outcome) -> Linked:

@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from bridge.domain.facts import for_each
 from bridge.domain.hold import Hold
 from bridge.domain.model import Member, Thread, ThreadKind
 from bridge.domain.outcome import Outcome, Scene, other_of
@@ -10,6 +11,7 @@ from bridge.domain.routing import restricts
 from bridge.domain.rules.receipts import show_progress
 from bridge.domain.views import thread_changed
 from bridge.errors import NotAllowed
+from bridge.ids import ThreadId
 from bridge.wire.commands import Accept, Decline
 from bridge.wire.events import ThreadChanged
 from bridge.wire.values import Consent
@@ -18,28 +20,34 @@ from bridge.wire.values import Consent
 def accept(scene: Scene, command: Accept) -> Outcome:
     """Accept requests; threads that wait for no answer are left as they are."""
     outcome = Outcome()
-    for thread_id in dict.fromkeys(command.threads):
+
+    def accept_one(thread_id: ThreadId) -> None:
         thread, side = scene.seat(thread_id)
         if side.consent is Consent.LAPSED:
             raise NotAllowed("This request ended when the accounts were unlinked.", path="$.threads")
         if side.consent is Consent.PENDING:
             _accepted(scene, outcome, thread, side)
+
+    for_each(dict.fromkeys(command.threads), accept_one)
     return outcome
 
 
 def decline(scene: Scene, command: Decline) -> Outcome:
     """Decline requests; the senders are not told."""
     outcome = Outcome()
-    for thread_id in dict.fromkeys(command.threads):
+
+    def decline_one(thread_id: ThreadId) -> None:
         thread, side = scene.seat(thread_id)
         if side.consent is not Consent.PENDING:
-            continue
+            return
         after = turn_away(side, Consent.DECLINED)
         outcome.records.append(after)
         if command.hide and thread.kind is ThreadKind.PAIR:
             other = other_of(thread, side.account)
             outcome.records.append(replace(scene.facts.tie(side.account, other), hides=Hold.OWN))
         outcome.told.append((_changed(scene, thread, after), (side.account,)))
+
+    for_each(dict.fromkeys(command.threads), decline_one)
     return outcome
 
 

@@ -3,13 +3,14 @@
 from msgspec.structs import replace
 
 from bridge.domain.content import first_link
+from bridge.domain.facts import for_each
 from bridge.domain.model import Account, Member, StoredRecord, Thread, ThreadKind, Tie
 from bridge.domain.outcome import Outcome, Scene, other_of
 from bridge.domain.place import put_back
 from bridge.domain.routing import restricts
 from bridge.domain.views import account_view, thread_changed, thread_view
 from bridge.errors import CannotMessageSelf, Invalid, NotAllowed, NotFound
-from bridge.ids import AccountId, Seq, thread_of_pair
+from bridge.ids import AccountId, Seq, ThreadId, thread_of_pair
 from bridge.wire.commands import Archive, OpenThread
 from bridge.wire.replies import Opened
 from bridge.wire.values import AccountState, Consent, Folder, Network
@@ -96,10 +97,11 @@ def _opened(scene: Scene, speaker: Account, other: Account, crosses: bool) -> Ou
 def archive(scene: Scene, command: Archive) -> Outcome:
     """Put threads away, or back to where they were; requests too, which wait there for their answer."""
     outcome = Outcome()
-    for thread_id in dict.fromkeys(command.threads):
+
+    def archive_one(thread_id: ThreadId) -> None:
         thread, side = scene.seat(thread_id)
         if command.on is (side.folder is Folder.ARCHIVED):
-            continue
+            return
         if side.folder in (Folder.HIDDEN, Folder.NONE):
             raise NotAllowed("This thread is in no list; only its acceptance brings it up.", path="$.threads")
         if command.on:
@@ -116,6 +118,8 @@ def archive(scene: Scene, command: Archive) -> Outcome:
             appears=False,
         )
         outcome.told.append((change, (side.account,)))
+
+    for_each(dict.fromkeys(command.threads), archive_one)
     return outcome
 
 

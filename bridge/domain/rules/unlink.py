@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from bridge.domain.controls import CATEGORIES
+from bridge.domain.facts import for_each
 from bridge.domain.hold import HOLDS
 from bridge.domain.model import Account, Person, StoredRecord, Tie, Unlinking
 from bridge.domain.networks import NETWORKS
@@ -133,7 +134,8 @@ def _remembered(
 
 def _lapse(scene: Scene, outcome: Outcome, pending: tuple[ThreadId, ...], own: AccountId) -> int:
     """End the unanswered requests that came over the road that closes: each has its final verdict."""
-    for thread_id in pending:
+
+    def lapse_one(thread_id: ThreadId) -> None:
         thread, side = scene.facts.find_thread(thread_id), scene.facts.find_member(thread_id, own)
         assert thread is not None, "what is counted exists"
         assert side is not None, "what is counted exists"
@@ -141,6 +143,8 @@ def _lapse(scene: Scene, outcome: Outcome, pending: tuple[ThreadId, ...], own: A
         outcome.records.append(after)
         change = thread_changed(scene.facts, scene.policy, thread, after, answered=True, appears=False)
         outcome.told.append((change, (own,)))
+
+    for_each(pending, lapse_one)
     return len(pending)
 
 
@@ -150,15 +154,18 @@ def _copied(scene: Scene, accounts: tuple[AccountId, ...]) -> list[StoredRecord]
     Others, who made them, are not shown the copies: they would learn whose accounts these were.
     """
     copies: dict[tuple[AccountId, AccountId], Tie] = {}
-    for tie in scene.facts.tightened(accounts):
+
+    def copy(tie: Tie) -> None:
         if tie.owner in accounts and tie.other in accounts:
-            continue  # from before the link: it slept, and wakes as it was
+            return  # from before the link: it slept, and wakes as it was
         owners = accounts if tie.owner in accounts else (tie.owner,)
         others = accounts if tie.other in accounts else (tie.other,)
         for owner in owners:
             for other in others:
                 before = copies.get((owner, other)) or scene.facts.tie(owner, other)
                 copies[owner, other] = _joined(before, tie)
+
+    for_each(scene.facts.tightened(accounts), copy)
     return [tie for pair, tie in copies.items() if tie != scene.facts.tie(*pair)]
 
 
