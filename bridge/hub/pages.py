@@ -1,11 +1,11 @@
 """Shows rows through the rules' eyes, in pieces: others wait for one at most, and no page is too long."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Final, TypeVar
 
-from bridge.domain.facts import Key, Missing
+from bridge.domain.facts import for_each
 from bridge.domain.outcome import Scene
 from bridge.hub.pipeline import Pipeline
 from bridge.ids import AccountId
@@ -57,21 +57,21 @@ def show_each(
     Raises:
         Missing: If facts are not in memory: those of all these rows, so that they are loaded together.
     """
-    shown: list[Shown] = []
-    lacking: list[Key] = []
     letters = 0
-    for row in rows:
-        try:
-            shown.append(show(scene, row))
-        except Missing as missing:
-            lacking += missing.keys
-            continue
-        letters += letters_of(shown[-1])
-        if letters >= most:
-            break
-    if lacking:
-        raise Missing(*lacking)
-    return shown
+
+    def until_full() -> Iterator[Row]:
+        for row in rows:
+            if letters >= most:
+                return
+            yield row
+
+    def show_one(row: Row) -> Shown:
+        nonlocal letters
+        view = show(scene, row)
+        letters += letters_of(view)
+        return view
+
+    return for_each(until_full(), show_one)
 
 
 def letters_of(view: object) -> int:
