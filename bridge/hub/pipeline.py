@@ -46,6 +46,9 @@ log = logging.getLogger("bridge.hub")
 T = TypeVar("T")
 
 _MOST_TRIES = 50
+_PATIENCE = 4
+"""How often a work waits for facts beside others, who may move what it waited for before it has all."""
+_ALONE = 32  # how often those who waited for that long are looked at, one time after the other
 _COUNTING = frozenset((Unlink, LeaveHybrid, SetControls))  # whose answers tell how much is in flight
 
 
@@ -210,10 +213,20 @@ class Pipeline:
         return True
 
     async def _next_batch(self) -> None:
-        works = self.post.carry(self._waiting.take(self._most), stops=self._stopping)
+        works: Sequence[Work] = self.post.carry(self._waiting.take(self._most), stops=self._stopping)
         if not works:
             return
         self._busy = True
+        for _ in range(_ALONE):
+            works = await self._do(works)
+            if all(work.waits < _PATIENCE for work in works):
+                break
+        self._waiting.put_back(works)
+        self._busy = False
+        self._do_later()
+
+    async def _do(self, works: Sequence[Work]) -> Sequence[Work]:
+        """Decide and commit; load what is missing, and give back whom it is for."""
         missing, parked = await self._try(works)
         # Everything that was decided is on disk now: loading cannot see half of a batch.
         if not missing:  # one who waits for a second answer must still find the first: it would wait for ever
@@ -222,11 +235,11 @@ class Pipeline:
         try:
             if missing and not await self._load(missing):
                 refuse(parked, Unavailable)
-                parked = []
-        finally:
+                return ()
+        except BaseException:
             self._waiting.put_back(parked)
-        self._busy = False
-        self._do_later()
+            raise
+        return parked
 
     def _do_later(self) -> None:
         later, self._later = self._later, []
@@ -296,6 +309,7 @@ class Pipeline:
                 outcome = self._outcome(work)
             except Missing as lacking:
                 missing.update(lacking.keys)
+                work.waits += 1
                 parked.append(work)
                 blocked.add(work.lane)
             except Refusal as refusal:

@@ -39,6 +39,7 @@ class Work(Struct, eq=False):
         counts: Whether the scene must say how much is in flight behind this; commands say so by their kind.
         doubtful: Whether another hub was given this and may decide it yet.
         weight: What it counts in turns and against limits: one, and more if it is long.
+        waits: How often it waited for facts.
     """
 
     lane: Lane
@@ -51,6 +52,7 @@ class Work(Struct, eq=False):
     counts: bool = False
     doubtful: bool = False
     weight: int = 1
+    waits: int = 0
 
 
 class Decided(Struct):
