@@ -1,5 +1,7 @@
 """Queries that list: read a page from the store, then show it through the rules' eyes."""
 
+from contextlib import suppress
+
 from bridge.domain.answers import FactQuery, answer, is_present_for
 from bridge.domain.facts import Missing
 from bridge.domain.model import Member, Message, Thread, ThreadKind, Tie
@@ -173,12 +175,8 @@ class Queries:
             return tuple(account for account, shows in zip(query.accounts, may, strict=True) if shows)
 
         allowed = await self._pipeline.consult(session.account, seen)
-        while True:  # what was decided since then must hold when the watching begins
-            try:
-                allowed = seen(self._pipeline.scene_of(session.account))
-                break
-            except Missing:
-                await self._pipeline.consult(session.account, seen)
+        with suppress(Missing):  # answers over many rows last for one batch: what was found then stands
+            allowed = seen(self._pipeline.scene_of(session.account))  # with what was decided since
         self._sessions.watch(session, allowed)
         return replies.Present(online=await self._sessions.online(allowed))
 

@@ -385,3 +385,15 @@ async def test_a_page_of_threads_counts_what_they_show(hub: House, monkeypatch: 
 
     assert 0 < len(first["threads"]) < 4
     assert sorted(thread["others"][0]["id"] for thread in threads) == [BEN, CYD, DAN, EVE]
+
+
+async def test_who_is_here_is_answered_where_a_control_asks_for_friends_of_friends(hub: House) -> None:
+    await hub.add(ANA, BEN, DAN)
+    await hub.link(ANA, BEN)
+    thread = await hub.acquaint(DAN, ANA)
+    ana, dan = await hub.join(ANA), await hub.join(DAN)
+    await ana.ask(Send(thread=thread, text="so there you are", token="token-of-ana"))
+    await ana.ask(SetControls(as_=ANA, if_version=0, controls={"phone_contacts": "none"}))
+
+    async with asyncio.timeout(20):
+        assert await dan.ask(WhoIsHere(accounts=(ANA,))) == {"online": [ANA]}
