@@ -9,14 +9,14 @@ The hub keeps few records in memory, so that its caches are full long before hal
 the time is over: what its memory grows by after that would grow for ever. At the end
 everything on disk is proven, as ``isthmus audit`` does.
 
-Exit code 1 means that something grew, or a broken promise.
+Exit code 1 means that something grew, or a broken promise; 2 that it could not run.
 """
 
 import argparse
 import asyncio
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -93,6 +93,8 @@ def soak(living: Living, folder: Path, tell: Tell, *, database: str = "", bus: s
         faults.append(f"the memory grew by {growth:.0%} after half the time")
     if rows[-1].files > rows[0].files - rows[0].connected + _STRAY_FILES:
         faults.append(f"{rows[-1].files} files are open when all have gone")
+    if not rows[-1].sent:
+        faults.append("nobody said anything")
     if audited.messages < rows[-1].sent:
         faults.append(f"{rows[-1].sent} messages were acknowledged, {audited.messages} are there")
     return Soaked(rows=rows, growth=round(growth, 3), faults=faults, audited=audited.messages)
@@ -118,11 +120,16 @@ async def _audit(config: Config) -> Audited:
         await store.close()
 
 
+def judges(looks: Sequence[object]) -> bool:
+    """Say whether there were looks enough to tell whether anything grows."""
+    return len(looks) // 2 >= 2 * _FEW
+
+
 def growth_of(memory: list[float]) -> float:
     """Compare the last looks with those at half-time, medians of a few; 0.0 if there are too few."""
-    half = len(memory) // 2
-    if half < 2 * _FEW:
+    if not judges(memory):
         return 0.0
+    half = len(memory) // 2
     return median(memory[-1 - _FEW : -1]) / median(memory[half : half + _FEW]) - 1
 
 
@@ -142,8 +149,8 @@ def text_of(row: Seen) -> str:
     )
 
 
-def main() -> int:
-    """Soak a hub, and say what was seen."""
+def _given() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.soak", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -161,24 +168,42 @@ def main() -> int:
     parser.add_argument("--bus", default="", help="a NATS server's URL (none)")
     parser.add_argument("--json", action="store_true", help="print data")
     given = parser.parse_args()
+    if min(given.minutes, given.pairs, given.every_s) <= 0 or given.pause_s < 0:
+        parser.error("minutes, pairs and seconds are more than 0")
+    if not given.folder.is_dir():
+        parser.error(f"{given.folder} is no folder")
+    return given
+
+
+def main() -> int:
+    """Soak a hub, and say what was seen."""
+    given = _given()
     living = Living(
         pairs=given.pairs, seconds=given.minutes * _MINUTE, every_s=given.every_s, pause_s=given.pause_s,
         seed=given.seed,
     )  # fmt: skip
     print(HEAD, file=sys.stderr)
-    found = soak(
-        living, given.folder, lambda text: print(text, file=sys.stderr, flush=True), database=given.database,
-        bus=given.bus,
-    )  # fmt: skip
+    try:
+        found = soak(
+            living,
+            given.folder,
+            lambda text: print(text, file=sys.stderr, flush=True),
+            database=given.database,
+            bus=given.bus,
+        )
+    except RuntimeError as failed:  # what it was stands above: the process told it
+        print(f"The soak could not run: {failed}.", file=sys.stderr)
+        return 2
     if given.json:
         print(msgspec.json.encode(found).decode())
     else:
-        print(f"Memory after half the time: {found.growth:+.1%}. {found.audited:,} messages proven.")
+        memory = f"{found.growth:+.1%}" if judges(found.rows) else "too few looks to judge it"
+        print(f"Memory after half the time: {memory}. {found.audited:,} messages proven.")
         print(
             "What else was done:",
             ", ".join(f"{n:,} {what}" for what, n in sorted(found.rows[-1].done.items())),
         )
-        print("\n".join(found.faults) or "Nothing grew, and no promise was broken.")
+        print("\n".join(found.faults) or "No promise was broken, and nothing was seen to grow.")
     return 1 if found.faults else 0
 
 

@@ -82,7 +82,7 @@ def arrivals(records: Records, account: AccountId, since: int) -> tuple[Arrived,
     counted: Counter[tuple[AccountId, OutcomeOf, str]] = Counter()
     for message in all_of(records, Message):
         thread = records[Thread, message.thread]
-        was_received = account in thread.members and message.sender != account
+        was_received = account in thread.members and message.sender != account and message.at >= since
         if was_received and message.decision is not None:  # else an archive tells of it
             counted[message.sender, message.decision.outcome, message.decision.category] += 1
     for verdict in all_of(records, Verdict):
