@@ -27,6 +27,9 @@ from bridge.archive.text import is_sound
 ENCRYPTED = 0x1
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what the networks use
 _BEFORE_VALUES = (b",", b"{", b"[")
+UNFINISHED = ".unfinished"
+"""An empty file in a folder to which an export is being written, or was until it was killed."""
+
 LOCAL_HEADER = 30  # bytes before a member's name, at least
 
 
@@ -127,10 +130,13 @@ class FolderSource:
         """List the files below the folder.
 
         Raises:
+            ArchiveUnreadable: If an export is being written there, or was until it was killed.
             HostileArchive: If a link leads outside or something is no regular file.
             ArchiveTooLarge: If there are too many files.
         """
         self._root = path.resolve()
+        if (self._root / UNFINISHED).exists():
+            raise ArchiveUnreadable("This export was never finished; export again.", path=str(path))
         self._limits = limits
         self._odd: dict[str, str] = {}
         members: list[Member] = []

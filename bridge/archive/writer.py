@@ -6,20 +6,17 @@ files until their message_1.json, the newest, is known. While one file is packed
 and written, in a thread of its own, the next is put together.
 """
 
-import os
-import shutil
 import tempfile
-import zipfile
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Protocol, Self
+from typing import IO, Any, Self
 
 from bridge.archive.errors import BadRecord, TargetExists, Unwritable
-from bridge.archive.limits import MIB, Limits
+from bridge.archive.limits import Limits
 from bridge.archive.model import (
     FOLDERS,
     ArchiveOwner,
@@ -34,98 +31,20 @@ from bridge.archive.model import (
 )
 from bridge.archive.official import edge_file, head_form, link_form, message_form, profile_file, upgrade_file
 from bridge.archive.sources import name_fault
+from bridge.archive.targets import FolderTarget, Target, ZipTarget
 from bridge.archive.text import encode
 
 PER_FILE = 10_000
 """Messages in one file, as the networks have it."""
 
-COMPRESSION = 3  # measured: level 6 takes 2.6 times as long for files a sixth smaller
 ROOTS: dict[Network, str] = {"direct": "your_instagram_activity", "messenger": "your_facebook_activity"}
 LINKS_FILE = "personal_information/personal_information/linked_meta_accounts.json"
-
-
-class Target(Protocol):
-    """Where an archive's files go."""
-
-    def write(self, name: str, data: IO[bytes] | bytes) -> None:
-        """Write one file."""
-
-    def close(self) -> None:
-        """Finish."""
-
-    def drop(self) -> None:
-        """Take back what can be taken back of an archive that is not whole."""
-
-
-class ZipTarget:
-    """A ZIP file, of the same bytes for the same files; it gets its name when all of it is on disk."""
-
-    def __init__(self, path: Path) -> None:
-        """Begin the file, readable by its owner only."""
-        if path.exists():
-            raise FileExistsError(path)
-        self._path, self._part = path, path.with_name(path.name + ".part")
-        self._part.unlink(missing_ok=True)  # an export that was killed left it
-        made = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        self._file = os.fdopen(made, "wb")
-        self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION)
-
-    def write(self, name: str, data: IO[bytes] | bytes) -> None:
-        """Write one file."""
-        # Opened by name, an entry is dated 1980: an export knows no time, and equal records give equal bytes.
-        with self._zip.open(name, "w", force_zip64=True) as file:
-            if isinstance(data, bytes):
-                file.write(data)
-            else:
-                shutil.copyfileobj(data, file, MIB)
-
-    def close(self) -> None:
-        """Write the directory, and give the file its name."""
-        with self._file:
-            self._zip.close()
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        self._part.rename(self._path)
-        _sync_folder(self._path.parent)
-
-    def drop(self) -> None:
-        """Remove the file."""
-        with self._file, suppress(OSError):  # a full disk does not take the directory either
-            self._zip.close()
-        self._part.unlink(missing_ok=True)
-
-
-class FolderTarget:
-    """A folder, for its owner only."""
-
-    def __init__(self, path: Path) -> None:
-        """Begin the folder; it may exist if it is empty."""
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if any(path.iterdir()):
-            raise TargetExists(path=str(path))
-        self._path = path
-
-    def write(self, name: str, data: IO[bytes] | bytes) -> None:
-        """Write one file."""
-        path = self._path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:
-            if isinstance(data, bytes):
-                file.write(data)
-            else:
-                shutil.copyfileobj(data, file, MIB)
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-    def drop(self) -> None:
-        """Leave it: the folder may have been there before."""
 
 
 class ArchiveWriter:
     """Writes one person's archive of one network; use it in a ``with`` statement.
 
-    A ZIP gets its name once all of it is on disk; if the block fails, what was written of it is removed.
+    It gets its name once all of it is on disk; if the block fails, what was written of it is removed.
     """
 
     def __init__(self, path: Path, network: Network) -> None:
@@ -289,7 +208,7 @@ class ArchiveWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Finish the archive; half a ZIP is removed."""
+        """Finish the archive; half of one is removed."""
         is_whole = False
         try:
             if error is None:
@@ -304,11 +223,3 @@ class ArchiveWriter:
 def _thread_file(head: dict[str, Any], messages: list[MessageRecord], is_group: bool) -> bytes:
     rows = [message_form(message, is_group) for message in reversed(messages)]
     return encode({"participants": head["participants"], "messages": rows, **head})
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.archive import ArchiveWriter, open_archive
-from bridge.archive.errors import BadRecord, TargetExists, Unwritable
+from bridge.archive.errors import ArchiveUnreadable, BadRecord, TargetExists, Unwritable
 from bridge.archive.model import (
     FOLDERS,
     ArchiveOwner,
@@ -196,12 +196,13 @@ def test_media_travel_with_the_archive(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("way", ["killed", "stopped"])
-def test_no_file_has_an_exports_name_before_it_is_whole(tmp_path: Path, way: str) -> None:
-    path = tmp_path / "a.zip"
+@pytest.mark.parametrize("name", ["a.zip", "folder"])
+def test_nothing_has_an_exports_name_before_it_is_whole(tmp_path: Path, way: str, name: str) -> None:
+    path = tmp_path / name
     half = (
         "import os, sys; from pathlib import Path; from bridge.archive.writer import ArchiveWriter\n"
         "with ArchiveWriter(Path(sys.argv[1]), 'direct') as target:\n"
-        "    target.media('photos/1.jpg', b'1')\n"
+        "    target.media('photos/1.jpg', b'1')\n    target.media('photos/2.jpg', b'2')\n"
         f"    {'os._exit(9)' if way == 'killed' else 'sys.exit(9)'}\n"
     )
 
@@ -211,8 +212,56 @@ def test_no_file_has_an_exports_name_before_it_is_whole(tmp_path: Path, way: str
     assert not path.exists()
     with ArchiveWriter(path, "direct") as target:  # what the killed one left is in nobody's way
         target.media("photos/1.jpg", b"1")
-    assert [found.name for found in tmp_path.iterdir()] == ["a.zip"]
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [found.name for found in tmp_path.iterdir()] == [name]
+    assert not stat.S_IMODE(path.stat().st_mode) & 0o077
+    assert name != "folder" or [str(one.relative_to(path)) for one in path.rglob("*.*")] == ["photos/1.jpg"]
+
+
+def test_half_a_folder_is_read_by_no_import(tmp_path: Path) -> None:
+    writer = ArchiveWriter(tmp_path / "folder", "direct")
+    writer.owner(ArchiveOwner("direct", "Ana", "ana"))
+
+    with pytest.raises(ArchiveUnreadable, match="never finished"):
+        open_archive([tmp_path / "folder.part"])
+    writer.close()
+    open_archive([tmp_path / "folder"]).close()
+
+
+def test_an_empty_folder_takes_an_export_also_by_a_link(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to("there")
+
+    with ArchiveWriter(tmp_path / "link", "direct") as target:
+        target.media("photos/1.jpg", b"1")
+
+    assert (tmp_path / "there/photos/1.jpg").read_bytes() == b"1"
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_a_folder_that_cannot_be_replaced_is_refused_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(TargetExists, match="name a new one in it"):
+        ArchiveWriter(Path(), "direct")
+    assert not list(tmp_path.parent.glob("*.part"))
+
+
+def test_what_is_written_by_another_export_or_is_none_is_left_alone(tmp_path: Path) -> None:
+    first = ArchiveWriter(tmp_path / "folder", "direct")
+    first.media("photos/1.jpg", b"1")
+    (tmp_path / "mine.part").mkdir()
+    (tmp_path / "mine.part/letter").write_bytes(b"mine")
+
+    with pytest.raises(TargetExists, match="Another export"):
+        ArchiveWriter(tmp_path / "folder", "direct")
+    with pytest.raises(TargetExists):
+        ArchiveWriter(tmp_path / "mine", "direct")
+
+    first.close()
+    assert (tmp_path / "folder/photos/1.jpg").read_bytes() == b"1"
+    assert (tmp_path / "mine.part/letter").read_bytes() == b"mine"
 
 
 def test_an_export_overwrites_nothing(tmp_path: Path) -> None:
@@ -291,7 +340,7 @@ def test_a_disk_that_fills_up_is_told_by_type(tmp_path: Path, name: str) -> None
 
     with pytest.raises(Unwritable, match="No space left"), ArchiveWriter(tmp_path / name, "direct") as target:
         target.media("photos/1.jpg", Full())
-    assert not (tmp_path / "a.zip").exists()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_text_that_reads_like_a_groups_own_line_stays_a_text(tmp_path: Path) -> None:
