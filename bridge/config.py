@@ -65,6 +65,9 @@ class Limits(Struct, frozen=True, kw_only=True):
         connections: Connections of the whole hub.
         connections_per_person: Connections of one person.
         connections_per_address: Connections of one address.
+        connects_per_second: New connections of one address, sustained; who comes faster is told when
+            to come again.
+        connects_burst: New connections of one address at once.
         sign_in_s: Seconds within which a connection must sign in.
         sign_ins_per_minute: Tries to prove a password, per account and per address.
         calls_per_second: Calls of one person, over all connections, sustained; a ping or a part of a frame
@@ -82,6 +85,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     connections: int = 20_000
     connections_per_person: int = 50
     connections_per_address: int = 10_000
+    connects_per_second: float = 100.0
+    connects_burst: int = 20_000
     sign_in_s: float = 10.0
     sign_ins_per_minute: int = 30
     calls_per_second: float = 2_000.0

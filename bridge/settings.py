@@ -40,6 +40,7 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "limits.send_queue_bytes": (1_024, 2**30),
     "limits.sign_in_s": (0.1, 3_600),
     "limits.calls_per_second": (0.1, 10**9),
+    "limits.connects_per_second": (0.1, 10**9),
     "hub.heartbeat_s": (0.1, 3_600),
     "hub.gather_ms": (0, 1_000),
     "hub.batch": (1, 100_000),

@@ -126,8 +126,10 @@ async def dial(url: str, codec: Codec, options: SocketOptions) -> WebSocket:
             close_timeout=2,
         )
     except InvalidStatus as refused:
-        status = refused.response.status_code
-        raise _cannot(f"The handshake was refused with HTTP {status}.", status in TRY_AGAIN) from refused
+        status, wait = refused.response.status_code, refused.response.headers.get("Retry-After", "")
+        cannot = _cannot(f"The handshake was refused with HTTP {status}.", status in TRY_AGAIN)
+        cannot.retry_after_s = float(wait) if wait.isdecimal() else None
+        raise cannot from refused
     except InvalidMessage as broken:
         # A wire that broke in the middle of the handshake; anything else that is no HTTP is no hub.
         cut = isinstance(broken.__cause__, EOFError | ConnectionError)

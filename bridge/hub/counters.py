@@ -14,6 +14,7 @@ class Counters(Struct):
         connections: Open sockets.
         sessions: Signed-in sockets.
         connections_total: Sockets ever opened.
+        turned_away_total: Sockets that were not taken, by cause.
         calls_total: Calls read.
         frames_in_total: Frames read.
         frames_out_total: Frames written.
@@ -38,6 +39,7 @@ class Counters(Struct):
     connections: int = 0
     sessions: int = 0
     connections_total: int = 0
+    turned_away_total: Counter[str] = field(default_factory=Counter)
     calls_total: int = 0
     frames_in_total: int = 0
     frames_out_total: int = 0

@@ -6,13 +6,18 @@ import logging
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 log = logging.getLogger("bridge.hub")
 
 Greet = Callable[[socket.socket], Coroutine[Any, Any, None]]
 """Makes a connection of a socket that was accepted."""
+
+Refuse = Callable[[str], bytes | None]
+"""Gives what a newcomer of an address is answered who is not taken; None for one who is."""
 
 A_TURN: Final = 8
 """How many connections are accepted in a turn of the loop, and how many steps taken; others wait."""
@@ -22,6 +27,9 @@ SIGN_INS_AT_ONCE: Final = 8
 
 _BACKLOG: Final = 4096
 _NO_ROOM: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+_HELD: Final = 256  # so many who are turned away wait for their answer at once
+_HELD_S: Final = 1.0  # so long: who comes again at each answer comes once a second, not thousands of times
+_A_REQUEST: Final = 16_384  # bytes: more than any client of ours says before it is answered
 _NO_ROOM_S: Final = 1.0  # how long nobody is accepted when the system has no room for more
 
 
@@ -41,6 +49,7 @@ class Entrance:
         self._steps: deque[Callable[[], None]] = deque()
         self._steps_come = False  # whether the loop will take some: a step that asks for another asks once
         self._listening: list[socket.socket] = []
+        self._held: dict[socket.socket, tuple[asyncio.TimerHandle, bytes]] = {}
         self._greeted: set[asyncio.Task[None]] = set()
 
     async def open(
@@ -51,8 +60,11 @@ class Entrance:
         share_port: bool,
         tls: ssl.SSLContext | None,
         meet: Callable[[], asyncio.Protocol],
+        refuse: Refuse = lambda address: None,
     ) -> int:
         """Listen on every address of a host; give the port of the first.
+
+        Whoever is refused gets an answer, and nothing is made of the socket.
 
         Raises:
             OSError: If there is none, or one cannot be bound.
@@ -75,9 +87,10 @@ class Entrance:
         except OSError:
             self.close()
             raise
+        take = partial(self._take, refuse, greet)
         for listening in self._listening:
             listening.setblocking(False)
-            self._loop.add_reader(listening, self._accept, listening, greet)
+            self._loop.add_reader(listening, self._accept, listening, take)
         bound: int = self._listening[0].getsockname()[1]
         return bound
 
@@ -108,17 +121,14 @@ class Entrance:
             self._loop.remove_reader(listening)
             listening.close()
         self._listening.clear()
+        for held, (timer, answer) in list(self._held.items()):
+            timer.cancel()
+            self._turn_away(held, answer)
 
-    def _accept(self, listening: socket.socket, greet: Greet) -> None:
-        for came in self._next(listening, greet):
-            task = self._loop.create_task(greet(came))
-            self._greeted.add(task)
-            task.add_done_callback(self._greeted.discard)
-
-    def _next(self, listening: socket.socket, greet: Greet) -> Iterator[socket.socket]:
+    def _accept(self, listening: socket.socket, take: Callable[[socket.socket, str], None]) -> None:
         for _ in range(A_TURN):
             try:
-                yield listening.accept()[0]
+                came, (address, *_) = listening.accept()
             except (BlockingIOError, ConnectionAbortedError):
                 return
             except OSError as lack:
@@ -126,9 +136,35 @@ class Entrance:
                     raise
                 log.warning("no connection is accepted for %.0f s: %s", _NO_ROOM_S, lack.strerror)
                 self._loop.remove_reader(listening)
-                self._loop.call_later(_NO_ROOM_S, self._listen_again, listening, greet)
+                self._loop.call_later(_NO_ROOM_S, self._listen_again, listening, take)
                 return
+            take(came, address)
 
-    def _listen_again(self, listening: socket.socket, greet: Greet) -> None:
+    def _listen_again(self, listening: socket.socket, take: Callable[[socket.socket, str], None]) -> None:
         if listening in self._listening:
-            self._loop.add_reader(listening, self._accept, listening, greet)
+            self._loop.add_reader(listening, self._accept, listening, take)
+
+    def _take(self, refuse: Refuse, greet: Greet, came: socket.socket, address: str) -> None:
+        if (answer := refuse(address)) is not None:
+            self._hold(came, answer)
+            return
+        task = self._loop.create_task(greet(came))
+        self._greeted.add(task)
+        task.add_done_callback(self._greeted.discard)
+
+    def _hold(self, came: socket.socket, answer: bytes) -> None:
+        """Let somebody wait who will be turned away."""
+        came.setblocking(False)
+        if len(self._held) < _HELD:
+            timer = self._loop.call_later(_HELD_S, self._turn_away, came, answer)
+            self._held[came] = timer, answer
+        else:
+            self._turn_away(came, answer)
+
+    def _turn_away(self, came: socket.socket, answer: bytes) -> None:
+        self._held.pop(came, None)
+        with suppress(OSError):  # it said nothing, or is gone
+            came.recv(_A_REQUEST)  # what nobody has read would reset the connection before the answer is
+        with suppress(OSError):
+            came.send(answer)
+        came.close()

@@ -13,6 +13,11 @@ METRICS: Final[dict[str, tuple[str, str, str]]] = {
     "isthmus_connections": ("connections", "gauge", "Open sockets."),
     "isthmus_sessions": ("sessions", "gauge", "Signed-in sockets."),
     "isthmus_connections_total": ("connections_total", "counter", "Sockets ever opened."),
+    "isthmus_turned_away_total": (
+        "turned_away_total",
+        "counter",
+        "Connections not taken: `too_many`, or of their address `too_fast`.",
+    ),
     "isthmus_calls_total": ("calls_total", "counter", "Calls read."),
     "isthmus_frames_in_total": ("frames_in_total", "counter", "Frames read."),
     "isthmus_frames_out_total": ("frames_out_total", "counter", "Frames written."),
@@ -50,7 +55,12 @@ METRICS: Final[dict[str, tuple[str, str, str]]] = {
 }
 """Metric name: the counter's field, its type, its meaning."""
 
-_LABELS: Final = {"messages_total": "outcome", "refusals_total": "code", "closed_total": "code"}
+_LABELS: Final = {
+    "messages_total": "outcome",
+    "refusals_total": "code",
+    "closed_total": "code",
+    "turned_away_total": "cause",
+}
 
 
 def exposition(counters: Counters) -> str:

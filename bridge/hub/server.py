@@ -5,18 +5,25 @@ import logging
 import ssl
 from collections import Counter
 from http import HTTPStatus
+from math import ceil
 
 from bridge.config import Config, Listen
-from bridge.errors import CloseCode, ConfigInvalid
+from bridge.errors import CloseCode, ConfigInvalid, RateLimited
 from bridge.hub.cluster import Cluster
 from bridge.hub.connection import Connection
 from bridge.hub.counters import Counters
+from bridge.hub.limits import Rate
 from bridge.hub.metrics import exposition
 from bridge.hub.services import Services, now_ms
 from bridge.hub.sockets import Socket
 
 log = logging.getLogger("bridge.hub")
 
+_TOO_FAST = (
+    b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: %d\r\nConnection: close\r\n"
+    b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 54\r\n\r\n"
+    b"Too many new connections of this address; come later.\n"
+)
 _SILENCE = 3  # heartbeats without a sign of life after which a peer counts as gone
 
 
@@ -38,6 +45,8 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self._sockets: dict[Socket, Connection] = {}
         self._by_address: Counter[str] = Counter()
+        self._comers = Rate(config.limits.connects_per_second, config.limits.connects_burst, self._loop.time)
+        self._tls = config.listen.tls_cert is not None  # until its hands are shaken no word could be read
         self._taken: dict[Socket, str] = {}
         self._dirty: dict[Socket, None] = {}
         self._draining = False
@@ -53,7 +62,12 @@ class Server:
         context = tls_context(listen)
         try:
             port = await self._services.entrance.open(
-                listen.host, listen.port, share_port=listen.share_port, tls=context, meet=self._accept
+                listen.host,
+                listen.port,
+                share_port=listen.share_port,
+                tls=context,
+                meet=self._accept,
+                refuse=self._refusal,
             )
         except OSError as wrong:
             raise ConfigInvalid(
@@ -102,14 +116,30 @@ class Server:
 
         return Socket(self, listener)
 
+    def _refusal(self, address: str) -> bytes | None:
+        """Give what is said to whoever comes too fast; behind a proxy, all would bear its address."""
+        if self.behind_proxy:
+            return None
+        try:
+            self._comers.take(address)
+        except RateLimited as much:
+            self.counters.turned_away_total["too_fast"] += 1
+            return b"" if self._tls else _TOO_FAST % ceil(much.retry_after_s or 0)
+        return None
+
     # --- what sockets ask
 
     def accepts(self, address: str) -> bool:
         """Say whether one more connection of this address is taken."""
-        limits = self._config.limits
-        if self._draining or len(self._sockets) > limits.connections:
+        limits, by_address = self._config.limits, self._by_address[address]
+        if self._draining:
             return False
-        return self.behind_proxy or self._by_address[address] < limits.connections_per_address
+        if len(self._sockets) > limits.connections or (
+            by_address >= limits.connections_per_address and not self.behind_proxy
+        ):
+            self.counters.turned_away_total["too_many"] += 1
+            return False
+        return True
 
     def taken(self, socket: Socket) -> None:
         """Count a socket whose handshake was accepted."""

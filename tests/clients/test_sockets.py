@@ -115,6 +115,20 @@ def refuse(status: HTTPStatus) -> Callable[[ServerConnection, Request], Response
     return lambda socket, request: socket.respond(status, "no\n")
 
 
+@pytest.mark.parametrize(("header", "wait_s"), [("7", 7.0), ("soon", None), ("-1", None)])
+async def test_a_refused_handshake_says_when_to_come_back(header: str, wait_s: float | None) -> None:
+    def later(socket: ServerConnection, request: Request) -> Response:
+        response = socket.respond(HTTPStatus.TOO_MANY_REQUESTS, "later\n")
+        response.headers["Retry-After"] = header
+        return response
+
+    async with door(later) as url:
+        with pytest.raises(CannotConnect) as caught:
+            await dial(url, JSON, SocketOptions())
+
+    assert caught.value.retry_after_s == wait_s
+
+
 @pytest.mark.parametrize(
     ("status", "temporary"),
     [

@@ -13,6 +13,7 @@ from websockets.typing import Origin, Subprotocol
 from bridge.app import running_hub
 from bridge.config import Config, Listen
 from bridge.errors import CloseCode, ConfigInvalid
+from bridge.hub import entrance
 from bridge.hub.metrics import METRICS
 from bridge.hub.server import tls_context
 from bridge.store.memory import MemoryStore
@@ -98,11 +99,39 @@ async def test_behind_a_proxy_connections_are_not_counted_by_its_address(passwor
         assert [talker.socket.state.name for talker in both] == ["OPEN", "OPEN"]
 
 
+async def test_an_address_that_comes_too_fast_is_told_when_to_come_again(
+    password_hash: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entrance, "_HELD_S", 0.0)
+    settings = config(limits={"connects_per_second": 0.4, "connects_burst": 2})
+    async with house(password_hash, settings) as hub:
+        stayed = [await hub.connect(), await hub.connect()]
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            await websockets.connect(hub.hub.url, proxy=None)
+        answer, counters = refused.value.response, hub.hub.counters
+
+    assert [talker.socket.state.name for talker in stayed] == ["CLOSED", "CLOSED"]
+    assert answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
+    assert answer.headers["Retry-After"] == "3"
+    assert "come later" in answer.body.decode()
+    assert counters.turned_away_total == {"too_fast": 1}
+    assert counters.connections_total == 2  # nothing was made of the third
+
+
+async def test_behind_a_proxy_nobody_comes_too_fast_for_its_address(password_hash: str) -> None:
+    settings = config(limits={"connects_burst": 1}, listen={"behind_proxy": True})
+    async with house(password_hash, settings) as hub:
+        both = [await hub.connect(), await hub.connect()]
+
+        assert [talker.socket.state.name for talker in both] == ["OPEN", "OPEN"]
+
+
 async def test_a_full_hub_takes_nobody_more(password_hash: str) -> None:
     async with house(password_hash, config(limits={"connections": 1})) as hub:
         await hub.connect()
 
         assert await refused_status(hub) == HTTPStatus.SERVICE_UNAVAILABLE
+        assert hub.hub.counters.turned_away_total == {"too_many": 1}
 
 
 # --- pages

@@ -94,6 +94,72 @@ async def test_when_the_system_has_no_room_it_is_tried_again(
     assert "no connection is accepted for" in caplog.text
 
 
+class Door:
+    """An entrance that lets nobody in, and those who stand before it."""
+
+    def __init__(self) -> None:
+        self.entrance, self.came = Entrance(), asyncio.Queue[str]()
+        self._port = 0
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def open(self) -> None:
+        def refuse(address: str) -> bytes:
+            self.came.put_nowait(address)
+            return b"later"
+
+        self._port = await self.entrance.open(
+            "127.0.0.1", 0, share_port=False, tls=None, meet=asyncio.Protocol, refuse=refuse
+        )
+
+    async def knock(self) -> asyncio.StreamReader:
+        """Come, say something, and be heard."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        self._writers.append(writer)
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        async with asyncio.timeout(5):
+            assert await self.came.get() == "127.0.0.1"
+        return reader
+
+    def close(self) -> None:
+        self.entrance.close()
+        for writer in self._writers:
+            writer.close()
+
+
+async def test_whoever_is_turned_away_waits_for_it_but_not_more_than_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(entrance, "_HELD", 2)
+    monkeypatch.setattr(entrance, "_HELD_S", 60.0)
+    door = Door()
+    await door.open()
+    held = [await door.knock(), await door.knock()]
+    one_more = await door.knock()
+    async with asyncio.timeout(5):
+        told = await one_more.read()
+    waiting = len(door.entrance._held)
+    door.entrance.close()
+    async with asyncio.timeout(5):
+        ends = [await reader.read() for reader in held]
+    door.close()
+
+    assert told == b"later"
+    assert waiting == 2
+    assert ends == [b"later"] * 2
+    assert not door.entrance._held
+
+
+async def test_whoever_waited_is_answered_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entrance, "_HELD_S", 0.0)
+    door = Door()
+    await door.open()
+    async with asyncio.timeout(5):
+        told = [await (await door.knock()).read() for _ in range(20)]
+    door.close()
+
+    assert told == [b"later"] * 20
+
+
 async def test_steps_that_ask_for_others_are_taken_no_faster_for_it() -> None:
     door, taken, most = Entrance(), 0, 0
 
