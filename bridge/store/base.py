@@ -6,6 +6,7 @@ docstrings here bind every engine; engines do not repeat them.
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from time import time_ns
 from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -283,3 +284,8 @@ __all__ = [
     "Tally",
     "Told",
 ]
+
+
+def next_epoch(last: int) -> int:
+    """Give the epoch of a restored store: the time in microseconds, so that no two of one backup share it."""
+    return max(last + 1, time_ns() // 1_000)

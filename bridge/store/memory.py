@@ -35,7 +35,7 @@ from bridge.domain.model import (
 from bridge.domain.questions import Arrived
 from bridge.errors import Stale, Unavailable
 from bridge.ids import AccountId, Position, ThreadId
-from bridge.store.base import Audited, Batch, Entry, Head, Imported, Page, Places, Progress, Tally
+from bridge.store.base import Audited, Batch, Entry, Head, Imported, Page, Places, Progress, Tally, next_epoch
 from bridge.store.tables import KINDS, Journal, Tables, arrivals_of, problems_of, strays_of
 from bridge.store.words import Term, document, sought
 from bridge.wire.events import JournalEvent
@@ -115,7 +115,7 @@ class MemoryStore:
         for message in copy.said:
             kept.say(message)
         kept.events, kept.log, kept.journals = copy.events, copy.log, copy.journals
-        return cls(kept, max(copy.epoch + 1, _milliseconds() // 1000), clock)
+        return cls(kept, next_epoch(copy.epoch), clock)
 
     @property
     def _kept(self) -> Tables:

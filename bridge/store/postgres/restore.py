@@ -2,11 +2,10 @@
 
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from time import time
 
 from msgspec.structs import replace
 
-from bridge.store.base import Progress
+from bridge.store.base import Progress, next_epoch
 from bridge.store.dump import Beginning, Item, heard, read
 from bridge.store.postgres import PostgresStore
 
@@ -15,9 +14,6 @@ async def restored(
     dsn: str, backup: Path, progress: Progress | None = None, *, pool: int = 8
 ) -> PostgresStore:
     """Fill an empty database with a dump and open it, in a new epoch: no cursor given out before holds.
-
-    The epoch is the time in seconds, so that restoring one dump twice does not make two histories of one
-    epoch.
 
     Args:
         dsn: The database; see ``PostgresStore.open``.
@@ -40,9 +36,8 @@ async def restored(
 
 
 async def _in_a_new_epoch(pieces: AsyncIterator[Sequence[Item]]) -> AsyncIterator[Sequence[Item]]:
-    now = int(time())
     async for piece in pieces:
         yield [
-            replace(item, epoch=max(item.epoch + 1, now)) if isinstance(item, Beginning) else item
+            replace(item, epoch=next_epoch(item.epoch)) if isinstance(item, Beginning) else item
             for item in piece
         ]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from bridge.errors import CorruptStore, SetupError, StorageFull, StoreNotEmpty
+from bridge.store.base import next_epoch
 from bridge.store.sqlite import schema
 from bridge.store.sqlite.connection import Connection, primary
 from bridge.store.sqlite.ownership import Ownership
@@ -75,9 +76,6 @@ def _to_disk(path: Path) -> None:
 async def restore(backup: Path, to: Path, progress: Progress | None = None) -> None:
     """Make a database of a backup, in a new epoch: no cursor given out before means anything in it.
 
-    The epoch is the time in seconds, so that restoring one backup twice does not make two
-    histories of one epoch.
-
     Raises:
         StoreNotEmpty: If there is a database, or what is left of one.
         StoreLocked: If a hub uses the place.
@@ -116,4 +114,4 @@ def _prove(raw: sqlite3.Connection) -> None:
 
 
 def _raise_epoch(raw: sqlite3.Connection) -> None:
-    raw.execute("UPDATE marks SET value = max(value + 1, strftime('%s', 'now') + 0) WHERE name = 'epoch'")
+    raw.execute("UPDATE marks SET value = ? WHERE name = 'epoch'", (next_epoch(schema.epoch(raw)),))

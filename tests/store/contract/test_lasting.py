@@ -113,15 +113,21 @@ async def test_a_backup_does_not_hear_of_what_comes_later(
         assert await keep_told(copy, pair, pair.said[5]) == {ANA: 6, BEN: 6}
 
 
-async def test_an_epoch_is_the_time_of_the_restore_so_that_no_two_of_one_backup_share_it(
+async def test_no_two_restores_of_one_backup_share_an_epoch_be_they_in_one_second(
     store: Store, engine: Engine, tmp_path: Path
 ) -> None:
-    path, folder, begun = tmp_path / "copy", tmp_path / "elsewhere", int(time())
-    folder.mkdir()
+    path, epochs, begun = tmp_path / "copy", [store.epoch], time()
     await store.backup(str(path))
 
-    async with closing(engine.restored(path, folder)) as copy:
-        assert begun <= copy.epoch <= time()
+    for number in range(3):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        async with closing(engine.restored(path, folder)) as copy:
+            epochs.append(copy.epoch)
+
+    assert epochs == sorted(set(epochs))
+    assert begun <= epochs[1] / 1e6 <= epochs[3] / 1e6 <= time()
+    assert epochs[3] < 2**53, "cursors hold it"
 
 
 async def test_a_new_store_begins_in_the_first_epoch(store: Store) -> None:
