@@ -12,6 +12,7 @@ from clients.errors import (
     OutboxBroken,
     OutboxFull,
     OutboxInUse,
+    OutboxOfAnother,
 )
 from clients.listeners import EventStream
 from clients.notices import (
@@ -53,6 +54,7 @@ __all__ = [
     "OutboxBroken",
     "OutboxFull",
     "OutboxInUse",
+    "OutboxOfAnother",
     "Place",
     "Push",
     "Reconnected",

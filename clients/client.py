@@ -153,6 +153,7 @@ class Client(Calls):
             ConnectionClosed: If what answers is no hub.
             CallTimeout: If nobody answers in time; the client is closed then.
             OutboxInUse: If another process has the outbox open.
+            OutboxOfAnother: If another account's unsent messages are in it.
         """
         if not self._started:
             await self._core.start(self._codec, self._dial, self._outbox, self._clock, self._chance)

@@ -110,7 +110,12 @@ class Core:
     # --- what the lifeline tells
 
     def opened(self, connection: Connection, news: Welcome) -> None:
-        """Begin to use a connection that is signed in."""
+        """Begin to use a connection that is signed in.
+
+        Raises:
+            OutboxOfAnother: If what is unsent was said as another account.
+        """
+        self.sender.claim([account.id for account in news.signed.accounts])
         kind = Connected if self.signed is None else Reconnected
         self.signed = news.signed
         self.accounts = {account.id: account for account in news.signed.accounts}

@@ -9,6 +9,8 @@ BridgeError
     ├── CallTimeout           no answer in time; whether it was done is unknown
     ├── OutboxFull            too many unsent messages wait already
     ├── OutboxInUse           another process has this outbox open
+    ├── OutboxOfAnother       what is unsent in it was said as another account
+    ├── OutboxBroken          the file is no outbox, or a part of it cannot be read or kept
     ├── EventsMissed          events are missing; the client comes back with its cursors by itself
     └── ChainBroken           the hash chain of a thread does not hold
 
@@ -89,6 +91,15 @@ class OutboxInUse(ClientError):
 
     code = "outbox_in_use"
     default = "Another client uses this outbox; choose another path."
+
+
+class OutboxOfAnother(ClientError):
+    """What is unsent in this outbox was said as another account; nothing of it was sent, all is kept."""
+
+    code = "outbox_of_another"
+    default = (
+        "This outbox holds unsent messages of another account; sign in as that one, or choose another path."
+    )
 
 
 class OutboxBroken(ClientError):

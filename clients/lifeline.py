@@ -28,7 +28,11 @@ class Owner(Protocol):
     """What a lifeline tells its client, always from the loop and never waiting."""
 
     def opened(self, connection: Connection, news: Welcome) -> None:
-        """Hear that the sign-in was answered."""
+        """Hear that the sign-in was answered.
+
+        Raises:
+            OutboxOfAnother: If nothing may be sent over it.
+        """
 
     def heard(self, news: Told) -> None:
         """Hear an event."""

@@ -12,9 +12,10 @@ import os
 from pathlib import Path
 from typing import Self
 
+from bridge.ids import AccountId
 from bridge.wire.commands import Send
 from clients.errors import OutboxBroken, OutboxInUse
-from clients.outbox_records import HEADER, added, done, read
+from clients.outbox_records import HEADER, added, done, owned, read
 
 COMPACT_AT = 1 << 20
 """Size in bytes, beside thrice what is unsent, from which what is settled is swept out."""
@@ -24,6 +25,7 @@ class OutboxFile:
     """The file, open and locked; one process at a time.
 
     Attributes:
+        owner: As which account its messages were said, if that is known.
         set_aside: Where a part that could not be read was put when the file was opened, if there was one.
     """
 
@@ -36,6 +38,7 @@ class OutboxFile:
             OSError: If it cannot be opened.
         """
         self._path = Path(path).resolve()
+        self.owner: AccountId | None = None
         self.set_aside: Path | None = None
         self._unsent: dict[str, Send] = {}
         self._sweep_at = COMPACT_AT
@@ -64,6 +67,15 @@ class OutboxFile:
         """
         self._append(added(send), sync=True)
         self._unsent[send.token] = send
+
+    def belong_to(self, owner: AccountId) -> None:
+        """Keep as which account all of it is said; it is on disk when this returns.
+
+        Raises:
+            OSError: If the disk does not take it; nothing of it is left then.
+        """
+        self._append(owned(owner), sync=True)
+        self.owner = owner
 
     def done(self, token: str) -> None:
         """Drop a message; not synced, for sending it once more would do no harm."""
@@ -103,6 +115,8 @@ class OutboxFile:
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._begin()
+            if self.owner is not None:
+                self._append(owned(self.owner))
             for send in self._unsent.values():
                 self._append(added(send))
             os.fsync(self._fd)
@@ -132,7 +146,7 @@ class OutboxFile:
             self._begin()
             return
         found = read(data)
-        self._unsent = found.unsent
+        self._unsent, self.owner = found.unsent, found.owner
         os.lseek(self._fd, 0, os.SEEK_END)
         if any(found.damaged):  # not the zeros alone that a crash may leave at the end
             self.set_aside = self._path.with_name(f"{self._path.name}.damaged")

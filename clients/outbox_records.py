@@ -1,7 +1,8 @@
 """What stands in an outbox file: records one after the other, found again behind a damaged one. Pure.
 
 A record is its length, its CRC-32 and MessagePack: ``["add", token, thread, text, reply_to]`` or
-``["done", token]``. Behind a damaged one the reading goes on where the next whole one begins.
+``["done", token]``, or ``["for", account]``: who says all of it. Behind a damaged one the reading goes
+on where the next whole one begins.
 """
 
 import re
@@ -12,13 +13,13 @@ from zlib import crc32
 
 import msgpack  # type: ignore[import-untyped]  # the library ships no types
 
-from bridge.ids import Seq, ThreadId
+from bridge.ids import AccountId, Seq, ThreadId
 from bridge.wire.commands import Send
 from clients.errors import OutboxBroken
 
 HEADER: Final = b"isthmus outbox 1\n"
 FRAME: Final = struct.Struct(">II")
-_BEGINNINGS: Final = re.compile(rb"\x95\xa3add|\x92\xa4done")
+_BEGINNINGS: Final = re.compile(rb"\x95\xa3add|\x92\xa4done|\x92\xa3for")
 
 
 @dataclass(slots=True)
@@ -27,10 +28,12 @@ class Records:
 
     Attributes:
         unsent: The messages that were never answered for, by token, in the order in which they were said.
+        owner: As which account they were said; ``None`` if that was not known yet.
         damaged: What could not be read: flipped bits, a record that a crash tore, or the zeros it left.
     """
 
     unsent: dict[str, Send] = field(default_factory=dict)
+    owner: AccountId | None = None
     damaged: bytearray = field(default_factory=bytearray)
 
 
@@ -44,6 +47,11 @@ def done(token: str) -> bytes:
     return _framed(["done", token])
 
 
+def owned(owner: AccountId) -> bytes:
+    """Write the record of the account that says all of this."""
+    return _framed(["for", owner])
+
+
 def read(data: bytes) -> Records:
     """Read all records that can be read.
 
@@ -54,7 +62,7 @@ def read(data: bytes) -> Records:
     while at < len(data):
         packed = _record_at(data, at)
         if packed is not None:
-            _apply(msgpack.unpackb(packed), found.unsent)
+            _apply(msgpack.unpackb(packed), found)
             at += FRAME.size + len(packed)
         else:
             behind = _next(data, at)
@@ -83,12 +91,14 @@ def _next(data: bytes, at: int) -> int:
     return next((start for start in starts if _record_at(data, start) is not None), len(data))
 
 
-def _apply(record: Any, unsent: dict[str, Send]) -> None:
+def _apply(record: Any, found: Records) -> None:
     match record:
         case ["add", str(token), str(thread), str(text), reply_to]:
             seq = None if reply_to is None else Seq(reply_to)
-            unsent[token] = Send(thread=ThreadId(thread), text=text, reply_to=seq, token=token)
+            found.unsent[token] = Send(thread=ThreadId(thread), text=text, reply_to=seq, token=token)
         case ["done", str(token)]:
-            unsent.pop(token, None)
+            found.unsent.pop(token, None)
+        case ["for", str(owner)]:
+            found.owner = AccountId(owner)
         case _:
             raise OutboxBroken

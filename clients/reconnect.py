@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bridge.errors import BridgeError, CloseCode, SignInFailed
-from clients.errors import ConnectionClosed, ConnectionLost
+from clients.errors import ConnectionClosed, ConnectionLost, OutboxOfAnother
 
 SETTLED_S = 5.0
 """A connection that held this long ends a row of failures."""
@@ -51,9 +51,9 @@ class Failures:
         return self._backoff.delay_s(self._count, self._random(), error.retry_after_s)
 
 
-def final(error: BridgeError) -> ConnectionClosed | SignInFailed | None:
+def final(error: BridgeError) -> ConnectionClosed | OutboxOfAnother | SignInFailed | None:
     """Say why a client should stop after this error; ``None`` if it should come back."""
-    if isinstance(error, SignInFailed | ConnectionClosed):
+    if isinstance(error, SignInFailed | ConnectionClosed | OutboxOfAnother):
         return error
     if isinstance(error, ConnectionLost):
         if CloseCode.may_come_back(error.close_code):

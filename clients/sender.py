@@ -6,22 +6,26 @@ given up after a few tries: it would hold back all that was said after it, for e
 """
 
 import asyncio
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 from bridge.errors import BridgeError, Internal, Refusal
+from bridge.ids import AccountId
 from bridge.wire.commands import Send
 from bridge.wire.replies import Reply, Sent
 from clients.clock import Clock, Timer
 from clients.connection import Connection
-from clients.errors import OutboxBroken
+from clients.errors import OutboxBroken, OutboxOfAnother
 from clients.notices import SendDelayed, SendSettled
 from clients.outbox import Entry, Outbox, check
 from clients.outbox_file import OutboxFile
+
+log = logging.getLogger("clients")
 
 FAULTS: Final = 5
 """A hub that failed so often at one message is not asked again."""
@@ -70,6 +74,7 @@ class Sender:
         self._file: OutboxFile | None = None
         self._disk: ThreadPoolExecutor | None = None
         self._ended: BridgeError | None = None
+        self._owner: AccountId | None = None
 
     def __len__(self) -> int:
         """Count the unsent messages."""
@@ -100,6 +105,7 @@ class Sender:
                 disk.shutdown(wait=False)
         for send in self._file.unsent():
             self._outbox.restore(send, self._clock.time())
+            self._owner = self._file.owner
         aside = self._file.set_aside
         return None if aside is None else OutboxBroken(f"{DAMAGED} {aside}; what it held may not be sent.")
 
@@ -150,6 +156,21 @@ class Sender:
         self._waiters[send.token] = waiter
         self._pump()
         return waiter
+
+    def claim(self, accounts: Sequence[AccountId]) -> None:
+        """See to it that all that is unsent was said as one of these accounts; the first is who signed in.
+
+        Raises:
+            OutboxOfAnother: If it was said as another one.
+        """
+        owner = self._owner
+        if owner is None or owner not in accounts:
+            if owner is not None and len(self._outbox):
+                raise OutboxOfAnother
+            self._owner = owner = accounts[0]
+        if self._file is not None and self._disk is not None and self._file.owner != owner:
+            bound = asyncio.get_running_loop().run_in_executor(self._disk, self._file.belong_to, owner)
+            bound.add_done_callback(_noted)
 
     def connected(self, connection: Connection) -> None:
         """Begin to send over a new connection, oldest first."""
@@ -244,6 +265,12 @@ class Sender:
             for future in idle:
                 if not future.done():
                     future.set_result(None)
+
+
+def _noted(bound: asyncio.Future[None]) -> None:
+    """Go on although the disk did not take whose outbox this is; the next sign-in tries again."""
+    if not bound.cancelled() and (error := bound.exception()) is not None:
+        log.warning("whose outbox this is cannot be kept: %s", error)
 
 
 def _let_go(opening: asyncio.Future[OutboxFile]) -> None:

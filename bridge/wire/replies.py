@@ -34,7 +34,7 @@ class SignedIn(Reply, frozen=True, kw_only=True):
         person: Whose session this is.
         device: The device that is signed in.
         token: The device's token; only when the sign-in made a new device. Keep it secret.
-        accounts: The accounts that this session may use.
+        accounts: The accounts that this session may use; the one that signed in stands first.
         legs: Where each journal stands.
         removed: Accounts named in the cursors that are no longer the caller's (``leg_removed``).
         heartbeat_s: How often the hub tells each journal's head; three times this without a word is a

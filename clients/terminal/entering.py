@@ -9,7 +9,7 @@ from typing import Any, Final
 from bridge.errors import SignInFailed
 from bridge.wire.values import Network
 from clients.client import Client
-from clients.errors import ClientError, OutboxBroken, OutboxInUse
+from clients.errors import ClientError, OutboxBroken, OutboxInUse, OutboxOfAnother
 from clients.listeners import EventStream
 from clients.notices import Disconnected
 from clients.options import Options
@@ -173,6 +173,10 @@ class Entrance(Dialog):
             if chosen is not None:
                 raise
             why = "another chat of yours is open, which keeps its own."
+        except OutboxOfAnother:
+            if chosen is not None:
+                raise
+            why = f"{place} holds unsent messages of another account, which bore this name before."
         except (OutboxBroken, OSError) as wrong:
             why = f"{place}: {wrong.text if isinstance(wrong, OutboxBroken) else wrong.strerror or wrong}"
             if chosen is not None:
@@ -198,7 +202,13 @@ class Entrance(Dialog):
                 is_told = True
                 self.say(_waiting(self._url, gone))
 
-        await client.connect()
+        try:
+            await client.connect()
+        except OutboxOfAnother:
+            if "password" in proof:  # the device that this made is nobody's
+                async with Client(self._url, token=client.token, **self._common) as once_more:
+                    await once_more.sign_out()
+            raise
         is_told = True  # the listener tells what follows
         return Entered(client, stream, keeps=place is not None)
 

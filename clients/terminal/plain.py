@@ -13,7 +13,7 @@ from typing import TextIO
 from bridge.errors import BridgeError, SignInFailed
 from bridge.wire.sign_in import SignOut
 from bridge.wire.values import Network
-from clients.errors import OutboxBroken, OutboxInUse
+from clients.errors import OutboxBroken, OutboxInUse, OutboxOfAnother
 from clients.options import Options, State
 from clients.terminal import threads, words
 from clients.terminal.chat import Chat, Wrong
@@ -87,7 +87,7 @@ async def chat(
     except SignInFailed as error:
         screen.say(clean_line(error.text))
         return NOT_SIGNED_IN
-    except (OutboxBroken, OutboxInUse) as error:
+    except (OutboxBroken, OutboxInUse, OutboxOfAnother) as error:
         screen.say(f"Unsent messages cannot be kept there: {clean_line(error.text)}")
         return FAILED
     except BridgeError as error:

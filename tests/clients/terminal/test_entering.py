@@ -107,6 +107,43 @@ async def test_a_chosen_outbox_that_another_uses_ends_it(tmp_path: Path) -> None
     assert (code, "Another client uses this outbox" in said) == (FAILED, True)
 
 
+async def test_a_chosen_outbox_of_another_account_ends_it_and_leaves_no_device(
+    hub: Hub, tmp_path: Path
+) -> None:
+    async with person(hub, DIRECT, "Ana") as ana:
+        with OutboxFile(unsent(tmp_path / "chosen", "of somebody")) as file:
+            file.belong_to(ANA)
+
+        typed = f"{PASSWORD}\n"
+        code, said = await signed_in(
+            hub.url, typed, network="direct", handle="ana", outbox=tmp_path / "chosen"
+        )
+        devices = [device.name for device in (await ana.list_devices()).devices]
+
+    assert (code, devices) == (FAILED, ["tests"])
+    assert "unsent messages of another account; sign in as that one" in said
+    with OutboxFile(tmp_path / "chosen") as file:
+        assert len(file.unsent()) == 1
+
+
+async def test_a_name_that_was_another_accounts_before_sends_nothing_of_that_one(
+    hub: Hub, state: Path
+) -> None:
+    async with person(hub, DIRECT, "Ana"):
+        who = {"network": "direct", "handle": "ana"}
+        await signed_in(hub.url, f"{PASSWORD}\n", **who)
+        (outbox,) = (path for path in kept(state) if path.parent.name == "outbox")
+        with OutboxFile(unsent(outbox, "of somebody")) as file:
+            file.belong_to(ANA)
+
+        code, said = await signed_in(hub.url, **who)
+
+    assert code == OK
+    assert said.startswith("What is unsent when you leave will be lost: ")
+    assert "of another account, which bore this name before" in said
+    assert "of somebody" not in said
+
+
 async def test_who_wants_nothing_kept_leaves_nothing(state: Path) -> None:
     async with serving(FakeHub()) as url:
         code, _ = await signed_in(url, token="token-ana", keep=False)
