@@ -25,6 +25,9 @@ LEAVE_S = 3.0
 
 FOLDERS = (Folder.INBOX, Folder.REQUESTS, Folder.HIDDEN, Folder.ARCHIVED)
 
+PATIENCE_S = 3.0
+"""A message that is not answered for so long is said to wait."""
+
 log = logging.getLogger("clients")
 
 
@@ -52,6 +55,7 @@ class Chat(Dialog):
         undone: Whether something that was typed was not done, or not sent.
         keeps: Whether unsent messages are kept when the client ends.
         typed: What was typed here and is not answered for, by token; each is done once its end was said.
+        waiting: Of which of these it was said that they wait.
         failed: Gets what went wrong in the background, if it is no refusal of the hub.
     """
 
@@ -69,6 +73,7 @@ class Chat(Dialog):
         self.undone = False
         self.keeps = keeps
         self.typed: dict[str, asyncio.Future[None]] = {}
+        self.waiting: set[str] = set()
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._speaking: AccountId | None = None
         self._tasks: set[asyncio.Task[object]] = set()
@@ -255,6 +260,8 @@ class Chat(Dialog):
         token = new_token(time.time_ns() // 1_000_000, secrets.token_bytes(TOKEN_CHANCE))
         told = self.typed[token] = asyncio.get_running_loop().create_future()
         self.inbox.sending(token, row.id, text)
+        patience_s = PATIENCE_S if self.client.state is State.CONNECTED else 0
+        waits = asyncio.get_running_loop().call_later(patience_s, self._say_it_waits, token)
         try:
             await self.client.send(row.id, text, reply_to=answered, token=token)
         except (Refusal, OSError) as error:  # of the hub, or of the disk: the listener says it, in its order
@@ -266,4 +273,16 @@ class Chat(Dialog):
             if isinstance(error, OutboxFull) or not self.keeps:  # else it is sent next time
                 self.say(f"Not sent: {clean_line(error.text)}")
             return
+        finally:
+            waits.cancel()
+            self.waiting.discard(token)
         await told
+
+    def _say_it_waits(self, token: str) -> None:
+        """Say that a message is not answered for, unless its listener said why."""
+        if token in self.typed and token not in self.waiting:
+            self.waiting.add(token)
+            if self.client.state is State.CONNECTED:
+                self.say("Waiting: the hub does not answer yet. This is sent once, when it does.")
+            elif self.lines.is_terminal:  # what comes through a pipe is waited for, which says it
+                self.say("Waiting: there is no connection. This is sent once, when it is back.")

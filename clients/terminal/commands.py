@@ -82,6 +82,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("ties", "", "Say whom you follow, block and the like, and who asks.", "Accounts", people.ties),
     Command("profile", "[WHAT VALUE]", "Show how you appear, or change it.", "Accounts", own.profile),
     Command("password", "", "Change your password.", "Accounts", own.password),
+    Command("contacts", "FILE | none", "Upload the phone numbers of a file.", "Accounts", own.contacts),
+    Command("delete", "", "Delete your account, after a warning.", "Accounts", own.delete),
+    Command("restore", "", "Take the deletion of your account back.", "Accounts", own.restore),
     Command("link", "NAME on NETWORK", "Link your account there, by password.", "Accounts", people.link),
     Command("asklink", "NAME on NETWORK", "Ask your device there for a link.", "Accounts", people.ask_link),
     Command(
@@ -93,6 +96,9 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "refuse", "[NUMBER | NAME on NETWORK]", "Refuse a link that was asked for.", "Accounts", people.refuse
+    ),
+    Command(
+        "sync", "[WHAT on | off]", "Share sign-in, name or picture of linked accounts.", "Accounts", own.sync
     ),
     Command("upgrade", "", "Update messaging: chats across networks.", "Accounts", people.upgrade),
     Command("leave", "", "Leave chats across networks, after a preview.", "Accounts", people.leave),

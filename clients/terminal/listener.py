@@ -4,6 +4,7 @@ import asyncio
 
 from bridge.errors import BridgeError
 from bridge.wire.events import (
+    AccountStateChanged,
     ControlsChanged,
     HybridChanged,
     LegAdded,
@@ -18,7 +19,7 @@ from bridge.wire.events import (
     TieChanged,
     Typed,
 )
-from bridge.wire.values import Folder, Hybrid, MessageView, TieState
+from bridge.wire.values import AccountState, Folder, Hybrid, MessageView, TieState
 from clients.errors import ConnectionClosed, OutboxBroken
 from clients.listeners import EventStream
 from clients.notices import (
@@ -146,6 +147,7 @@ class Listener:
                 self._tell_own(self._elsewhere.settle(settled, under_way=under_way))
             case SendDelayed(token=token, error=error) if token not in self._delayed:
                 self._delayed.add(token)
+                chat.waiting.add(token)
                 chat.say(f"Not sent yet: {clean_line(error.text)} It is tried until it is sent.")
             case Failed(error=OutboxBroken(text=text)):
                 chat.say(clean_line(text))
@@ -174,6 +176,11 @@ class Listener:
         chat = self._chat
         names = " and ".join(words.own_name(account) for account in chat.client.accounts.values())
         chat.say(f"Signed in as {names}. /help lists the commands.")
+        for account in chat.client.accounts.values():
+            if account.state is AccountState.DEACTIVATED:
+                chat.say(
+                    f"{words.own_name(account)} is deleted; /restore takes that back until it is erased."
+                )
         chat.say(f"Unread messages: {chat.inbox.unread}. Requests waiting: {chat.inbox.requests}.")
         self.loaded.set()
 
@@ -226,6 +233,9 @@ class Listener:
                 ]
             case HybridChanged(hybrid=hybrid):
                 return [f"Chats across networks are {'on' if hybrid is Hybrid.ON else 'off'} now."]
+            case AccountStateChanged(account=account):
+                deleted = account.state is AccountState.DEACTIVATED
+                return [f"{words.own_name(account)} is {'deleted' if deleted else 'in use'} now."]
             case ControlsChanged():
                 return ["Your message controls were changed."]
             case TieChanged(incoming=True) as tie:

@@ -7,6 +7,7 @@ from bridge.errors import BridgeError, Invalid
 from bridge.wire.events import TieChanged
 from bridge.wire.replies import Effects
 from bridge.wire.values import (
+    AccountState,
     AccountView,
     ControlView,
     DecisionView,
@@ -205,7 +206,8 @@ def account(view: OwnAccountView) -> str:
         Hybrid.NEVER: "messaging is not updated yet",
     }[view.hybrid]
     linked = "linked" if view.linked_to else "not linked"
-    return f"{own_name(view)}: {name_of(view)}, {linked}, {crossing}"
+    deleted = ", deleted: /restore takes that back" if view.state is AccountState.DEACTIVATED else ""
+    return f"{own_name(view)}: {name_of(view)}, {linked}, {crossing}{deleted}"
 
 
 def refusal(error: BridgeError) -> str:

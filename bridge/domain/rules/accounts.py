@@ -55,7 +55,7 @@ def delete_account(scene: Scene, command: DeleteAccount) -> Outcome:
     """Make an account unreachable now; its content goes after the grace time."""
     own = scene.own(command.as_)
     if own.id not in scene.proven:
-        raise ProofFailed(path="$.password")
+        raise ProofFailed("That is not this account's password; nothing was deleted.", path="$.password")
     erase_at = scene.now + scene.policy.erase_grace_s * 1000
     after = replace(own, state=AccountState.DEACTIVATED, erase_at=erase_at if is_usable(own) else -erase_at)
     return _state_changed(scene, after, "delete_account")

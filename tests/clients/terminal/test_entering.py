@@ -69,6 +69,42 @@ async def test_what_is_typed_while_away_goes_out_when_one_chats_again(state: Pat
     assert {path.parent for path in kept(state)} == {state / "outbox"}
 
 
+async def test_what_is_typed_while_the_hub_hangs_is_said_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clients.terminal.chat.PATIENCE_S", 0.01)
+    hub = FakeHub()
+    hub.say(BEN, ANA, "hi")
+    async with serving(hub) as url, at_keyboard(url, "token-ana", is_terminal=True) as (keyboard, paper):
+        keyboard.type("/threads")
+        keyboard.type("/open 1")
+        await paper.has("1. From Ben")
+        (wire,) = hub.wires
+        monkeypatch.setattr(wire, "receive", lambda data: None)
+        keyboard.type("one")
+        waits = await paper.has("Waiting")
+        hub.close_all(CloseCode.DRAINING)
+        sent = await paper.has("Sent as ana on Direct")
+
+    assert waits == "Waiting: the hub does not answer yet. This is sent once, when it does."
+    assert sent == "Sent as ana on Direct, number 2."
+
+
+async def test_what_is_typed_while_away_is_said_to_wait() -> None:
+    hub = FakeHub()
+    hub.say(BEN, ANA, "hi")
+    async with serving(hub) as url:
+        sitting = at_keyboard(url, "token-ana", is_terminal=True, options=LONG_AWAY)
+        async with sitting as (keyboard, paper):
+            keyboard.type("/threads")
+            keyboard.type("/open 1")
+            await paper.has("1. From Ben")
+            hub.close_all(CloseCode.DRAINING)
+            await paper.has("Connection lost")
+            for text in ("one", "two"):
+                keyboard.type(text)
+                waits = await paper.has("Waiting")
+                assert waits == "Waiting: there is no connection. This is sent once, when it is back."
+
+
 async def test_what_was_unsent_and_is_refused_now_is_shown_in_whole(tmp_path: Path) -> None:
     async with serving(FakeHub()) as url:
         outbox = unsent(tmp_path / "outbox", "to nobody\nany more")
