@@ -124,7 +124,7 @@ async def test_an_account_is_deleted_after_a_warning_and_comes_back(hub: Hub) ->
         lines = await chatted(hub, DIRECT, "Ana", "/delete", "yes", PASSWORD, "/open ben on messenger", "hi")
         state = ana.accounts[own(ana)].state
         back = await chatted(hub, DIRECT, "Ana", "/accounts", "/restore now", "/restore", "/restore")
-        found = (await ben.find_account("direct", "ana")).account
+        found = (await ben.find_account(DIRECT, "ana")).account
 
     assert "/delete is about your whole account and takes nothing more. Nothing was deleted." in kept
     assert "Nothing was changed." in kept
