@@ -62,13 +62,12 @@ def backup(to: Path, /, *, common: Common = NO_OPTIONS) -> None:
     config = common.read()
     asyncio.run(_backup(config, to, common.printer))
     keys = config.store.keys or Path(f"{config.store.path}.keys")
-    if keys.is_file():
+    has_keys, size = keys.is_file(), to.stat().st_size
+    if has_keys:
         _copy_secret(keys, Path(f"{to}.keys"))
-    size = to.stat().st_size
-    common.printer.data({"backup": str(to), "bytes": size})
-    common.printer.line(
-        f"Wrote {to} ({size:,} bytes) and its keys. Restore it with: isthmus restore {to} --db NEW"
-    )
+    common.printer.data({"backup": str(to), "bytes": size, "has_keys": has_keys})
+    how = "and its keys" if has_keys else f"without its keys, as {keys} is not there; it is of little use so"
+    common.printer.line(f"Wrote {to} ({size:,} bytes) {how}. Restore it with: isthmus restore {to} --db NEW")
 
 
 async def _backup(config: Config, to: Path, printer: Printer) -> None:
@@ -93,6 +92,10 @@ def restore(backup: Annotated[Path, Parameter(name="BACKUP")], /, *, common: Com
             common.printer.line(f"Its hubs need the keys of before: --set store.keys={keys}")
         else:
             _copy_secret(keys, Path(f"{to}.keys"))
+    elif config.store.keys is None:
+        common.printer.line(
+            f"It is restored without its keys, as {keys} is not there: a hub will ask for them."
+        )
     common.printer.data({"database": to})
     common.printer.line(f"Restored {to}. Prove it with: isthmus audit --db {quote(to)}")
 

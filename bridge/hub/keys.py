@@ -5,7 +5,7 @@ import secrets
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 import msgspec
 from msgspec import Struct
@@ -13,6 +13,11 @@ from msgspec import Struct
 from bridge.config import Config
 from bridge.errors import ConfigInvalid
 from bridge.store.base import Store
+
+_LOST: Final = (
+    "Are they lost for good, `isthmus migrate --new-keys` has others used from now on; people's cursors and "
+    "verified numbers are void then."
+)
 
 
 class Keys(Struct, frozen=True, kw_only=True):
@@ -34,7 +39,11 @@ class Keys(Struct, frozen=True, kw_only=True):
 
 @runtime_checkable
 class Sealed(Protocol):
-    """A store that hubs of several machines use, and that knows with which secrets."""
+    """A store that outlives its hubs, and knows with which secrets it is used."""
+
+    async def is_used(self) -> bool:
+        """Say whether anything may rest on secrets: it knows some, or there are accounts."""
+        ...
 
     async def seal(self, own: int, *, anew: bool = False) -> int:
         """Keep by what to know the secrets, unless others' are kept already; give what is kept."""
@@ -51,15 +60,37 @@ async def settle_keys(config: Config, store: Store, *, anew: bool = False) -> Ke
     Raises:
         ConfigInvalid: If the file is not one of ours, or others' secrets are in use.
     """
-    keys = read_keys(config)
-    if isinstance(store, Sealed) and await store.seal(keys.seal, anew=anew) != keys.seal:
+    if not isinstance(store, Sealed):
+        return read_keys(config)
+    path = path_of(config)
+    if not anew and not path.exists() and await store.is_used():
         raise ConfigInvalid(
-            f"This database is used with other secrets than those of {config.store.keys}: take the file of "
-            "its other hubs. Is it lost for good, `isthmus migrate --new-keys` has these used from now on; "
-            "people's cursors and verified numbers are void then.",
+            f"This database is used, and the file of its secrets is not there: put {path} back, from a "
+            f"backup or another hub. {_LOST}",
+            path="$.store.keys",
+        )
+    keys = read_keys(config)
+    if await store.seal(keys.seal, anew=anew) != keys.seal:
+        raise ConfigInvalid(
+            f"This database is used with other secrets than those of {path}: put the right ones back, from a "
+            f"backup or another hub. {_LOST}",
             path="$.store.keys",
         )
     return keys
+
+
+def path_of(config: Config) -> Path:
+    """Say where the secrets lie of a store that is not in memory.
+
+    Raises:
+        ConfigInvalid: If they can lie beside no file, and no other place is named.
+    """
+    if config.store.keys is None and "://" in config.store.path:
+        raise ConfigInvalid(
+            "Hubs of one database share their secrets: name the file with --set store.keys=FILE.",
+            path="$.store.keys",
+        )
+    return config.store.keys or Path(f"{config.store.path}.keys")
 
 
 def read_keys(config: Config) -> Keys:
@@ -71,12 +102,7 @@ def read_keys(config: Config) -> Keys:
     fresh = Keys(cursors=secrets.token_bytes(32), phones=secrets.token_bytes(32))
     if not config.store.path and config.store.keys is None:
         return fresh
-    if config.store.keys is None and "://" in config.store.path:
-        raise ConfigInvalid(
-            "Hubs of one database share their secrets: name the file with --set store.keys=FILE.",
-            path="$.store.keys",
-        )
-    path = config.store.keys or Path(config.store.path + ".keys")
+    path = path_of(config)
     if not path.exists():
         _put(fresh, path)
     try:

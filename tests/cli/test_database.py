@@ -86,6 +86,70 @@ def test_a_backup_is_restored_with_its_keys_into_an_empty_place_only(
         assert os.stat(tmp_path / secret).st_mode & 0o077 == 0, secret
 
 
+def test_a_database_that_is_used_is_not_given_other_secrets_without_a_word(
+    isthmus: Isthmus, tmp_path: Path
+) -> None:
+    isthmus("account", "create", "direct/ana", "--no-password")
+    keys = tmp_path / "isthmus.db.keys"
+    keys.rename(tmp_path / "aside")
+
+    missing = isthmus("account", "list")
+    made = keys.exists()
+    isthmus("account", "create", "direct/ana", "--no-password", "--db", "other.db")
+    (tmp_path / "other.db.keys").rename(keys)
+    others = isthmus("account", "list")
+    (tmp_path / "aside").rename(keys)
+    again = isthmus("account", "list")
+
+    assert (missing.code, made) == (exits.USAGE, False)
+    assert f"put {keys.name} back" in missing.err
+    assert "isthmus migrate --new-keys" in missing.err
+    assert (others.code, "other secrets" in others.err) == (exits.USAGE, True)
+    assert again.code == exits.OK
+
+
+def test_secrets_that_are_lost_for_good_are_replaced_when_told_to(isthmus: Isthmus, tmp_path: Path) -> None:
+    isthmus("account", "create", "direct/ana", "--no-password")
+    (tmp_path / "isthmus.db.keys").unlink()
+
+    told = isthmus("migrate", "--new-keys")
+
+    assert told.code == exits.OK
+    assert isthmus("account", "show", "direct/ana").code == exits.OK
+
+
+def test_a_database_of_a_version_that_knew_no_secrets_asks_for_them_too(
+    isthmus: Isthmus, tmp_path: Path
+) -> None:
+    isthmus("account", "create", "direct/ana", "--no-password")
+    with sqlite3.connect(tmp_path / "isthmus.db") as raw:
+        raw.execute("DELETE FROM marks WHERE name = 'keys'")
+    raw.close()
+    keys = tmp_path / "isthmus.db.keys"
+
+    taken = isthmus("account", "list")
+    keys.unlink()
+    with sqlite3.connect(tmp_path / "isthmus.db") as raw:
+        raw.execute("DELETE FROM marks WHERE name = 'keys'")
+    raw.close()
+    missing = isthmus("account", "list")
+
+    assert (taken.code, missing.code) == (exits.OK, exits.USAGE)
+
+
+def test_a_backup_says_that_it_is_without_keys(isthmus: Isthmus, tmp_path: Path) -> None:
+    isthmus("account", "create", "direct/ana", "--no-password")
+    (tmp_path / "isthmus.db.keys").unlink()
+
+    saved = isthmus("backup", "copy.db")
+    back = isthmus("restore", "copy.db", "--db", "new.db")
+
+    assert (saved.code, back.code) == (exits.OK, exits.OK)
+    assert "without its keys" in saved.out
+    assert "without its keys" in back.out
+    assert isthmus("account", "list", "--db", "new.db").code == exits.USAGE
+
+
 def test_an_audit_that_finds_a_contradiction_says_so_and_fails(isthmus: Isthmus, tmp_path: Path) -> None:
     (ana, *_) = demo_people(tmp_path / "archives")
     isthmus("import", ana.path)

@@ -91,6 +91,11 @@ class PostgresStore:
     async def _join(self, connection: Connection) -> None:
         await schema.join(connection, self.epoch)
 
+    async def is_used(self) -> bool:
+        """Say whether it was used. See ``bridge.hub.keys.Sealed``."""
+        async with self._pool.use() as connection:
+            return await schema.is_used(connection)
+
     async def seal(self, own: int, *, anew: bool = False) -> int:
         """Keep by what the hubs' secrets are known. See ``bridge.hub.keys.Sealed``."""
         async with self._pool.use() as connection:

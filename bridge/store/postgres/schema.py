@@ -26,6 +26,7 @@ _RESEAL: Final = """
 _SEAL: Final = """
     INSERT INTO marks VALUES ('keys', $1)
     ON CONFLICT (name) DO UPDATE SET value = marks.value RETURNING value"""
+_IS_USED: Final = "SELECT EXISTS (SELECT FROM marks WHERE name = 'keys') OR EXISTS (SELECT FROM accounts)"
 _NOW: Final = "SELECT max(reader), (SELECT value FROM marks WHERE name = 'epoch') FROM steps"
 
 
@@ -114,6 +115,11 @@ async def _taken(connection: Connection) -> list[asyncpg.Record]:
         return []
     rows: list[asyncpg.Record] = await connection.fetch(_TAKEN)
     return rows
+
+
+async def is_used(connection: Connection) -> bool:
+    """Say whether secrets are known, or there are accounts."""
+    return bool(await connection.fetchval(_IS_USED))
 
 
 async def seal(connection: Connection, own: int, *, anew: bool) -> int:

@@ -137,6 +137,14 @@ class SqliteStore:
         assert writing, "opened for writing"
         return await writing.run(lambda raw: work(writer))
 
+    async def is_used(self) -> bool:
+        """Say whether it was used. See ``bridge.hub.keys.Sealed``."""
+        return await self._pages.run(lambda raw, names: schema.is_used(raw))
+
+    async def seal(self, own: int, *, anew: bool = False) -> int:
+        """Keep by what the hub's secrets are known. See ``bridge.hub.keys.Sealed``."""
+        return await self._write(partial(upkeep.keep_seal, own=own, anew=anew))
+
     # --- the road of a message
 
     async def load(self, keys: Collection[Key]) -> Mapping[Key, object]:

@@ -15,6 +15,10 @@ _STEPS: Final = (
     "CREATE TABLE steps (number INTEGER PRIMARY KEY, checksum TEXT NOT NULL, reader INTEGER NOT NULL)"
 )
 
+_IS_USED: Final = "SELECT EXISTS (SELECT 1 FROM marks WHERE name = 'keys') OR EXISTS (SELECT 1 FROM accounts)"
+_SEAL: Final = "SELECT value FROM marks WHERE name = 'keys'"
+_RESEAL: Final = "INSERT OR REPLACE INTO marks VALUES ('keys', ?)"
+
 
 def identify(raw: sqlite3.Connection, path: Path) -> None:
     """Make sure that the file is ours, or empty, before anything is set in it.
@@ -105,3 +109,17 @@ def version_of(raw: sqlite3.Connection) -> int:
 def epoch(raw: sqlite3.Connection) -> int:
     """Read the store's epoch."""
     return int(raw.execute("SELECT value FROM marks WHERE name = 'epoch'").fetchone()[0])
+
+
+def is_used(raw: sqlite3.Connection) -> bool:
+    """Say whether secrets are known, or there are accounts."""
+    return bool(raw.execute(_IS_USED).fetchone()[0])
+
+
+def seal(raw: sqlite3.Connection, own: int, *, anew: bool) -> int:
+    """Keep by what the hub's secrets are known, unless others' are kept already; give what is kept."""
+    row = raw.execute(_SEAL).fetchone()
+    if row is None or anew:
+        raw.execute(_RESEAL, (own,))
+        return own
+    return int(row[0])

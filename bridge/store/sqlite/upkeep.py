@@ -10,6 +10,7 @@ from bridge.errors import Unavailable
 from bridge.ids import AccountId
 from bridge.store.base import Imported
 from bridge.store.rows import AUDIT, MESSAGES, THREADS, Row, check, seal
+from bridge.store.sqlite import schema
 from bridge.store.sqlite.commit import Writer
 from bridge.store.sqlite.journal import NEWEST, ref_of
 from bridge.store.sqlite.statements import GET, INSERT, Rows, put_rows, selected
@@ -48,6 +49,12 @@ _SET_UNCLEAN: Final = "UPDATE marks SET value = ? WHERE name = 'unclean'"
 _UNCLEAN: Final = "SELECT value FROM marks WHERE name = 'unclean'"
 
 _THREAD, _SEQ, _CONTENT, _SALT = map(MESSAGES.fields.index, ("thread", "seq", "content", "salt"))
+
+
+def keep_seal(writer: Writer, own: int, *, anew: bool) -> int:
+    """Keep by what the hub's secrets are known; writes nothing once they are."""
+    with writer.transaction() as raw:
+        return schema.seal(raw, own, anew=anew)
 
 
 def put_history(writer: Writer, pieces: Sequence[Imported], records: Collection[StoredRecord]) -> None:
