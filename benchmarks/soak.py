@@ -1,7 +1,7 @@
 """Whether a hub that runs for long stays as it was: memory, files, threads, latency, and all promises.
 
-    python -m benchmarks.soak [--minutes M] [--pairs N] [--pause-s S] [--every-s S] [--seed N]
-        [--database URL] [--bus URL] [--json]
+    python -m benchmarks.soak [--minutes M] [--pairs N] [--devices N] [--pause-s S] [--every-s S]
+        [--seed N] [--database URL] [--bus URL] [--json]
 
 People live with the SDK for as long as is wanted: they talk, read, look around, write
 to strangers, change controls, relations and links, are cut off, leave and come back.
@@ -28,8 +28,8 @@ from msgspec.structs import replace
 
 from benchmarks.load.generator import Percentiles
 from benchmarks.load.hub_process import Order, Running
-from benchmarks.load.lives import Living, Seen
 from benchmarks.load.processes import cores, started
+from benchmarks.load.world import Living, Seen
 from bridge.app import open_store
 from bridge.config import BusSettings, Config, Limits, Listen, StoreSettings
 from bridge.store.base import Audited
@@ -79,7 +79,9 @@ def soak(living: Living, folder: Path, tell: Tell, *, database: str = "", bus: s
             limits=Limits(look_ups_per_minute=60_000),
             log_level="error",
         )
-        order = msgspec.json.encode(Order(config=config, pairs=living.pairs), enc_hook=str).decode()
+        order = msgspec.json.encode(
+            Order(config=config, pairs=living.pairs, devices=living.devices), enc_hook=str
+        ).decode()
         hub, line = stack.enter_context(started("benchmarks.load.hub_process", order, core=mine[0]))
         target = msgspec.json.decode(line, type=Running)
         file = Path(place) / "order.json"
@@ -156,6 +158,7 @@ def _given() -> argparse.Namespace:
     )
     parser.add_argument("--minutes", type=float, default=20.0, help="how long people live (20)")
     parser.add_argument("--pairs", type=int, default=100, help="pairs of people (100)")
+    parser.add_argument("--devices", type=int, default=2, help="devices of each account (2)")
     parser.add_argument("--pause-s", type=float, default=0.3, help="between what one does (0.3)")
     parser.add_argument("--every-s", type=float, default=30.0, help="how often to look at the hub (30)")
     parser.add_argument("--seed", type=int, default=1, help="of all chance (1)")
@@ -168,7 +171,7 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--bus", default="", help="a NATS server's URL (none)")
     parser.add_argument("--json", action="store_true", help="print data")
     given = parser.parse_args()
-    if min(given.minutes, given.pairs, given.every_s) <= 0 or given.pause_s < 0:
+    if min(given.minutes, given.pairs, given.devices, given.every_s) <= 0 or given.pause_s < 0:
         parser.error("minutes, pairs and seconds are more than 0")
     if not given.folder.is_dir():
         parser.error(f"{given.folder} is no folder")
@@ -179,8 +182,8 @@ def main() -> int:
     """Soak a hub, and say what was seen."""
     given = _given()
     living = Living(
-        pairs=given.pairs, seconds=given.minutes * _MINUTE, every_s=given.every_s, pause_s=given.pause_s,
-        seed=given.seed,
+        pairs=given.pairs, devices=given.devices, seconds=given.minutes * _MINUTE, every_s=given.every_s,
+        pause_s=given.pause_s, seed=given.seed,
     )  # fmt: skip
     print(HEAD, file=sys.stderr)
     try:

@@ -4,7 +4,8 @@ Feed it every push of ``Client.events()`` and the threads of every account that 
 calls ``stale``; read it for drawing. Hearing an event twice changes nothing; a
 snapshot may be older or newer than events that were heard around it. Where the
 events cannot tell something exactly, the thread is ``unsure``: read it again with
-``get_thread`` and ``load`` it.
+``get_thread`` and ``load_thread`` it. A thread whose two accounts became one person's is
+there twice, as each of them sees it.
 """
 
 from collections.abc import Iterable
@@ -185,7 +186,7 @@ class Inbox:
         """Know nothing."""
         self.stale: set[AccountId] = set()
         self._own: set[AccountId] = set()
-        self._threads: dict[ThreadId, _Thread] = {}
+        self._threads: dict[tuple[AccountId, ThreadId], _Thread] = {}
         self._outgoing: dict[str, Outgoing] = {}
         self._typing: dict[tuple[ThreadId, AccountId], float] = {}
 
@@ -217,14 +218,14 @@ class Inbox:
         by_id = {view.id: view for view in views if view.leg == leg}
         for thread in [thread for thread in self._threads.values() if thread.leg == leg]:
             if thread.id not in by_id and not thread.changed and not thread.heard:
-                del self._threads[thread.id]
+                del self._threads[leg, thread.id]
         for view in by_id.values():
             self.load_thread(view)
         self.stale.discard(leg)
 
     def load_thread(self, view: ThreadView) -> None:
         """Take one thread, as ``get_thread`` gives it."""
-        self._threads.setdefault(view.id, _Thread(view.id, view.leg)).load(view)
+        self._at(view.id, view.leg).load(view)
 
     def sending(self, token: str, thread: ThreadId, text: str) -> None:
         """Show a message that goes out under this token."""
@@ -239,17 +240,18 @@ class Inbox:
     def threads(self, folder: Folder = Folder.INBOX) -> list[Row]:
         """List a folder, newest first."""
         rows = [thread.row() for thread in self._threads.values() if thread.folder is folder]
-        return sorted(rows, key=lambda row: (-row.last_at, row.id))
+        return sorted(rows, key=lambda row: (-row.last_at, row.id, row.leg))
 
     def thread(self, thread: ThreadId) -> Row | None:
-        """Show one thread, in whichever folder it is."""
-        known = self._threads.get(thread)
-        return None if known is None else known.row()
+        """Show one thread, in whichever folder it is; as an own account sees it, if two are in it."""
+        return next((known.row() for known in self._threads.values() if known.id == thread), None)
 
     @property
     def unsure(self) -> list[ThreadId]:
-        """Threads of which the events did not tell all."""
-        return [thread.id for thread in self._threads.values() if thread.unsure]
+        """Threads of which the events did not tell all; of one that is there twice, ``stale`` says so."""
+        return [
+            thread.id for thread in self._threads.values() if thread.unsure and not self._is_twice(thread)
+        ]
 
     @property
     def requests(self) -> int:
@@ -270,7 +272,7 @@ class Inbox:
 
     def state_of(self, message: MessageView) -> SendState:
         """Say how far an own message has come."""
-        thread = self._threads.get(message.thread)
+        thread = self._threads.get((message.sender, message.thread))
         if thread is None or message.seq > max(thread.others_read, thread.others_delivered):
             return SendState.SENT
         return SendState.READ if message.seq <= thread.others_read else SendState.DELIVERED
@@ -299,7 +301,7 @@ class Inbox:
         self._own.discard(account)
         self.stale.discard(account)
         for thread in [thread for thread in self._threads.values() if thread.leg == account]:
-            del self._threads[thread.id]
+            del self._threads[account, thread.id]
 
     def _settle(self, event: SendSettled) -> None:
         message = self._outgoing.pop(event.token, None)
@@ -316,20 +318,35 @@ class Inbox:
         match event:
             case MessageSent(message=message):
                 if journal is not None:
-                    self._at(message.thread, journal).say(message)
-                    self._typing.pop((message.thread, message.sender), None)
+                    self._say(self._at(message.thread, journal), message)
             case ThreadChanged():
                 self._change(event)
-            case Read() if (thread := self._threads.get(event.thread)) is not None:
-                if event.account == thread.leg:
-                    thread.read_upto(event.upto)
-                else:
-                    thread.others_read = max(thread.others_read, event.upto)
-                    thread.others_delivered = max(thread.others_delivered, event.upto)
-            case Delivered() if (thread := self._threads.get(event.thread)) is not None:
-                thread.others_delivered = max(thread.others_delivered, event.upto)
+            case Read() | Delivered() if journal is not None:
+                if (thread := self._threads.get((journal, event.thread))) is not None:
+                    self._receive(thread, event)
             case _:
                 pass
+
+    def _say(self, thread: _Thread, message: MessageView) -> None:
+        thread.say(message)
+        self._typing.pop((message.thread, message.sender), None)
+        self._doubt(thread)
+
+    def _receive(self, thread: _Thread, receipt: Read | Delivered) -> None:
+        if isinstance(receipt, Read) and receipt.account == thread.leg:
+            thread.read_upto(receipt.upto)
+            return self._doubt(thread)
+        if isinstance(receipt, Read):
+            thread.others_read = max(thread.others_read, receipt.upto)
+        thread.others_delivered = max(thread.others_delivered, receipt.upto)
+
+    def _doubt(self, thread: _Thread) -> None:
+        """Have all of an account read again where ``get_thread`` may show what the other one sees."""
+        if thread.unsure and self._is_twice(thread):
+            self.stale.add(thread.leg)
+
+    def _is_twice(self, thread: _Thread) -> bool:
+        return sum(other.id == thread.id for other in self._threads.values()) > 1
 
     def _change(self, event: ThreadChanged) -> None:
         thread = self._at(event.thread, event.leg)
@@ -339,7 +356,7 @@ class Inbox:
         thread.changed = True
 
     def _at(self, name: ThreadId, leg: AccountId) -> _Thread:
-        thread = self._threads.get(name)
+        thread = self._threads.get((leg, name))
         if thread is None:
-            thread = self._threads[name] = _Thread(name, leg)
+            thread = self._threads[leg, name] = _Thread(name, leg)
         return thread

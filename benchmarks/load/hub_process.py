@@ -35,6 +35,7 @@ class Order(Struct, kw_only=True):
     Attributes:
         config: The hub's settings.
         pairs: How many accounts on each network.
+        devices: How many devices each account has.
         uvloop: Whether on uvloop.
         disk_ms: By how much each commit is delayed, as by a slow disk, once the accounts are made.
         stall_s: How much longer one commit takes, eight seconds after the start: a disk that hangs once.
@@ -49,6 +50,7 @@ class Order(Struct, kw_only=True):
     stall_s: float = 0.0
     networks: tuple[Network, Network] = (Network.MESSENGER, Network.DIRECT)
     fresh: bool = False
+    devices: int = 1
 
 
 class Running(Struct, kw_only=True):
@@ -98,8 +100,8 @@ async def serve(order: Order) -> None:
         hub = await stack.enter_async_context(running_hub(order.config, store))
         names = [str(number) for number in range(order.pairs)]
         one, other = order.networks
-        writers = await make_people(hub.pipeline, ((one, f"p{name}") for name in names))
-        readers = await make_people(hub.pipeline, ((other, f"q{name}") for name in names))
+        writers = await make_people(hub.pipeline, ((one, f"p{name}") for name in names), order.devices)
+        readers = await make_people(hub.pipeline, ((other, f"q{name}") for name in names), order.devices)
         if not order.fresh:
             await tell_much(hub.store, [AccountId(one.account) for one in (*writers, *readers)])
         pairs = list(zip(writers, readers, strict=True))

@@ -21,17 +21,34 @@ _LINES: Final = 5_000  # of journals, told in one commit
 
 
 class Person(Struct, frozen=True):
-    """An account and how to sign in to it."""
+    """An account and how to sign in to it.
+
+    Attributes:
+        account: Its id.
+        network: Where it lives.
+        handle: Its name there.
+        token: A device of it.
+        more: Its other devices.
+    """
 
     account: str
     network: str
     handle: str
     token: str
+    more: tuple[str, ...] = ()
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """All its devices."""
+        return (self.token, *self.more)
 
 
-async def make_people(pipeline: Pipeline, wanted: Iterable[tuple[Network, str]]) -> list[Person]:
-    """Make an account with a device for each network and handle."""
-    return list(await asyncio.gather(*(_make(pipeline, network, handle) for network, handle in wanted)))
+async def make_people(
+    pipeline: Pipeline, wanted: Iterable[tuple[Network, str]], devices: int = 1
+) -> list[Person]:
+    """Make an account with devices for each network and handle."""
+    made = (_make(pipeline, network, handle, devices) for network, handle in wanted)
+    return list(await asyncio.gather(*made))
 
 
 async def tell_much(store: Store, accounts: Sequence[AccountId]) -> None:
@@ -45,11 +62,14 @@ async def tell_much(store: Store, accounts: Sequence[AccountId]) -> None:
         await store.commit(Batch({}, [], told[at : at + some], [], {}))
 
 
-async def _make(pipeline: Pipeline, network: Network, handle: str) -> Person:
+async def _make(pipeline: Pipeline, network: Network, handle: str, devices: int) -> Person:
     account = AccountId(f"a-{network}-{handle}")
     nobody = AccountId("")
     deed = CreateAccount(network=network, handle=handle, name=handle.title(), account=account)
     await pipeline.do(nobody, deed)
-    device, token = new_device(account, "load", now_ms())
-    await pipeline.do(nobody, PutDevice(device=device))
-    return Person(account, network.value, handle, token)
+    tokens = []
+    for _ in range(devices):
+        device, token = new_device(account, "load", now_ms())
+        await pipeline.do(nobody, PutDevice(device=device))
+        tokens.append(token)
+    return Person(account, network.value, handle, tokens[0], tuple(tokens[1:]))

@@ -3,7 +3,7 @@
 from itertools import accumulate
 from pathlib import Path
 
-from benchmarks.load.lives import Living
+from benchmarks.load.world import Living
 from benchmarks.soak import growth_of, soak
 
 

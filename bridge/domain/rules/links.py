@@ -124,15 +124,12 @@ def joined(scene: Scene, own: Account, other: Account) -> Outcome:
         raise AlreadyLinked(path="$.handle")
     merged, left = _merged(scene.facts.person_of(own.id), scene.facts.person_of(other.id))
     moved = replace(other, person=merged.id)
-    outcome = Outcome(
-        records=[merged, left, moved],
-        told=[
-            (LinkChanged(leg=own.id, linked_to=(account_view(other),)), (own.id,)),
-            (LinkChanged(leg=other.id, linked_to=(account_view(own),)), (other.id,)),
-        ],
-        audit=[scene.note("link", own.id, f"with {other.id}")],
-    )
+    outcome = Outcome(records=[merged, left, moved], audit=[scene.note("link", own.id, f"with {other.id}")])
     _unite_restrictions(scene, outcome, (own.id, other.id))
+    outcome.told += [  # last: why threads are closed changes by it, and they are read again when it is heard
+        (LinkChanged(leg=own.id, linked_to=(account_view(other),)), (own.id,)),
+        (LinkChanged(leg=other.id, linked_to=(account_view(own),)), (other.id,)),
+    ]
     outcome.reply = Linked(accounts=(own_account_view(own, merged), own_account_view(moved, merged)))
     return outcome
 

@@ -156,6 +156,19 @@ def test_linking_lets_a_restriction_cover_the_other_accounts_thread(world: World
     assert world.heard("bobm") == []
 
 
+def test_threads_that_a_link_moves_are_told_before_it_and_so_read_again_as_they_are_then(
+    merged: World,
+) -> None:
+    merged.send("ann", "bobm")
+    merged.unlink("annm")  # which closes the thread for Ann; a link leaves it closed, for another reason
+    merged.set_tie("restrict", "annm", "bobm")
+    merged.told.clear()
+
+    merged.link("ann", "annm")
+
+    assert [type(event) for event in merged.heard("ann")] == [ThreadChanged, LinkChanged]
+
+
 def test_a_block_between_accounts_that_were_linked_later_covers_nothing(world: World) -> None:
     world.set_tie("restrict", "ann", "annm")
     world.set_tie("block", "ann", "bob")

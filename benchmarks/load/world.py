@@ -1,0 +1,124 @@
+"""What all who live share: the order, the clock, what was done, and what contradicted a promise."""
+
+import asyncio
+from array import array
+from collections import Counter
+from time import perf_counter
+from typing import Final
+
+from msgspec import Struct, field
+
+from benchmarks.load.generator import Percentiles
+from benchmarks.load.hub_process import Running
+
+_FAULTS: Final = 20  # at most are told
+_QUIET_S: Final = 1.5  # receipts that follow what was heard come sooner
+_PATIENCE_S: Final = 60.0
+_LOOK_S: Final = 0.1
+
+
+class Living(Struct, kw_only=True):
+    """Who lives where, and for how long.
+
+    Attributes:
+        pairs: How many pairs of people.
+        devices: How many devices each account has.
+        seconds: For how long they live.
+        every_s: How often to look at the hub.
+        pause_s: About how long a person waits between what it does, on whichever device.
+        seed: Of all chance.
+        pid: The hub's process.
+        database: Its database file.
+        target: Where to connect, and who the people are.
+    """
+
+    pairs: int
+    seconds: float
+    every_s: float
+    pause_s: float
+    devices: int = 2
+    seed: int = 1
+    pid: int = 0
+    database: str = ""
+    target: Running = field(default_factory=lambda: Running(url="", pairs=[]))
+
+
+class Seen(Struct, kw_only=True):
+    """What an interval showed.
+
+    Attributes:
+        at_s: When it ended, in seconds from the start.
+        rss_mib: The hub's memory at its end.
+        files: How many files and sockets the hub had open.
+        threads: How many threads it had.
+        database_mib: The database and its log on disk.
+        connected: How many devices were there.
+        sent: Messages acknowledged so far.
+        heard: Messages heard so far, by each device.
+        cuts: Connections cut off so far.
+        lives: How often a device came so far.
+        done: What else was done so far, and what was refused, by name.
+        ack: Time to acknowledgement in the interval, in milliseconds.
+        faults: What contradicted a promise so far; must be empty.
+    """
+
+    at_s: float
+    rss_mib: float
+    files: int
+    threads: int
+    database_mib: float
+    connected: int
+    sent: int
+    heard: int
+    cuts: int
+    lives: int
+    done: dict[str, int]
+    ack: Percentiles | None = None
+    faults: list[str] = field(default_factory=list)
+
+
+class World(Struct):
+    """What all share.
+
+    Attributes:
+        order: What to do.
+        begun: When it began, by ``perf_counter``.
+        until: When to stop, by ``perf_counter``.
+        done: What was done and refused, by name.
+        acks: Times to acknowledgement since the last look, in seconds.
+        faults: What contradicted a promise.
+        connected: How many devices are there.
+        told_at: When anybody heard anything that has a place in a journal, by ``perf_counter``.
+    """
+
+    order: Living
+    begun: float
+    until: float
+    done: Counter[str] = field(default_factory=Counter)
+    acks: "array[float]" = field(default_factory=lambda: array("d"))
+    faults: list[str] = field(default_factory=list)
+    connected: int = 0
+    told_at: float = 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether it is time to stop."""
+        return perf_counter() > self.until
+
+    def fault(self, text: str) -> None:
+        """Note what contradicted a promise; the first ones say enough."""
+        self.done["faults"] += 1
+        if len(self.faults) < _FAULTS:
+            self.faults.append(f"{perf_counter() - self.begun:.0f} s: {text}")
+
+    def told(self) -> None:
+        """Note that somebody heard something."""
+        self.told_at = perf_counter()
+
+    async def quiet(self) -> None:
+        """Wait until nobody hears anything any more."""
+        begun = perf_counter()
+        while perf_counter() - max(self.told_at, begun) < _QUIET_S:
+            if perf_counter() - begun > _PATIENCE_S:
+                return self.fault("it does not become quiet though nobody does anything")
+            await asyncio.sleep(_LOOK_S)
