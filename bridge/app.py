@@ -344,6 +344,20 @@ def policy_of(settings: PolicySettings) -> Policy:
     )
 
 
+async def back_up(config: Config, to: Path, progress: Progress | None = None) -> None:
+    """Copy the database that the settings name, be a hub running on it or an older version's work.
+
+    Raises:
+        SetupError: If there is no database, or the copy cannot be written.
+    """
+    if is_shared(config) or not os.path.isfile(config.store.path):  # noqa: ASYNC240 -- one look at first
+        async with reading(config) as store:
+            return await store.backup(str(to), progress)
+    from bridge.store.sqlite.copies import backup
+
+    await backup(Path(config.store.path), to, progress)
+
+
 async def restore_backup(config: Config, backup: Path, progress: Progress | None = None) -> None:
     """Make the database that the settings name of a backup; there must be none yet.
 

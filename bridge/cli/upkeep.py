@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from bridge.app import is_shared, reading, restore_backup
+from bridge.app import back_up, is_shared, reading, restore_backup
 from bridge.cli.exits import FAILED, OK
 from bridge.cli.link import show_audit
 from bridge.cli.options import NO_OPTIONS, Common
@@ -60,7 +60,7 @@ def backup(to: Path, /, *, common: Common = NO_OPTIONS) -> None:
         common: Options of every command.
     """
     config = common.read()
-    asyncio.run(_backup(config, to, common.printer))
+    asyncio.run(back_up(config, to, common.printer.progress))
     keys = config.store.keys or Path(f"{config.store.path}.keys")
     has_keys, size = keys.is_file(), to.stat().st_size
     if has_keys:
@@ -68,11 +68,6 @@ def backup(to: Path, /, *, common: Common = NO_OPTIONS) -> None:
     common.printer.data({"backup": str(to), "bytes": size, "has_keys": has_keys})
     how = "and its keys" if has_keys else f"without its keys, as {keys} is not there; it is of little use so"
     common.printer.line(f"Wrote {to} ({size:,} bytes) {how}. Restore it with: isthmus restore {to} --db NEW")
-
-
-async def _backup(config: Config, to: Path, printer: Printer) -> None:
-    async with reading(config) as store:
-        await store.backup(str(to), printer.progress)
 
 
 def restore(backup: Annotated[Path, Parameter(name="BACKUP")], /, *, common: Common = NO_OPTIONS) -> None:

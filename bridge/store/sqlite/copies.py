@@ -73,6 +73,31 @@ def _to_disk(path: Path) -> None:
         os.close(file)
 
 
+async def backup(source: Path, to: Path, progress: Progress | None = None) -> None:
+    """Copy a database beside its owner, in whatever version of the schema this code can use.
+
+    Raises:
+        StoreNotEmpty: If there is a file of the copy's name.
+        StorageFull: If there is no room for it.
+        StoreTooNew: If a newer version wrote the database.
+        SetupError: If there is none, it is not ours, or the copy cannot be written.
+    """
+    connection = await Connection.open(source, write=False)
+    try:
+        await connection.run(lambda raw: _copy_snapshot(raw, to, progress))
+    finally:
+        await connection.close()
+
+
+def _copy_snapshot(raw: sqlite3.Connection, to: Path, progress: Progress | None) -> None:
+    raw.execute("BEGIN")
+    try:
+        schema.version_of(raw)
+        copy_to(raw, to, progress)
+    finally:
+        raw.execute("COMMIT")
+
+
 async def restore(backup: Path, to: Path, progress: Progress | None = None) -> None:
     """Make a database of a backup, in a new epoch: no cursor given out before means anything in it.
 

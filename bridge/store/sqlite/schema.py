@@ -88,7 +88,10 @@ def be_current(raw: sqlite3.Connection) -> None:
         SetupError: If the database is older.
     """
     if missing(steps(), *_state(raw)):
-        raise SetupError("An older version wrote this database; start the hub once, which upgrades it.")
+        raise SetupError(
+            "An older version wrote this database. Copy it with isthmus backup if you may want to go back; "
+            "then start the hub once, or run isthmus migrate, which upgrades it."
+        )
 
 
 def version_of(raw: sqlite3.Connection) -> int:

@@ -10,7 +10,7 @@ import pytest
 from bridge.domain.model import Thread
 from bridge.errors import CorruptStore, Fault, SetupError, StoreLocked, StoreTooNew
 from bridge.store.migrate import Step, steps
-from bridge.store.sqlite import SqliteStore, schema
+from bridge.store.sqlite import SqliteStore, copies, schema
 from tests.builders import ANA, keep, keep_told, make_account
 from tests.store.sqlite.places import behind, keep_some, names, place, read, write
 
@@ -179,6 +179,38 @@ async def test_an_older_database_is_upgraded_by_its_owner_and_not_by_a_reader(
     with behind(tmp_path) as raw:
         assert raw.execute("SELECT count(colour) FROM devices").fetchone() == (0,)
         assert raw.execute("PRAGMA user_version").fetchone() == (newest + 1,)
+
+
+async def test_an_older_database_can_be_copied_before_it_is_upgraded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await SqliteStore.open(place(tmp_path))
+    talk = await keep_some(store)
+    await store.close()
+    added = Step(len(steps()) + 1, 1, "ALTER TABLE devices ADD COLUMN colour TEXT")
+    monkeypatch.setattr(schema, "steps", lambda: (*steps(), added))
+
+    await copies.backup(place(tmp_path), tmp_path / "copy.db")
+
+    monkeypatch.undo()  # back to the version that wrote it
+    old = await SqliteStore.open(tmp_path / "copy.db")
+    assert list(await old.history(talk.id, after=0, limit=9)) == talk.said
+    await old.close()
+
+
+async def test_what_is_no_database_of_ours_or_of_a_newer_version_is_not_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await (await SqliteStore.open(place(tmp_path))).close()
+    (tmp_path / "other").write_bytes(b"precious notes" * 90)
+    monkeypatch.setattr(schema, "steps", lambda: ())
+
+    with pytest.raises(StoreTooNew):
+        await copies.backup(place(tmp_path), tmp_path / "copy.db")
+    with pytest.raises(SetupError, match="not an isthmus database"):
+        await copies.backup(tmp_path / "other", tmp_path / "copy.db")
+
+    assert not (tmp_path / "copy.db").exists()
 
 
 async def test_a_step_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
