@@ -27,6 +27,7 @@ from bridge.wire.codec import CODECS, JSON, Codec
 
 _CLOSE_S = 5.0  # how long a peer has to answer a close before the socket is cut
 _BAD_TEXT = 1007
+_OPCODE: Final = 0x0F
 
 A_READ: Final = 20
 """How many frames of one socket are read in a turn, pings and fragments too: who floods is read by turns."""
@@ -85,6 +86,7 @@ class Socket(asyncio.Protocol):
         self._plain = False  # whether the handshake is done
         self._parted = False
         self._owed = 0  # bytes of a frame that the library has begun to read
+        self._leaves = False  # whether its close waits for a turn, or had it
         self._owing = 0  # what long frames took of turns to come
         self._head = b""  # the beginning of a frame's head
         self._out: list[bytes] = []
@@ -134,6 +136,9 @@ class Socket(asyncio.Protocol):
                 if not end:
                     self._head, at = data[at:], size
                 if end <= at:  # a head that is not whole, or that many for now
+                    break
+                if data[at] & _OPCODE == Opcode.CLOSE and not self._leaves:
+                    self._leaves = True  # when it is its turn: thousands may leave at once
                     break
                 left -= 1 + min(end - at, self._hub.frame_bytes) // WEIGHT  # a longer one is not read
                 self._owed = end - at

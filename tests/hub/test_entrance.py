@@ -5,9 +5,11 @@ import errno
 import gc
 import socket
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from websockets.frames import Opcode
 
 from bridge.hub import entrance
 from bridge.hub.entrance import Entrance
@@ -15,6 +17,7 @@ from bridge.wire.commands import Send
 from bridge.wire.queries import WhoIsHere
 from bridge.wire.sign_in import SignIn
 from tests.hub.house import ANA, BEN, CYD, NETWORKS, House, config, house
+from tests.hub.line import Line
 
 
 async def test_newcomers_are_accepted_few_in_a_turn(password_hash: str) -> None:
@@ -31,12 +34,32 @@ async def test_newcomers_are_accepted_few_in_a_turn(password_hash: str) -> None:
     assert 1 <= most <= entrance.A_TURN
 
 
-async def test_those_who_leave_at_once_are_let_out_few_in_a_turn(password_hash: str) -> None:
+def lose(line: Line) -> None:
+    line.transport.write_eof()
+
+
+def leave(line: Line) -> None:
+    line.frame(Opcode.CLOSE, b"\x03\xe8")
+
+
+def say_and_leave(line: Line) -> None:
+    line.say({"id": 2, "op": "count_unread"})
+    leave(line)
+
+
+@pytest.mark.parametrize("end", [lose, leave, say_and_leave])
+async def test_those_who_leave_at_once_are_let_out_few_in_a_turn(
+    password_hash: str, end: Callable[[Line], None]
+) -> None:
     async with house(password_hash) as hub:
+        await hub.add(ANA)
         lines = [await hub.line() for _ in range(50)]
         counters = hub.hub.counters
         for line in lines:
-            line.transport.write_eof()
+            line.say({"id": 1, "op": "sign_in", "token": hub.tokens[ANA]})
+            await line.until(line.calls)
+        for line in lines:
+            end(line)
         most, before = 0, counters.connections
         async with asyncio.timeout(10):
             while counters.connections:
