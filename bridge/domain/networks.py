@@ -90,7 +90,8 @@ def carried(own: Network, own_hybrid: Hybrid, other: Network, other_hybrid: Hybr
     """Say what a 1:1 thread carries from the one side to the other, and how well.
 
     Only what this version can send is named; a capability that a thread does not
-    name does not exist there.
+    name does not exist there. The other side decides nothing that is rejected: its
+    upgrade is announced to nobody, and a client rests on what it was told before.
     """
     other_hybrid = seen_across(own, other, other_hybrid)
     shorter = NETWORKS[other].text_limit < NETWORKS[own].text_limit

@@ -38,7 +38,7 @@ class ThreadChanged(Event, frozen=True, kw_only=True, tag="thread_changed"):
         consent: What this account answered, where it is or was a request.
         answered: Whether the other side wrote or visibly accepted.
         closed: Why this account can no longer write here, if it is the one that caused it.
-        capabilities: What the thread carries, when the thread appears or that changes.
+        capabilities: What the thread carries, when the thread appears; see ``ThreadView``.
     """
 
     thread: ThreadId

@@ -221,7 +221,9 @@ class ThreadView(View, frozen=True, kw_only=True):
         others_delivered: How far the messages reached the others' devices, likewise.
         last: The newest message.
         last_at: When it was committed, in milliseconds since 1970.
-        capabilities: What the thread carries, by name, and how well.
+        capabilities: What the thread carries, by name, and how well. What is ``rejected`` follows from the
+            reader's own account alone, so it moves with ``hybrid_changed``; the other side's upgrade is told
+            to nobody, so ``fallback`` may have become ``full`` since.
         segments: Closed threads that hold imported history from before this one, oldest first.
         title: A name for the thread, where it has one.
     """

@@ -1,6 +1,7 @@
 """What crosses networks is translated honestly: only white space at cuts is lost, and all is told."""
 
 import re
+from itertools import product
 from time import process_time
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.domain.networks import can_reply, carried, handle_key
 from bridge.domain.translate import QUOTE_LENGTH, cut, fits, shows_alike, shows_as_said, translate
-from bridge.wire.values import Hybrid, Network
+from bridge.wire.values import Hybrid, Level, Network
 
 FAMILY = "👨‍👩‍👧‍👦"
 ACCENTED = "é"
@@ -181,6 +182,16 @@ def test_a_thread_says_how_well_it_carries_what(
     own: tuple[Network, Hybrid], other: tuple[Network, Hybrid], levels: dict[str, str]
 ) -> None:
     assert carried(*own, *other) == levels
+
+
+@pytest.mark.parametrize("own", list(product(Network, Hybrid)))
+def test_what_the_other_side_does_unsaid_greys_out_no_button(own: tuple[Network, Hybrid]) -> None:
+    for network in Network:
+        rejected = {
+            tuple(name for name, level in carried(*own, network, hybrid).items() if level is Level.REJECTED)
+            for hybrid in Hybrid
+        }
+        assert len(rejected) == 1
 
 
 def test_replies_show_on_messenger_and_after_the_upgrade() -> None:
