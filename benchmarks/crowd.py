@@ -39,12 +39,10 @@ def measure_crowd(people: int, folder: Path, live_s: float = 5.0) -> Crowded:
             limits=Limits(connections_per_address=people + 200, sign_ins_per_minute=10 * people + 1_000),
             log_level="warning",
         )
-        order = msgspec.json.encode(Order(config=config, pairs=people // 2 + 2 * _LIVE)).decode()
-        with started("benchmarks.load.hub_process", order, core=mine[0]) as (hub, line):
+        order = Order(config=config, pairs=people // 2 + 2 * _LIVE)
+        with started("benchmarks.load.hub_process", order=order, core=mine[0]) as (hub, line):
             target = msgspec.json.decode(line, type=Running)
             crowd = CrowdLoad(pid=hub.pid, target=Running(url=target.url, pairs=target.pairs[2 * _LIVE :]))
-            path = Path(place) / "order.json"
-            path.write_bytes(msgspec.json.encode(crowd))
             alone, beside = (
                 Load(
                     pid=hub.pid, target=Running(url=target.url, pairs=some), rate=_LIVE_PER_S, seconds=live_s,
@@ -52,7 +50,10 @@ def measure_crowd(people: int, folder: Path, live_s: float = 5.0) -> Crowded:
                 )
                 for some, told in ((target.pairs[:_LIVE], False), (target.pairs[_LIVE : 2 * _LIVE], True))
             )  # fmt: skip
-            with started("benchmarks.load.crowd", str(path), core=mine[-1], before=_YIELDING) as (comers, _):
+            with started("benchmarks.load.crowd", order=crowd, core=mine[-1], before=_YIELDING) as (
+                comers,
+                _,
+            ):
                 return _storm(comers, alone, beside, mine[-1])
 
 
@@ -60,9 +61,9 @@ def _storm(comers: "subprocess.Popen[str]", quiet: Load, busy: Load, core: int) 
     """Measure those who talk alone, then others while the crowd, which has gone, comes back."""
     assert comers.stdin, "it is a pipe"
     assert comers.stdout, "it is a pipe"
-    with started("benchmarks.load.generator", msgspec.json.encode(quiet).decode(), core=core) as (_, line):
+    with started("benchmarks.load.generator", order=quiet, core=core) as (_, line):
         alone = msgspec.json.decode(line, type=Measured)
-    with started("benchmarks.load.generator", msgspec.json.encode(busy).decode(), core=core) as (talkers, _):
+    with started("benchmarks.load.generator", order=busy, core=core) as (talkers, _):
         assert talkers.stdin, "it is a pipe"
         assert talkers.stdout, "it is a pipe"
         print("come", file=comers.stdin, flush=True)

@@ -37,13 +37,10 @@ def measure_groups(
             log_level="warning",
         )
         order = GroupOrder(config=config, groups=groups, members=members, rate=rate, window=window)
-        text = msgspec.json.encode(order).decode()
-        with started("benchmarks.load.group_process", text, core=mine[0]) as (hub, line):
+        with started("benchmarks.load.group_process", order=order, core=mine[0]) as (hub, line):
             target = msgspec.json.decode(line, type=Groups)
-            path = Path(place) / "order.json"
-            ears_order = EarsOrder(pid=hub.pid, target=target, offered=offered, seconds=seconds)
-            path.write_bytes(msgspec.json.encode(ears_order))
-            with started("benchmarks.load.group_ears", str(path), core=mine[-1]) as (ears, _):
+            listening = EarsOrder(pid=hub.pid, target=target, offered=offered, seconds=seconds)
+            with started("benchmarks.load.group_ears", order=listening, core=mine[-1]) as (ears, _):
                 assert hub.stdin, "it is a pipe"
                 assert hub.stdout, "it is a pipe"
                 assert ears.stdout, "it is a pipe"

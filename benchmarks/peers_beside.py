@@ -151,8 +151,7 @@ def _served(peer: Peer, folder: Path) -> Iterator[Served]:
 def _driven(peer: Peer, load: PeerLoad, served: Served) -> Iterator[Callable[[], Measured]]:
     """Sign the load's people in; what is given lets them talk and tells what that showed."""
     wanted = replace(load, protocol=peer.protocol, pids=served.pids, port=served.port)
-    order = msgspec.json.encode(wanted).decode()
-    with started("benchmarks.peers.drive", order, core=cores()[-1]) as (process, _):
+    with started("benchmarks.peers.drive", order=wanted, core=cores()[-1]) as (process, _):
 
         def answer() -> Measured:
             assert process.stdin, "it is a pipe"

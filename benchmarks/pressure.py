@@ -124,7 +124,9 @@ def measure_case(case: Case, rhythm: Rhythm, folder: Path) -> Pressed:
     mine = cores()
     with tempfile.TemporaryDirectory(dir=folder) as place, ExitStack() as stack:
         hub, line = stack.enter_context(
-            started("benchmarks.load.hub_process", _order(case, rhythm.pairs, Path(place)), core=mine[0])
+            started(
+                "benchmarks.load.hub_process", order=_order(case, rhythm.pairs, Path(place)), core=mine[0]
+            )
         )
         target = msgspec.json.decode(line, type=Running)
         well, ill = target.pairs[: rhythm.pairs], target.pairs[rhythm.pairs :]
@@ -137,10 +139,10 @@ def measure_case(case: Case, rhythm: Rhythm, folder: Path) -> Pressed:
         disturber = None
         if case.kind:
             wanted = Disturbance(kind=case.kind, target=Running(url=target.url, pairs=ill))
-            order = msgspec.json.encode(wanted).decode()
-            disturber, _ = stack.enter_context(started("benchmarks.load.disturber", order, core=mine[-1]))
-        order = msgspec.json.encode(load).decode()
-        healthy, line = stack.enter_context(started("benchmarks.load.generator", order, core=mine[-1]))
+            disturber, _ = stack.enter_context(
+                started("benchmarks.load.disturber", order=wanted, core=mine[-1])
+            )
+        healthy, line = stack.enter_context(started("benchmarks.load.generator", order=load, core=mine[-1]))
         done: dict[str, int] = {}
         if disturber is not None:
             _take_turns(healthy, disturber, rhythm)
@@ -155,18 +157,17 @@ def measure_case(case: Case, rhythm: Rhythm, folder: Path) -> Pressed:
         )
 
 
-def _order(case: Case, pairs: int, place: Path) -> str:
+def _order(case: Case, pairs: int, place: Path) -> Order:
     """Say which hub a case needs."""
     limits = Limits(send_queue_bytes=case.queue_bytes) if case.queue_bytes else Limits()
     if case.kind == "pings":  # they would be sent away
         limits = Limits(calls_per_second=1e9, calls_burst=10**9)
     store = StoreSettings(path=str(place / "hub.db"))
     config = Config(listen=Listen(port=0), store=store, limits=limits, log_level="error")
-    order = Order(
+    return Order(
         config=config, pairs=pairs + case.pairs, disk_ms=case.disk_ms, stall_s=case.stall_s,
         networks=(Network.MESSENGER, Network.MESSENGER),  # whose texts may be long
     )  # fmt: skip
-    return msgspec.json.encode(order).decode()
 
 
 def _take_turns(healthy: Process, disturber: Process, rhythm: Rhythm) -> None:

@@ -79,14 +79,11 @@ def soak(living: Living, folder: Path, tell: Tell, *, database: str = "", bus: s
             limits=Limits(look_ups_per_minute=60_000),
             log_level="error",
         )
-        order = msgspec.json.encode(
-            Order(config=config, pairs=living.pairs, devices=living.devices), enc_hook=str
-        ).decode()
-        hub, line = stack.enter_context(started("benchmarks.load.hub_process", order, core=mine[0]))
+        order = Order(config=config, pairs=living.pairs, devices=living.devices)
+        hub, line = stack.enter_context(started("benchmarks.load.hub_process", order=order, core=mine[0]))
         target = msgspec.json.decode(line, type=Running)
-        file = Path(place) / "order.json"
-        file.write_bytes(msgspec.json.encode(replace(living, pid=hub.pid, database=str(path), target=target)))
-        rows = list(_lives(stack, file, mine[-1], tell))
+        living = replace(living, pid=hub.pid, database=str(path), target=target)
+        rows = list(_lives(stack, living, mine[-1], tell))
         stack.close()  # the hub ends before everything is proven
         audited = asyncio.run(_audit(config))
     growth = growth_of([row.rss_mib for row in rows])
@@ -102,8 +99,8 @@ def soak(living: Living, folder: Path, tell: Tell, *, database: str = "", bus: s
     return Soaked(rows=rows, growth=round(growth, 3), faults=faults, audited=audited.messages)
 
 
-def _lives(stack: ExitStack, file: Path, core: int, tell: Tell) -> Iterator[Seen]:
-    lives, line = stack.enter_context(started("benchmarks.load.lives", str(file), core=core))
+def _lives(stack: ExitStack, living: Living, core: int, tell: Tell) -> Iterator[Seen]:
+    lives, line = stack.enter_context(started("benchmarks.load.lives", order=living, core=core))
     assert lives.stdout is not None, "it is a pipe"
     while line:
         row = msgspec.json.decode(line, type=Seen)

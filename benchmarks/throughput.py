@@ -86,11 +86,8 @@ def measure_hub(wanted: Wanted, codec: str, before: tuple[str, ...] = ()) -> Mea
             log_level="warning",
         )
         order = Order(config=config, pairs=wanted.pairs, uvloop=wanted.uvloop, networks=wanted.networks)
-        text = msgspec.json.encode(order).decode()
-        with started("benchmarks.load.hub_process", text, core=wanted.hub_core, before=before) as (
-            process,
-            line,
-        ):
+        core = wanted.hub_core
+        with started("benchmarks.load.hub_process", order=order, core=core, before=before) as (process, line):
             target = msgspec.json.decode(line, type=Running)
             return generate(wanted, wanted.load(process.pid, target, codec))
 
@@ -110,8 +107,7 @@ def measure_relay(wanted: Wanted, *, raw: bool = False) -> Measured:
 
 def generate(wanted: Wanted, load: Load) -> Measured:
     """Run the load in its own process; its answer is one line."""
-    order = msgspec.json.encode(load).decode()
-    with started("benchmarks.load.generator", order, core=wanted.load_core) as (_, line):
+    with started("benchmarks.load.generator", order=load, core=wanted.load_core) as (_, line):
         return msgspec.json.decode(line, type=Measured)
 
 

@@ -9,7 +9,6 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -21,7 +20,7 @@ from benchmarks.load.generator import Percentiles
 from benchmarks.load.hub_process import Running
 from benchmarks.load.line import Line
 from benchmarks.load.people import Person
-from benchmarks.load.processes import LOOP, cpu_s, rss_mib
+from benchmarks.load.processes import LOOP, cpu_s, ordered, rss_mib
 
 _AT_ONCE = 64  # handshakes under way
 _PATIENCE_S = 120.0
@@ -193,5 +192,4 @@ async def main(load: CrowdLoad) -> None:
 if __name__ == "__main__":
     assert os.name == "posix", "the crowd reads /proc"
     with asyncio.Runner(loop_factory=LOOP) as runner:
-        wanted = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=CrowdLoad)
-        runner.run(main(wanted))
+        runner.run(main(ordered(CrowdLoad)))

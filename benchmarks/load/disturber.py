@@ -1,4 +1,4 @@
-"""Someone who disturbs: ``python -m benchmarks.load.disturber ORDER``; prints ``ready`` when it could.
+"""Someone who disturbs: ``python -m benchmarks.load.disturber FILE``; prints ``ready`` when it could.
 
 It disturbs from a line ``on`` on its standard input to a line ``off``, and prints ``calm``
 when nothing of that is under way any more. When the input ends it says what it did.
@@ -14,14 +14,13 @@ from contextlib import suppress
 from time import perf_counter
 from typing import Any, Final
 
-import msgspec
 import orjson
 from msgspec import Struct
 
 from benchmarks.load.hub_process import Running
 from benchmarks.load.line import Line
 from benchmarks.load.people import Person
-from benchmarks.load.processes import LOOP
+from benchmarks.load.processes import LOOP, ordered
 
 _LONG: Final = "All work and no play makes a dull reader. " * 400  # 16 KB: the kernel's own buffers fill soon
 _TEXT: Final = _LONG[:400]
@@ -352,4 +351,4 @@ async def main(order: Disturbance) -> None:
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=LOOP) as runner:
-        runner.run(main(msgspec.json.decode(sys.argv[1], type=Disturbance)))
+        runner.run(main(ordered(Disturbance)))

@@ -1,6 +1,6 @@
 """The load: pairs of people who talk over one hub, in a process of its own; prints one line of JSON.
 
-``python -m benchmarks.load.generator ORDER``. Closed loop: each side keeps its window
+``python -m benchmarks.load.generator FILE``. Closed loop: each side keeps its window
 of unanswered sends full. Open loop (``rate``): sends are due at fixed times, and
 latency counts from then, unless the timer itself (2 ms) was the cause.
 """
@@ -23,7 +23,7 @@ from benchmarks.load.habits import habits_of
 from benchmarks.load.hub_process import Running
 from benchmarks.load.line import Line
 from benchmarks.load.people import Person
-from benchmarks.load.processes import LOOP, cpu_s, rss_mib
+from benchmarks.load.processes import LOOP, cpu_s, ordered, rss_mib
 from benchmarks.load.talk import Side, Tally
 from bridge.wire.values import Network
 
@@ -339,13 +339,12 @@ def _judge(before: _Look, after: _Look, tally: Tally, turns: dict[str, Percentil
     )
 
 
-async def main(order: str) -> Measured:
+async def main(load: Load) -> Measured:
     """Do what the order says, or fail in time."""
-    load = msgspec.json.decode(order, type=Load)
     async with asyncio.timeout(load.warm_up_s + load.seconds + _PATIENCE_S):
         return await run(load)
 
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=LOOP) as runner:
-        print(msgspec.json.encode(runner.run(main(sys.argv[1]))).decode())
+        print(msgspec.json.encode(runner.run(main(ordered(Load)))).decode())

@@ -5,9 +5,7 @@ Every push to every member is verified: its position, its place in the group, it
 
 import asyncio
 import os
-import sys
 from array import array
-from pathlib import Path
 from time import perf_counter
 
 import msgspec
@@ -18,7 +16,7 @@ from benchmarks.load.generator import Percentiles
 from benchmarks.load.group_process import TEXT, Groups
 from benchmarks.load.line import Line
 from benchmarks.load.people import Person
-from benchmarks.load.processes import LOOP, cpu_s, rss_mib
+from benchmarks.load.processes import LOOP, cpu_s, ordered, rss_mib
 
 _AT_ONCE = 50
 _PATIENCE_S = 120.0
@@ -149,5 +147,4 @@ async def main(order: EarsOrder) -> Heard:
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=LOOP) as runner:
-        wanted = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=EarsOrder)
-        print(msgspec.json.encode(runner.run(main(wanted))).decode())
+        print(msgspec.json.encode(runner.run(main(ordered(EarsOrder)))).decode())

@@ -1,4 +1,4 @@
-"""A hub in a process of its own with groups in it: ``python -m benchmarks.load.group_process ORDER``.
+"""A hub in a process of its own with groups in it: ``python -m benchmarks.load.group_process FILE``.
 
 The bridge has no live groups yet. This is a fixture: what posts is a work of the
 pipeline's own kind, made here, that keeps one message and tells it to every
@@ -19,7 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from benchmarks.load.people import Person, make_people, tell_much
-from benchmarks.load.processes import LOOP
+from benchmarks.load.processes import LOOP, ordered
 from bridge.app import Hub, running_hub
 from bridge.config import Config
 from bridge.domain.content import Content, digest_of, first_link, next_link, pack
@@ -184,4 +184,4 @@ async def serve(order: GroupOrder) -> None:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
     with asyncio.Runner(loop_factory=LOOP) as runner:
-        runner.run(serve(msgspec.json.decode(sys.argv[1], type=GroupOrder)))
+        runner.run(serve(ordered(GroupOrder)))

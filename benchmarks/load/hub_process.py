@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from benchmarks.load.people import Person, make_people, tell_much
-from benchmarks.load.processes import LOOP
+from benchmarks.load.processes import LOOP, ordered
 from bridge.app import running_hub
 from bridge.config import Config
 from bridge.ids import AccountId
@@ -115,6 +115,6 @@ async def serve(order: Order) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
-    order = msgspec.json.decode(sys.argv[1], type=Order, dec_hook=lambda kind, value: kind(value))  # paths
+    order = ordered(Order)
     with asyncio.Runner(loop_factory=LOOP if order.uvloop else None) as runner:
         runner.run(serve(order))

@@ -9,7 +9,6 @@ from outside.
 
 import asyncio
 import os
-import sys
 from array import array
 from pathlib import Path
 from random import Random
@@ -21,7 +20,7 @@ import msgspec
 from benchmarks.load.ears import Register
 from benchmarks.load.generator import Percentiles
 from benchmarks.load.life import Life, assemble
-from benchmarks.load.processes import LOOP, rss_mib
+from benchmarks.load.processes import LOOP, ordered, rss_mib
 from benchmarks.load.world import Living, Seen, World
 
 _GONE_S: Final = 2.0  # until the hub noticed who went
@@ -79,7 +78,7 @@ async def run(order: Living) -> None:
 
 
 if __name__ == "__main__":
-    wanted = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Living)
+    wanted = ordered(Living)
     os.nice(5)
     with asyncio.Runner(loop_factory=LOOP) as runner:
         runner.run(run(wanted))

@@ -5,10 +5,14 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
+
+import msgspec
+from msgspec import Struct
 
 try:
     import uvloop
@@ -16,6 +20,8 @@ except ImportError:  # Windows: the hub runs on asyncio's own loop there too
     LOOP: Callable[[], asyncio.AbstractEventLoop] | None = None
 else:
     LOOP = uvloop.new_event_loop
+
+T = TypeVar("T", bound=Struct)
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
@@ -28,23 +34,36 @@ def cores() -> list[int]:
 
 @contextmanager
 def started(
-    module: str, *arguments: str, core: int | None = None, before: Sequence[str] = ()
+    module: str,
+    *arguments: str,
+    order: Struct | None = None,
+    core: int | None = None,
+    before: Sequence[str] = (),
 ) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """Run a module until the block ends; give the process and the first line that it printed.
 
     Args:
         module: What ``python -m`` should run.
         arguments: Its arguments.
+        order: What it shall do, which it learns from ``ordered``.
         core: The core that it may use; absent: any.
         before: A command that runs it, such as ``strace``.
 
     Raises:
         RuntimeError: If it ends before it prints anything.
     """
-    command = [*before, sys.executable, "-m", module, *arguments]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with ExitStack() as stack:
+        if order is not None:  # in a file: a command line has no room for a thousand people
+            file = stack.enter_context(tempfile.NamedTemporaryFile(suffix=".json"))
+            file.write(msgspec.json.encode(order, enc_hook=str))
+            file.flush()
+            arguments = (file.name, *arguments)
+        process = stack.enter_context(
+            subprocess.Popen(
+                [*before, sys.executable, "-m", module, *arguments],
+                cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            )
+        )  # fmt: skip
         assert process.stdin is not None
         assert process.stdout is not None
         try:
@@ -59,6 +78,16 @@ def started(
         finally:
             if process.poll() is None:
                 process.kill()
+
+
+def ordered(kind: type[T]) -> T:
+    """Read what this process was started to do.
+
+    Raises:
+        msgspec.ValidationError: If it is not of that kind.
+    """
+    text = Path(sys.argv[1]).read_bytes()
+    return msgspec.json.decode(text, type=kind, dec_hook=lambda named, value: named(value))  # paths
 
 
 def cpu_s(pid: int) -> float:

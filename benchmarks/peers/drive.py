@@ -1,6 +1,6 @@
 """The load on a peer, in a process of its own; prints ``ready`` when all are here, then one line of JSON.
 
-``python -m benchmarks.peers.drive ORDER``
+``python -m benchmarks.peers.drive FILE``
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from benchmarks.load.generator import Measured, Percentiles
-from benchmarks.load.processes import LOOP, cpu_s, memory_mib
+from benchmarks.load.processes import LOOP, cpu_s, memory_mib, ordered
 from benchmarks.peers.matrix import MatrixTalker
 from benchmarks.peers.mqtt import MqttTalker
 from benchmarks.peers.nats import NatsTalker
@@ -145,13 +145,12 @@ async def _settle(talkers: list[Talker], count: Count) -> None:
         talker.leave()
 
 
-async def main(order: str) -> Measured:
+async def main(load: PeerLoad) -> Measured:
     """Do what the order says, or fail in time."""
-    load = msgspec.json.decode(order, type=PeerLoad)
     async with asyncio.timeout(load.warm_up_s + load.seconds + _PATIENCE_S):
         return await run(load)
 
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=LOOP) as runner:
-        print(msgspec.json.encode(runner.run(main(sys.argv[1]))).decode())
+        print(msgspec.json.encode(runner.run(main(ordered(PeerLoad)))).decode())

@@ -16,10 +16,10 @@ from tests.faults.moments import a_moment
 from tests.faults.tracing import injecting, needs_strace
 
 
-def order_for(folder: Path, pairs: int) -> str:
+def order_for(folder: Path, pairs: int) -> Order:
     """Say what hub to run."""
     config = Config(listen=Listen(port=0), store=StoreSettings(path=str(folder / "hub.db")))
-    return msgspec.json.encode(Order(config=config, pairs=pairs, fresh=True)).decode()
+    return Order(config=config, pairs=pairs, fresh=True)
 
 
 async def page(url: str, path: str) -> tuple[str, float]:
@@ -37,7 +37,7 @@ async def page(url: str, path: str) -> tuple[str, float]:
 async def test_a_disk_that_takes_20_ms_a_sync_still_takes_1000_messages_a_second(tmp_path: Path) -> None:
     needs_strace("a slow disk is met by larger batches")
     slow = injecting("fdatasync", "delay_exit=20000", when="50+")
-    with started("benchmarks.load.hub_process", order_for(tmp_path, 16), before=slow) as (hub, line):
+    with started("benchmarks.load.hub_process", order=order_for(tmp_path, 16), before=slow) as (hub, line):
         target = msgspec.json.decode(line, type=Running)
         found = await run(Load(pid=hub.pid, target=target, window=32, warm_up_s=0.5, seconds=3.0, chain=True))
     assert found.faults == []
@@ -49,7 +49,7 @@ async def test_a_disk_that_takes_20_ms_a_sync_still_takes_1000_messages_a_second
 async def test_while_the_disk_stalls_for_seconds_the_hub_still_answers(tmp_path: Path) -> None:
     needs_strace("a stalled disk does not stall the hub")
     stall = injecting("fdatasync", "delay_exit=3000000", when="60")
-    with started("benchmarks.load.hub_process", order_for(tmp_path, 8), before=stall) as (hub, line):
+    with started("benchmarks.load.hub_process", order=order_for(tmp_path, 8), before=stall) as (hub, line):
         target = msgspec.json.decode(line, type=Running)
         load = Load(pid=hub.pid, target=target, warm_up_s=0.1, seconds=4.0)
         talk: asyncio.Task[Measured] = asyncio.create_task(run(load))
