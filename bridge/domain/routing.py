@@ -106,14 +106,14 @@ def route(facts: Facts, policy: Policy, sender: AccountId, receiver: AccountId, 
 
 
 def as_the_receiver_knows(way: Route) -> Route:
-    """Leave out what only the sender may know: its blocks, contacts, links, hybrid state and age.
+    """Leave out what is the sender's or the operator's: blocks, contacts, links, hybrid, age, spam score.
 
     What a receiver asks about a sender rests on nothing else: else whoever is refused would ask, the other
-    way round, whether it is a block.
+    way round, whether it is a block; and whoever sends what is hidden, by another account, whether it is.
     """
     return replace(
         way,
-        sender=replace(way.sender, hybrid=_ON, minor=way.receiver.minor),
+        sender=replace(way.sender, hybrid=_ON, minor=way.receiver.minor, suspected=False),
         senders=(way.sender.id,),
         theirs=[_as_made(tie) for tie in way.theirs if tie.other == way.sender.id],
         ours=[],

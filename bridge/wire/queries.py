@@ -70,8 +70,8 @@ class PreviewControls(Operation, frozen=True, kw_only=True):
 class Explain(Operation, frozen=True, kw_only=True):
     """Tell where a next message would land by what the asker owns, or why a message lies where it does.
 
-    Of the sender's blocks, contacts, links, hybrid state and age the former knows nothing; a message that
-    rests on them reads ``not_delivered``.
+    Of the sender's blocks, contacts, links, hybrid state, age and spam score the former knows nothing; a
+    message that rests on the sender's own of these reads ``not_delivered``.
 
     Attributes:
         as_: The own account that receives.

@@ -71,6 +71,24 @@ def test_a_minor_does_not_learn_by_asking_who_is_an_adult(world: World) -> None:
     assert world.explain("bob", "ann") == world.explain("bob", "eve")
 
 
+def test_nobody_learns_by_asking_whom_the_operator_suspects_of_spam(world: World) -> None:
+    before = world.explain("bob", "ann")
+
+    world.change("ann", suspected=True)
+
+    assert world.explain("bob", "ann") == before
+
+
+def test_whoever_got_a_message_learns_that_it_is_hidden_as_spam(world: World) -> None:
+    world.change("ann", suspected=True)
+    world.send("ann", "bob")
+
+    told = world.ask("bob", Explain(as_=BOB, thread=world.thread("ann", "bob"), seq=Seq(1)))
+
+    assert isinstance(told, Explained)
+    assert (told.decision.outcome, told.decision.facts[-1]) == ("hidden", "spam")
+
+
 @pytest.mark.parametrize("cause", ["S is linked to whom R restricts", "S is linked to whom R hides"])
 def test_a_message_that_lies_where_it_does_by_the_senders_link_does_not_tell_of_it(
     world: World, cause: str
