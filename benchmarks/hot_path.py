@@ -16,7 +16,7 @@ import tempfile
 from collections import deque
 from pathlib import Path
 from time import process_time, thread_time
-from typing import Final, cast
+from typing import Final, NamedTuple, Protocol, cast
 
 import msgspec
 from websockets.client import ClientProtocol
@@ -35,10 +35,39 @@ from bridge.wire.commands import Accept, MarkDelivered, OpenThread, Send
 from bridge.wire.sign_in import SignIn
 from bridge.wire.values import Network
 
-_PAIRS: Final = 50
-_WINDOW: Final = 16
 _MARKS: Final = 16
 _TEXT: Final = "It is a truth universally acknowledged, that a message must be short. 🙂"
+
+
+class Watch(Protocol):
+    """Looks on while messages are on their way: a profiler, say."""
+
+    def enable(self) -> object:
+        """Begin to look."""
+
+    def disable(self) -> object:
+        """Look away."""
+
+
+class Shape(NamedTuple):
+    """Who talks, and how much.
+
+    Attributes:
+        rounds: Rounds; the first one only warms up.
+        pairs: Pairs of people.
+        window: Unanswered sends of each pair, at least two.
+        sends: By each person, in a round.
+    """
+
+    rounds: int = 20
+    pairs: int = 50
+    window: int = 16
+    sends: int = 64
+
+    @property
+    def counted(self) -> int:
+        """How many messages go through after the first round."""
+        return 2 * self.pairs * self.sends * (self.rounds - 1)
 
 
 class Client:
@@ -151,9 +180,9 @@ class Spans:
         return tuple(round(sorted(one)[int(len(one) * share)], 2) for one in (self.loop, self.others))  # type: ignore[return-value]
 
 
-async def _pairs(hub: Hub) -> list[tuple[Client, Client, ThreadId]]:
-    ones = await make_people(hub.pipeline, ((Network.MESSENGER, f"p{number}") for number in range(_PAIRS)))
-    others = await make_people(hub.pipeline, ((Network.DIRECT, f"q{number}") for number in range(_PAIRS)))
+async def _pairs(hub: Hub, count: int) -> list[tuple[Client, Client, ThreadId]]:
+    ones = await make_people(hub.pipeline, ((Network.MESSENGER, f"p{number}") for number in range(count)))
+    others = await make_people(hub.pipeline, ((Network.DIRECT, f"q{number}") for number in range(count)))
     await tell_much(hub.store, [AccountId(one.account) for one in (*ones, *others)])
     pairs = []
     for one, other in zip(ones, others, strict=True):
@@ -169,28 +198,28 @@ async def _pairs(hub: Hub) -> list[tuple[Client, Client, ThreadId]]:
     return pairs
 
 
-async def measure(folder: Path, rounds: int, sends: int, profile: cProfile.Profile | None) -> Spans:
-    """Measure rounds of so many sends of each of the hundred people."""
+async def measure(folder: Path, shape: Shape, watch: Watch | None) -> Spans:
+    """Measure rounds in which all people send, after a first one that warms up."""
     config = msgspec.convert({"store": {"path": str(folder / "hub.db")}, "listen": {"port": 0}}, Config)
     spans = Spans()
     async with running_hub(config, None) as hub:
-        pairs = await _pairs(hub)
+        pairs = await _pairs(hub, shape.pairs)
         spare_the_collector()
-        for number in range(rounds):
+        for number in range(shape.rounds):
             for writer, reader, thread in pairs:
                 for client in (writer, reader):
-                    client.prepare(thread, sends, number * sends + 1)
-            if profile and number:
-                profile.enable()
+                    client.prepare(thread, shape.sends, number * shape.sends + 1)
+            if watch and number:
+                watch.enable()
             loop, whole = thread_time(), process_time()
             for writer, reader, _ in pairs:
-                writer.say(_WINDOW // 2)
-                reader.say(_WINDOW // 2)
+                writer.say(shape.window // 2)
+                reader.say(shape.window // 2)
             await asyncio.wait([client.done for writer, reader, _ in pairs for client in (writer, reader)])
             loop, whole = thread_time() - loop, process_time() - whole
-            if profile and number:
-                profile.disable()
-            messages = 2 * len(pairs) * sends
+            if watch and number:
+                watch.disable()
+            messages = 2 * len(pairs) * shape.sends
             if number:
                 spans.loop.append(loop / messages * 1e6)
                 spans.others.append((whole - loop) / messages * 1e6)
@@ -206,7 +235,8 @@ def main() -> None:
     options = parser.parse_args()
     profile = cProfile.Profile() if options.profile else None
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=LOOP) as runner:
-        spans = runner.run(measure(Path(folder), options.rounds, options.sends, profile))
+        shape = Shape(rounds=options.rounds, sends=options.sends)
+        spans = runner.run(measure(Path(folder), shape, profile))
     if profile:
         pstats.Stats(profile).sort_stats("tottime").print_stats(45)
     loop, others = spans.low()
