@@ -22,22 +22,50 @@ from bridge.wire.values import Consent, Hybrid
 
 def unlink(scene: Scene, command: Unlink) -> Outcome:
     """Take an account out of its person; history stays, blocks are copied to every account they covered."""
-    leaver = scene.own(command.as_)
-    person = scene.facts.person_of(leaver.id)
-    if len(person.accounts) < 2:
-        raise NeedsLink("This account is linked to no other.", path="$.as")
-    rest = tuple(other for other in person.accounts if other != leaver.id)
-    outcome = Outcome(audit=[scene.note("unlink", leaver.id, "from " + ", ".join(rest))])
+    leaver, person = _linked(scene, command.as_)
+    rest = tuple(other for other in person.accounts if other != leaver)
     until = scene.now + scene.policy.undo_unlink_s * 1000
-    outcome.reply = part(scene, outcome, person, leaver.id, rest, until)
+    outcome = Outcome(
+        reply=replace(_effects(scene, person, leaver), undo_until=until),
+        audit=[scene.note("unlink", leaver, "from " + ", ".join(rest))],
+    )
+    part(scene, outcome, person, leaver, rest, until)
     return outcome
 
 
 def preview_unlink(scene: Scene, query: PreviewUnlink) -> Effects:
-    """Show what an unlink would do; nothing changes."""
-    reply = unlink(scene, Unlink(as_=query.as_)).reply
-    assert isinstance(reply, Effects)
-    return replace(reply, undo_until=None)
+    """Show what an unlink would do; nothing changes, and no thread is looked at."""
+    leaver, person = _linked(scene, query.as_)
+    return _effects(scene, person, leaver)
+
+
+def _linked(scene: Scene, own: AccountId) -> tuple[AccountId, Person]:
+    leaver = scene.own(own).id
+    person = scene.facts.person_of(leaver)
+    if len(person.accounts) < 2:
+        raise NeedsLink("This account is linked to no other.", path="$.as")
+    return leaver, person
+
+
+def _effects(scene: Scene, person: Person, leaver: AccountId) -> Effects:
+    """Count what an unlink does; requests that end by it are in no list any more, so they do not close."""
+    accounts = [scene.facts.account(own) for own in person.accounts]
+    leaving = [scene.facts.own_threads(own.id) for own in accounts if _leaves_hybrid(own)]
+    ending = sum(len(counts.pending) for counts in leaving)
+    order = sorted(accounts, key=lambda own: own.id != leaver)
+    removed = (category.name for own in order for category in CATEGORIES[own.network] if category.needs_link)
+    return Effects(
+        threads_closed=sum(counts.crossing for counts in leaving) - ending,
+        groups_left=scene.facts.own_threads(leaver).groups,
+        requests_lapsed=ending,
+        in_flight=scene.in_flight,
+        categories_removed=tuple(dict.fromkeys(removed)),
+        leaves_hybrid=bool(leaving),
+    )
+
+
+def _leaves_hybrid(own: Account) -> bool:
+    return NETWORKS[own.network].upgrade and own.hybrid is Hybrid.ON
 
 
 def undo_unlink(scene: Scene, command: UndoUnlink) -> Outcome:
@@ -71,40 +99,23 @@ def part(
     leaver: AccountId,
     rest: tuple[AccountId, ...],
     until: int | None,
-) -> Effects:
-    """Make two persons of one, and say what that does; it can be undone until then, or never."""
-    closed = lapsed = 0
-    groups = scene.facts.own_threads(leaver).groups
-    left_hybrid = False
-    removed: list[str] = []
+) -> None:
+    """Make two persons of one; it can be undone until then, or never."""
     for accounts in ((leaver,), rest):
         apart = _apart(scene, person, accounts)
         outcome.records.append(apart)
         for own in map(scene.facts.account, accounts):
             after = replace(own, person=apart.id)
-            if NETWORKS[own.network].upgrade and own.hybrid is Hybrid.ON:
+            if _leaves_hybrid(own):
                 after = replace(after, hybrid=Hybrid.OFF)
-                counts = scene.facts.own_threads(own.id)
-                left_hybrid = True
-                closed += counts.crossing - len(counts.pending)  # those end, and are in no list any more
-                lapsed += _lapse(scene, outcome, counts.pending, own.id)
+                _lapse(scene, outcome, scene.facts.own_threads(own.id).pending, own.id)
                 outcome.told.append((HybridChanged(account=own.id, hybrid=Hybrid.OFF), (own.id,)))
-            removed += [category.name for category in CATEGORIES[own.network] if category.needs_link]
             outcome.records.append(after)
             twins = (scene.facts.account(other) for other in accounts if other != own.id)
             news = LinkChanged(leg=own.id, linked_to=tuple(map(account_view, twins)), undo_until=until)
             outcome.told.append((news, (own.id,)))
     outcome.records += _remembered(scene, person, leaver, rest, until)
     outcome.records += _copied(scene, person.accounts)
-    return Effects(
-        threads_closed=closed,
-        groups_left=groups,
-        requests_lapsed=lapsed,
-        in_flight=scene.in_flight,
-        categories_removed=tuple(dict.fromkeys(removed)),
-        leaves_hybrid=left_hybrid,
-        undo_until=until,
-    )
 
 
 def _apart(scene: Scene, person: Person, accounts: tuple[AccountId, ...]) -> Person:
@@ -132,7 +143,7 @@ def _remembered(
     ]
 
 
-def _lapse(scene: Scene, outcome: Outcome, pending: tuple[ThreadId, ...], own: AccountId) -> int:
+def _lapse(scene: Scene, outcome: Outcome, pending: tuple[ThreadId, ...], own: AccountId) -> None:
     """End the unanswered requests that came over the road that closes: each has its final verdict."""
 
     def lapse_one(thread_id: ThreadId) -> None:
@@ -145,7 +156,6 @@ def _lapse(scene: Scene, outcome: Outcome, pending: tuple[ThreadId, ...], own: A
         outcome.told.append((change, (own,)))
 
     for_each(pending, lapse_one)
-    return len(pending)
 
 
 def _copied(scene: Scene, accounts: tuple[AccountId, ...]) -> list[StoredRecord]:

@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from bridge.domain.deeds import EraseAccount
+from bridge.domain.facts import UNKNOWN, Facts
 from bridge.domain.hold import Hold
 from bridge.domain.model import Person, Thread, ThreadKind
 from bridge.domain.outcome import legs_of
@@ -49,6 +50,20 @@ def test_the_deed_does_what_the_preview_told_and_counts_messages_in_flight(merge
     assert isinstance(told, Effects)
     assert replace(done, undo_until=None) == told
     assert done.undo_until == merged.now + 14 * 86_400_000
+
+
+def test_a_preview_looks_at_no_thread_however_many_requests_wait(merged: World) -> None:
+    for number in range(5):
+        merged.join(f"writer{number}", "messenger")
+        merged.send(f"writer{number}", "ann")
+    merged.facts = Facts()
+
+    effects = merged.ask("ann", PreviewUnlink(as_=ANN))
+
+    assert isinstance(effects, Effects)
+    assert effects.requests_lapsed == 5
+    threads = [merged.thread("ann", f"writer{number}") for number in range(5)]
+    assert [merged.facts.known((Thread, thread)) for thread in threads] == [UNKNOWN] * 5
 
 
 def test_the_account_leaves_the_person_and_both_hear_of_it(merged: World) -> None:
