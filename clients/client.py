@@ -21,7 +21,7 @@ from clients.chain import check_page
 from clients.clock import Clock, within
 from clients.core import Core
 from clients.credentials import Credentials, GetToken, password_of
-from clients.errors import ChainBroken, ConnectionClosed, ConnectionLost
+from clients.errors import CallTimeout, ChainBroken, ConnectionClosed, ConnectionLost
 from clients.listeners import EventStream, as_event
 from clients.notices import kind_of
 from clients.options import Options, State
@@ -161,6 +161,11 @@ class Client(Calls):
         if wait:
             try:
                 await self.wait_until_ready(timeout_s)
+            except CallTimeout as late:
+                trouble = self._core.lifeline.trouble
+                await self.close()
+                why = f": {trouble.text}" if trouble is not None else "."
+                raise CallTimeout(f"No hub answered at {self._url} within {timeout_s:g} s{why}") from late
             except BaseException:
                 await self.close()
                 raise

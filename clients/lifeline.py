@@ -49,6 +49,7 @@ class Lifeline:
 
     Attributes:
         state: Where it stands.
+        trouble: What ended the last connection, or kept it from coming about; ``None`` once signed in.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Lifeline:
     ) -> None:
         """Prepare; ``start`` begins."""
         self.state = State.DISCONNECTED
+        self.trouble: BridgeError | None = None
         self._owner = owner
         self._dial = dial
         self._codec = codec
@@ -175,7 +177,7 @@ class Lifeline:
         assert self._connection is not None
         self._credentials.taken(news.signed.token)
         self._opened_at = self._clock.time()
-        self.state = State.CONNECTED
+        self.state, self.trouble = State.CONNECTED, None
         log.info("signed in; to read again: %d accounts", len(news.reload))
         self._owner.opened(self._connection, news)
         self._wake(None)
@@ -192,7 +194,7 @@ class Lifeline:
         if not again and (reason := final(error)) is not None:
             self._end(reason)
             return None
-        self.state = State.DISCONNECTED
+        self.state, self.trouble = State.DISCONNECTED, error
         retry_in_s = self._failures.pause_after(held_s, error)
         log.info("connection gone (%s); back in %.1f s", error.code, retry_in_s)
         self._owner.lost(error, retry_in_s)

@@ -28,6 +28,9 @@ TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 """HTTP statuses of a refused handshake after which it is worth to come back."""
 
 
+TRUST = "Then name the file of its authority in SSL_CERT_FILE, or give SocketOptions an ssl context."
+
+
 class Transport(Protocol):
     """A connection that carries whole frames, in order, until it breaks."""
 
@@ -118,7 +121,7 @@ async def dial(url: str, codec: Codec, options: SocketOptions) -> WebSocket:
             additional_headers=dict(options.headers),
             user_agent_header=options.user_agent,
             proxy=None if options.proxy is True and _is_here(url) else options.proxy,
-            ssl=options.ssl,
+            ssl=options.ssl or (True if urlsplit(url).scheme == "wss" else None),
             open_timeout=options.open_timeout_s,
             max_size=options.max_frame,
             compression="deflate" if options.compress else None,
@@ -134,7 +137,12 @@ async def dial(url: str, codec: Codec, options: SocketOptions) -> WebSocket:
         # A wire that broke in the middle of the handshake; anything else that is no HTTP is no hub.
         cut = isinstance(broken.__cause__, EOFError | ConnectionError)
         raise _cannot(f"The hub cannot be reached: {broken}", temporary=cut) from broken
-    except (InvalidURI, InvalidHandshake, SSLCertVerificationError, ValueError) as wrong:
+    except SSLCertVerificationError as wrong:
+        why = (
+            f"The hub's certificate is not trusted: {wrong.verify_message}. Is it of your own making? {TRUST}"
+        )
+        raise _cannot(why, temporary=False) from wrong
+    except (InvalidURI, InvalidHandshake, ValueError) as wrong:
         raise _cannot(f"There is no hub at this address: {wrong}", temporary=False) from wrong
     except (OSError, WebSocketException) as wrong:  # a timeout is an OSError
         raise _cannot(

@@ -2,9 +2,11 @@
 
 import asyncio
 import shutil
+import ssl
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -125,7 +127,7 @@ def _look(config: Config) -> list[Finding]:
     share = 100 * metrics["isthmus_connections"] / config.limits.connections
     disk = shutil.disk_usage(Path(config.store.path).absolute().parent)
     free = 100 * disk.free / disk.total
-    ready = asyncio.run(_is_ready(config, status["url"]))
+    ready = asyncio.run(_is_ready(status["url"]))
     return [
         ("hub", OK, status["up_s"], f"up {status['up_s']:,.0f} s at {status['url']}"),
         ("ready", OK if ready else CRITICAL, float(ready), "takes connections" if ready else "is not ready"),
@@ -143,21 +145,28 @@ def _judge(name: str, level: int, value: float, text: str, limits: tuple[float, 
     return name, level, value, shown
 
 
-async def _is_ready(config: Config, url: str) -> bool:
-    """Ask the hub's own port whether it is ready; one with TLS is taken at its word over the admin socket."""
-    if config.listen.tls_cert is not None:
-        return True
-    address = url.partition("://")[2]
+async def _is_ready(url: str) -> bool:
+    """Ask the hub's own port whether it is ready; whether its certificate is good is its clients' matter."""
+    scheme, _, address = url.partition("://")
     host, _, port = address.rpartition(":")
     try:
         async with asyncio.timeout(5):
-            reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            tls = _any_certificate() if scheme == "wss" else None
+            reader, writer = await asyncio.open_connection(host.strip("[]"), int(port), ssl=tls)
             writer.write(f"GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode())
             answer = await reader.readline()
             writer.close()
+            with suppress(OSError):  # it was answered
+                await writer.wait_closed()
     except (OSError, TimeoutError):
         return False
     return b" 200 " in answer
+
+
+def _any_certificate() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def _tell_health(form: str, found: list[Finding], worst: int) -> None:

@@ -2,18 +2,21 @@
 
 import asyncio
 import inspect
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from bridge.app import Hub
+from bridge.ids import ThreadId
 from bridge.wire.codec import OPERATIONS
 from bridge.wire.events import MessageSent
 from bridge.wire.values import Folder
-from clients import Client, Options, Push, SendOptions, SessionOpened, SocketOptions
+from clients import Client, ConnectionClosed, Options, Push, SendOptions, SessionOpened, SocketOptions
 from clients.inbox import Inbox
 from tests.clients.terminal.people import DIRECT, MESSENGER, own, person, thread_of
 
@@ -71,7 +74,7 @@ async def test_a_program_that_starts_again_goes_on_where_it_stood(hub: Hub, tmp_
     told_again = ["last", "between", "last"]
     opened: asyncio.Queue[bool] = asyncio.Queue()
 
-    async def handle(push: Push) -> str | None:
+    async def handle(client: Client, push: Push) -> str | None:
         if isinstance(push.event, SessionOpened):
             opened.put_nowait(push.event.resumed)
         elif isinstance(push.event, MessageSent):
@@ -96,6 +99,41 @@ async def test_a_program_that_starts_again_goes_on_where_it_stood(hub: Hub, tmp_
 
     assert heard == ["before", "last", *told_again]
     assert resumed == [False, True]
+
+
+async def test_two_bots_give_one_answer_and_a_refused_one_ends_neither(
+    hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, running = examples(), []
+    async with person(hub, DIRECT, "Echo") as bot, person(hub, DIRECT, "Bea") as bea:
+        thread = await thread_of(bea, bot)
+        done: asyncio.Queue[str | None] = asyncio.Queue()
+
+        async def handle(client: Client, push: Push) -> None:
+            await page["echo"](client, push)
+            if isinstance(push.event, MessageSent) and push.event.message.sender == own(bea):
+                done.put_nowait(push.event.message.text)
+            elif isinstance(push.event, SessionOpened):
+                done.put_nowait(None)
+
+        for number in range(2):
+            go_on = page["go_on"](hub.url, bot.token, tmp_path / f"places{number}", handle)
+            running.append(asyncio.create_task(go_on))
+            await done.get()
+        await bea.send(thread, "hello")
+        await asyncio.gather(done.get(), done.get())
+        (said,) = [one async for one in bot.history(thread) if one.sender == own(bea)]
+        await page["echo"](bot, Push(MessageSent(message=replace(said, thread=ThreadId("not-its-own")))))
+        await bea.send(thread, "again")
+        await asyncio.gather(done.get(), done.get())
+        texts = [message.text async for message in bea.history(thread)]
+        await bot.sign_out()
+        ended = await asyncio.gather(*running, return_exceptions=True)
+
+    assert texts == ["again", "again", "hello", "hello"]
+    assert capsys.readouterr().out == "not answered: not_found\n"
+    assert [type(error) for error in ended] == [ConnectionClosed, ConnectionClosed]
+    assert json.loads((tmp_path / "places0").read_text()) == json.loads((tmp_path / "places1").read_text())
 
 
 async def test_the_example_without_a_loop_works(hub: Hub) -> None:
