@@ -15,6 +15,7 @@ slow machine.
 import argparse
 import os
 import platform
+import shlex
 import sqlite3
 import sys
 import tempfile
@@ -29,6 +30,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from benchmarks.crowd import measure_crowd
+from benchmarks.goals import rows as goal_rows
 from benchmarks.groups import measure_groups
 from benchmarks.growth import FULL, SIZES, measure_growth
 from benchmarks.importing import compare
@@ -168,6 +170,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
         "--folder", type=Path, default=Path(tempfile.gettempdir()), help="where the databases lie"
     )
     options = parser.parse_args(arguments)
+    options.command = shlex.join(("python", "-m", "benchmarks", *arguments))
     names = [workload.name for workload in (SHORT if options.short else WORKLOADS)]
     for word in options.only:
         if word not in PARTS and not any(word in name for name in names):
@@ -183,7 +186,10 @@ def measure(options: argparse.Namespace, tell: Tell, keep: Callable[[Report], No
         chain=False, mix=MIX, gather_ms=0.0, batch=512, memory=False, uvloop=True, folder=options.folder,
         hub_core=mine[0], load_core=mine[-1],
     )  # fmt: skip
-    report = Report(machine=machine(options.folder), disk=[fsync_times(options.folder)], pairs=[], crowd=[])
+    report = Report(
+        machine=machine(options.folder), command=options.command, disk=[fsync_times(options.folder)],
+        pairs=[], crowd=[],
+    )  # fmt: skip
     if options.cluster:
         _cluster(base, report, tell)
         return report
@@ -272,7 +278,7 @@ def main(arguments: list[str]) -> int:
     if options.json == "-":
         print(orjson.dumps(msgspec.to_builtins(report)).decode())
     else:
-        print("\n".join(table(report)))
+        print("\n".join((*table(report), *(() if options.short else goal_rows(report)))))
         keep(report)
     if options.picture:
         picture(report, options.picture)

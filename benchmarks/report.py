@@ -74,6 +74,7 @@ class Report(Struct, kw_only=True):
 
     Attributes:
         machine: What it was measured on.
+        command: What measured it.
         pairs: People who talk in pairs.
         crowd: Many who sign in, stay and come back.
         disk: How long the disk itself took for an fdatasync, between the parts.
@@ -87,6 +88,7 @@ class Report(Struct, kw_only=True):
     """
 
     machine: dict[str, str]
+    command: str = ""
     pairs: list[Line]
     crowd: list[Crowded]
     disk: list[Percentiles] = []
