@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from bridge.app import offline, reading, running_hub
 from bridge.archive.cast import demo_people, who_is_whom
-from bridge.cli.exits import FAILED, OK
+from bridge.cli.exits import FAILED, INTERRUPTED, OK
 from bridge.cli.options import NO_OPTIONS, Common
 from bridge.cli.play import Play
 from bridge.cli.printing import Printer, count
@@ -26,7 +26,7 @@ from bridge.hub.desk import Desk
 from bridge.hub.pipeline import Pipeline
 from bridge.ids import AccountId
 from bridge.settings import load
-from bridge.store.base import Store
+from bridge.store.base import Progress, Store
 from bridge.transfer import ImportOptions, ImportReport, import_archives
 from bridge.wire.commands import Link, Upgrade
 from bridge.wire.replies import Profile
@@ -98,7 +98,7 @@ class _Demo:
                 if not playing.done():
                     playing.cancel()
                     await asyncio.wait([playing])
-                    return OK
+                    return INTERRUPTED
                 playing.result()
             clean = await self._audit()
             if not once:
@@ -121,7 +121,7 @@ class _Demo:
     async def _bring_in(self, archives: tuple[Path, ...], pipeline: Pipeline, store: Store) -> None:
         self._printer.line("Your archives, imported:")
         for path in archives:
-            report = await self._import(pipeline, store, path, {})
+            report = await self._import(pipeline, store, path, {}, self._printer.progress)
             self._tell_import(path, report)
         await self._invite_guest(pipeline)
 
@@ -142,12 +142,15 @@ class _Demo:
         self._owners.append(f"{self._guest[0]}/{_GUEST}")
 
     async def _import(
-        self, pipeline: Pipeline, store: Store, path: Path, maps: dict[str, str]
+        self,
+        pipeline: Pipeline,
+        store: Store,
+        path: Path,
+        maps: dict[str, str],
+        progress: Progress | None = None,
     ) -> ImportReport:
         options = ImportOptions(maps=maps)
-        return await import_archives(
-            store, [path], options=options, progress=self._printer.progress, desk=Desk(pipeline)
-        )
+        return await import_archives(store, [path], options=options, progress=progress, desk=Desk(pipeline))
 
     def _tell_import(self, path: Path, report: ImportReport) -> None:
         owner = f"{report.network}/{report.handle}"

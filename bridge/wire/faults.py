@@ -10,6 +10,12 @@ from bridge.errors import Invalid
 
 UNKNOWN: Final = "Object contains unknown field `"
 MISSING: Final = "Object missing required field `"
+LENGTH: Final = re.compile(r"Expected `(?P<kind>str|array|object)` of length (?P<side>[<>]=) (?P<length>\d+)")
+COUNTED: Final = {
+    "str": ("character", "characters"),
+    "array": ("entry", "entries"),
+    "object": ("entry", "entries"),
+}
 FIELD_NAME: Final = re.compile(r"[a-z_]{1,32}")  # what a field is called; anything else is the sender's text
 
 
@@ -33,6 +39,10 @@ def invalid(wrong: msgspec.ValidationError, kind: type[msgspec.Struct]) -> Inval
     path = where.removesuffix("`").removeprefix("key` in `")
     if text.startswith("Invalid enum value"):
         text = f"Expected one of: {', '.join(_words(kind, path))}"
+    elif of_length := LENGTH.fullmatch(text):
+        most = "at most" if of_length["side"] == "<=" else "at least"
+        length, (one, many) = int(of_length["length"]), COUNTED[of_length["kind"]]
+        text = f"This takes {most} {length:,} {one if length == 1 else many}"
     elif " matching regex " in text:
         text = "This has characters or a form that the field does not take; see the protocol page"
     return Invalid(f"{text}.", path=path)

@@ -1,5 +1,6 @@
 """``isthmus demo``: the whole conversation, checked by itself, in a process of its own."""
 
+import asyncio
 import json
 import re
 import signal
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bridge.archive.cast import demo_people
+from bridge.cli.demo import demo
 from tests.cli.conftest import started_with
 
 
@@ -61,6 +63,17 @@ def test_it_stays_up_for_the_reader_until_told_to_stop(tmp_path: Path) -> None:
 
     assert joins == [("direct", "cleo"), ("messenger", "ben")]
     assert process.returncode == 0
+
+
+def test_a_conversation_that_is_cut_short_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told_at_once() -> asyncio.Future[None]:
+        told = asyncio.get_running_loop().create_future()
+        told.set_result(None)
+        return told
+
+    monkeypatch.setattr("bridge.cli.demo.told_to_stop", told_at_once)
+
+    assert demo(once=True) == 130
 
 
 @pytest.mark.parametrize("which", [2, 3])

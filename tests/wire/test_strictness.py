@@ -585,3 +585,21 @@ def test_a_repeated_key_is_found_wherever_it_stands(text: str) -> None:
         refused = True
 
     assert refused is any(repeated)
+
+
+@pytest.mark.parametrize("codec", [JSON, MSGPACK], ids=["json", "msgpack"])
+@pytest.mark.parametrize(
+    ("op", "field", "value", "said"),
+    [
+        ("register", "password", "short", "This takes at least 8 characters."),
+        ("register", "password", "x" * 201, "This takes at most 200 characters."),
+        ("accept", "threads", [], "This takes at least 1 entry."),
+        ("upload_contacts", "phones", ["+491701234567"] * 5_001, "This takes at most 5,000 entries."),
+    ],
+)
+def test_what_is_too_short_or_too_long_is_said_in_people_s_words(
+    codec: Codec, op: str, field: str, value: object, said: str
+) -> None:
+    error = refusal_of(codec, frame_of(op, **{field: value}))
+
+    assert (error.text, error.path) == (said, f"$.{field}")
