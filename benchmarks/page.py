@@ -43,7 +43,8 @@ def page(report: Report) -> Iterator[str]:
     yield from _part("Import", ("", ""), _imported(report))
     yield from (f"Not measured: {reason}." for reason in report.left_out)
     yield (
-        "\n".join(f"**A promise was broken**: {fault}." for fault in report.faults) or "No promise was broken."
+        "\n".join(f"**A promise was broken**: {fault}." for fault in report.faults)
+        or "No promise was broken."
     )
 
 

@@ -266,12 +266,16 @@ def _of_command_line(given: Mapping[str, str]) -> Found:
 
 
 def _unknown(name: str, where: str) -> ConfigInvalid:
-    known = [*all_settings(), *{setting.partition(".")[0] for setting in all_settings() if "." in setting}]
+    sections = {setting.partition(".")[0] for setting in all_settings() if "." in setting}
+    known = [*all_settings(), *sections]
     ends = {setting.rpartition(".")[2]: setting for setting in all_settings()}
     near = difflib.get_close_matches(name, known, n=1)
     close = difflib.get_close_matches(name.rpartition(".")[2], ends, n=1)
     meant = near[0] if near else ends[close[0]] if close else ""
     hint = f"Did you mean {meant}?" if meant else "See: isthmus config show --defaults"
+    if name in sections:
+        one = next(setting for setting in all_settings() if setting.startswith(f"{name}."))
+        hint = f"It is a section; its settings are {one} and the like."
     return ConfigInvalid(f"{where}: there is no setting {name!r}. {hint}", path=f"$.{name}")
 
 

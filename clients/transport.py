@@ -128,30 +128,36 @@ async def dial(url: str, codec: Codec, options: SocketOptions) -> WebSocket:
             ping_interval=None,  # the hub's heartbeats tell more than pings do
             close_timeout=2,
         )
-    except InvalidStatus as refused:
-        status, wait = refused.response.status_code, refused.response.headers.get("Retry-After", "")
-        cannot = _cannot(f"The handshake was refused with HTTP {status}.", status in TRY_AGAIN)
-        cannot.retry_after_s = float(wait) if wait.isdecimal() else None
-        raise cannot from refused
-    except InvalidMessage as broken:
-        # A wire that broke in the middle of the handshake; anything else that is no HTTP is no hub.
-        cut = isinstance(broken.__cause__, EOFError | ConnectionError)
-        raise _cannot(f"The hub cannot be reached: {broken}", temporary=cut) from broken
-    except SSLCertVerificationError as wrong:
-        why = (
-            f"The hub's certificate is not trusted: {wrong.verify_message}. Is it of your own making? {TRUST}"
-        )
-        raise _cannot(why, temporary=False) from wrong
-    except (InvalidURI, InvalidHandshake, ValueError) as wrong:
-        raise _cannot(f"There is no hub at this address: {wrong}", temporary=False) from wrong
-    except (OSError, WebSocketException) as wrong:  # a timeout is an OSError
-        raise _cannot(
-            f"The hub cannot be reached: {str(wrong) or type(wrong).__name__}", temporary=True
-        ) from wrong
+    except (OSError, ValueError, WebSocketException) as wrong:  # a timeout is an OSError
+        raise _why_not(wrong, url) from wrong
     if socket.subprotocol is None and codec.subprotocol != JSON_SUBPROTOCOL:
         await socket.close()
         raise _cannot(f"The hub does not speak {codec.subprotocol}.", temporary=False)
     return WebSocket(socket, codec)
+
+
+def _why_not(wrong: Exception, url: str) -> CannotConnect:
+    """Say why there is no connection, and whether to come back."""
+    match wrong:
+        case InvalidStatus(response=response):
+            status, wait = response.status_code, response.headers.get("Retry-After", "")
+            cannot = _cannot(f"The handshake was refused with HTTP {status}.", status in TRY_AGAIN)
+            cannot.retry_after_s = float(wait) if wait.isdecimal() else None
+            return cannot
+        case InvalidMessage():
+            # A wire that broke in the middle of the handshake; anything else that is no HTTP is no hub.
+            cut = isinstance(wrong.__cause__, EOFError | ConnectionError)
+            return _cannot(f"The hub cannot be reached: {wrong}", temporary=cut)
+        case SSLCertVerificationError(verify_message=said):
+            why = f"The hub's certificate is not trusted: {said}. Is it of your own making? {TRUST}"
+            return _cannot(why, temporary=False)
+        case InvalidURI():
+            why = f"This is no address of a hub: {url}. One looks like ws://127.0.0.1:8765; with TLS, wss://…"
+            return _cannot(why, temporary=False)
+        case InvalidHandshake() | ValueError():
+            return _cannot(f"There is no hub at this address: {wrong}", temporary=False)
+        case _:
+            return _cannot(f"The hub cannot be reached: {str(wrong) or type(wrong).__name__}", temporary=True)
 
 
 def _is_here(url: str) -> bool:

@@ -6,6 +6,7 @@ files until their message_1.json, the newest, is known. While one file is packed
 and written, in a thread of its own, the next is put together.
 """
 
+import errno
 import tempfile
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -185,7 +186,11 @@ class ArchiveWriter:
 
     def _unwritable(self, error: OSError, member: str | None = None) -> Unwritable:
         reason = error.strerror or str(error)
-        return Unwritable(f"{reason}; check permissions and free space.", path=str(self._path), member=member)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        advice = "make room, then try again" if full else "check permissions and free space"
+        unwritable = Unwritable(f"{reason}; {advice}.", path=str(self._path), member=member)
+        unwritable.temporary = full
+        return unwritable
 
     def close(self) -> None:
         """Finish the archive.

@@ -1,6 +1,7 @@
 """The command line: one module a topic, loaded when its command is used, so that help comes at once."""
 
 import difflib
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import Final
 from cyclopts import App, CycloptsError
 
 from bridge import __version__
-from bridge.cli.exits import FAILED, INTERRUPTED, OK, USAGE, exit_code
+from bridge.cli.exits import FAILED, INTERRUPTED, OK, TRY_AGAIN, USAGE, exit_code
 from bridge.cli.printing import Printer
 from bridge.errors import BridgeError, Invalid
 
@@ -82,12 +83,14 @@ def run(arguments: Sequence[str]) -> int:
         _silence()  # whoever read us has gone
         return OK
     except OSError as wrong:
+        full = wrong.errno in (errno.ENOSPC, errno.EDQUOT)
+        said = f"The system says: {wrong}." + (" Make room, then try again." if full else "")
         try:
-            printer.error("failed", f"The system says: {wrong}.")
+            printer.error("failed", said)
         except OSError:  # it is the output itself that fails, as on a full disk
-            Printer(json=False).error("failed", f"The system says: {wrong}.")
+            Printer(json=False).error("failed", said)
         _silence()
-        return FAILED
+        return TRY_AGAIN if full else FAILED
     return code if isinstance(code, int) else OK
 
 

@@ -40,6 +40,8 @@ def chat(
     """
     from clients.terminal.plain import chat as plain_chat
 
+    if common.json:
+        raise Invalid("A chat speaks in lines, for people. For programs: the SDK, or python -m clients.tap")
     if password_file is not None and token_file is not None:
         raise Invalid("Give --password-file or --token-file, not both.")
     return asyncio.run(

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,12 +33,15 @@ def init(
         force: Replace what is there.
         common: Options of every command.
     """
+    part = to.with_name(f"{to.name}.part")
+    if to.exists() and not force:
+        raise SetupError(f"{to} is there already; replace it with --force.")
     try:
-        with to.open("w" if force else "x", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in _file_lines())
-    except FileExistsError as wrong:
-        raise SetupError(f"{to} is there already; replace it with --force.") from wrong
+        part.write_text("".join(f"{line}\n" for line in _file_lines()), encoding="utf-8")
+        part.replace(to)  # at once: a full disk takes nothing away
     except OSError as wrong:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise SetupError(f"{to} can't be written: {wrong.strerror}.") from wrong
     common.printer.data({"written": str(to)})
     common.printer.line(f"Wrote {to}. Change what you like, then: isthmus config check --config {to}")

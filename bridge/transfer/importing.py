@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -21,6 +22,7 @@ from bridge.archive.reader import Archive, open_archive
 from bridge.domain.model import Account, Member, Thread
 from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.policy import Policy
+from bridge.errors import StorageFull
 from bridge.ids import AccountId, ThreadId
 from bridge.store.base import Store, TakesTurns
 from bridge.transfer import edges, links
@@ -31,6 +33,10 @@ from bridge.transfer.model import Desk, ImportOptions, ImportReport, Progress
 from bridge.transfer.owner import Claim, claim_of, make_owner
 from bridge.transfer.reconcile import read_maps, resolve
 from bridge.wire.values import Network
+
+CUT_SHORT: Final = (
+    "There is no room for all of it. What is in stays; make room, then run the same command again."
+)
 
 
 def _milliseconds() -> int:
@@ -61,6 +67,7 @@ async def import_archives(
     Raises:
         ArchiveError: If the archive cannot be used at all; nothing was changed.
         ImportRefused: If it is unclear whose it is, or ``options`` make no sense; nothing was changed.
+        StorageFull: If there was no room for all of it; the same import goes on where it stopped.
     """
     if desk is None:
         desk = StoreDesk(store, Policy(), clock=_milliseconds, chance=os.urandom)
@@ -73,7 +80,10 @@ async def import_archives(
             claim = await claim_of(store, archive, options)
             maps = await read_maps(store, Network(claim.network), options.maps)
             work = _Import(store, desk, archive, claim, options, progress, look)
-            await (work.look() if options.dry_run else work.run(maps))
+            try:
+                await (work.look() if options.dry_run else work.run(maps))
+            except StorageFull as full:
+                raise StorageFull(CUT_SHORT) from full
     work.report.archive = archive.report.as_dict()
     return work.report
 

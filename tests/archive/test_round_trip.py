@@ -338,8 +338,12 @@ def test_a_disk_that_fills_up_is_told_by_type(tmp_path: Path, name: str) -> None
         def read(self, size: int | None = -1) -> bytes:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(Unwritable, match="No space left"), ArchiveWriter(tmp_path / name, "direct") as target:
+    with (
+        pytest.raises(Unwritable, match="No space left on device; make room") as caught,
+        ArchiveWriter(tmp_path / name, "direct") as target,
+    ):
         target.media("photos/1.jpg", Full())
+    assert caught.value.temporary
     assert not list(tmp_path.iterdir())
 
 

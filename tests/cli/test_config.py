@@ -120,7 +120,7 @@ def test_meanings_are_whole_where_python_takes_indentation_away() -> None:
         ("[limits]\nframe_byts = 4096", "limits.frame_bytes"),
         ("frame_bytes = 4096", "limits.frame_bytes"),
         ("qwertz = 1", "isthmus config show"),
-        ("listen = 1", "listen"),
+        ("listen = 1", "It is a section; its settings are listen.host"),
         ("[listen.host]\nx = 1", "listen.host"),
         ("[listen", "not TOML"),
         ("\x00", "not TOML"),

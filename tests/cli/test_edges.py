@@ -148,8 +148,8 @@ def _in_a_shell(folder: Path, line: str, **more: str) -> "subprocess.CompletedPr
         ("isthmus version >&-", 0, ""),
         ("isthmus account create direct/ana <&-", 1, "Nobody is here to type a password"),
         ("isthmus account show direct/ana 2>&-", 1, ""),
-        ("isthmus version >/dev/full", 1, "No space left on device"),
-        ("isthmus version --json >/dev/full", 1, "No space left on device"),
+        ("isthmus version >/dev/full", 75, "No space left on device"),
+        ("isthmus version --json >/dev/full", 75, "Make room, then try again."),
     ],
 )
 def test_streams_that_are_closed_or_full_end_in_a_sentence(

@@ -1,5 +1,6 @@
 """Help and usage: at once, without colour in pipes, with the next step."""
 
+import json
 import subprocess
 import sys
 
@@ -119,3 +120,10 @@ def test_every_command_takes_json() -> None:
         ]
 
     assert bare == []
+
+
+def test_a_chat_which_speaks_to_people_alone_refuses_to_speak_to_programs(isthmus: Isthmus) -> None:
+    ran = isthmus("chat", "--json")
+
+    assert ran.code == exits.USAGE
+    assert "the SDK, or python -m clients.tap" in json.loads(ran.out)["error"]["text"]

@@ -9,13 +9,14 @@ import pytest
 from bridge.archive import open_archive
 from bridge.archive.model import ArchiveOwner, MessageRecord, ThreadRecord
 from bridge.archive.writer import ArchiveWriter
-from bridge.errors import Busy
+from bridge.errors import Busy, StorageFull
 from bridge.hub.desk import Desk
 from bridge.ids import AccountId
 from bridge.store.sqlite import SqliteStore
 from bridge.transfer import export_person, import_archives
 from bridge.wire.commands import Archive
 from bridge.wire.values import Folder
+from tests.store.engines import closing
 from tests.transfer.making import NOON, Chat, House, archive, chat
 from tests.transfer.test_importing import Dying, Killed, outline
 
@@ -142,3 +143,15 @@ async def test_a_chat_from_before_its_owner_took_another_name_is_still_the_other
     united = await house.take(archive(tmp_path / "c.zip", "messenger", "Ben Okafor", "ben", theirs))
 
     assert [one.handle for one in united.resolved] == ["ana"]
+
+
+async def test_an_import_for_which_there_is_no_room_says_that_it_goes_on(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.zip", "messenger", "Ana Lima", "ana", pair(50))
+
+    class Full(SqliteStore):
+        async def put_history(self, *given: Any) -> None:
+            raise StorageFull
+
+    async with closing(Full.open(tmp_path / "full.db")) as store:
+        with pytest.raises(StorageFull, match="What is in stays; make room, then run the same command again"):
+            await import_archives(store, [path])

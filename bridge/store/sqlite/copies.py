@@ -1,8 +1,10 @@
 """Backup and restore: whole copies, on disk before they bear their name."""
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -36,7 +38,7 @@ def copy_to(
     if path.exists():
         raise StoreNotEmpty(f"{path} exists already; name another file.")
     part = path.with_name(path.name + ".part")
-    part.unlink(missing_ok=True)
+    _drop(part)
     try:
         os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         target = sqlite3.connect(part, isolation_level=None)
@@ -51,12 +53,22 @@ def copy_to(
         part.rename(path)
         _to_disk(path.parent)
     except sqlite3.Error as error:
-        part.unlink(missing_ok=True)
+        _drop(part)
         if primary(error) == sqlite3.SQLITE_FULL:
             raise StorageFull(f"There is no room for {path}.") from error
         raise SetupError(f"{path} cannot be written: {error}.") from error
     except OSError as error:
+        _drop(part)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull(f"There is no room for {path}.") from error
         raise SetupError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _drop(part: Path) -> None:
+    """Remove half a copy, and what SQLite keeps beside it while it writes one."""
+    with suppress(OSError):  # where nothing can be removed, the copying says why
+        part.unlink(missing_ok=True)
+        part.with_name(part.name + "-journal").unlink(missing_ok=True)
 
 
 def _heard(progress: Progress | None) -> Callable[[int, int, int], None] | None:

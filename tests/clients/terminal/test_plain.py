@@ -300,7 +300,7 @@ async def test_a_wrong_password_and_an_address_without_a_hub_have_their_own_code
 
     assert (refused, absent) == (NOT_SIGNED_IN, FAILED)
     assert "not accepted" in wrong.getvalue()
-    assert "No connection: There is no hub at this address" in nowhere.getvalue()
+    assert "No connection: This is no address of a hub: http://nowhere." in nowhere.getvalue()
 
 
 @pytest.mark.parametrize("content", [b"", b"[1]", b"{"])

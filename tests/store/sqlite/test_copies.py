@@ -44,6 +44,15 @@ async def test_a_backup_that_cannot_be_written_leaves_nothing(store: SqliteStore
     assert names(tmp_path, "nowhere*") == []
 
 
+async def test_what_a_killed_copy_left_goes_with_the_next_one(store: SqliteStore, tmp_path: Path) -> None:
+    for end in (".part", ".part-journal"):
+        (tmp_path / f"copy.db{end}").write_bytes(b"half" * 300)
+
+    await store.backup(str(tmp_path / "copy.db"))
+
+    assert names(tmp_path, "copy.db.*") == []
+
+
 @pytest.mark.parametrize(
     ("code", "raised"), [(sqlite3.SQLITE_FULL, StorageFull), (sqlite3.SQLITE_IOERR, SetupError)]
 )
