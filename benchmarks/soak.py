@@ -1,7 +1,7 @@
 """Whether a hub that runs for long stays as it was: memory, files, threads, latency, and all promises.
 
     python -m benchmarks.soak [--minutes M] [--pairs N] [--devices N] [--pause-s S] [--every-s S]
-        [--seed N] [--database URL] [--bus URL] [--json]
+        [--age-s S] [--seed N] [--database URL] [--bus URL] [--json]
 
 People live with the SDK for as long as is wanted: they talk, read, look around, write
 to strangers, change controls, relations and links, are cut off, leave and come back.
@@ -31,12 +31,13 @@ from benchmarks.load.hub_process import Order, Running
 from benchmarks.load.processes import cores, started
 from benchmarks.load.world import Living, Seen
 from bridge.app import open_store
-from bridge.config import BusSettings, Config, Limits, Listen, StoreSettings
+from bridge.config import BusSettings, Config, Limits, Listen, PolicySettings, StoreSettings
 from bridge.store.base import Audited
 
 Tell = Callable[[str], None]
 
 _CACHE: Final = 5_000  # records of each kind
+_OFTEN: Final = 60_000  # a minute
 _MAY_GROW: Final = 0.05  # of the memory at half-time: noise of the allocator
 _MINUTE: Final = 60.0
 _FEW: Final = 4  # looks that are compared, on either side
@@ -76,10 +77,13 @@ def soak(living: Living, folder: Path, tell: Tell, *, database: str = "", bus: s
             listen=Listen(port=0),
             store=StoreSettings(path=database or str(path), keys=Path(place) / "keys", cache_records=_CACHE),
             bus=BusSettings(url=bus),
-            limits=Limits(look_ups_per_minute=60_000),
+            limits=Limits(look_ups_per_minute=_OFTEN, sign_ins_per_minute=_OFTEN),
+            policy=PolicySettings(register=True),
             log_level="error",
         )
-        order = Order(config=config, pairs=living.pairs, devices=living.devices)
+        order = Order(
+            config=config, pairs=living.pairs, devices=living.devices, passwords=True, age_s=living.age_s
+        )
         hub, line = stack.enter_context(started("benchmarks.load.hub_process", order=order, core=mine[0]))
         target = msgspec.json.decode(line, type=Running)
         living = replace(living, pid=hub.pid, database=str(path), target=target)
@@ -158,6 +162,10 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--devices", type=int, default=2, help="devices of each account (2)")
     parser.add_argument("--pause-s", type=float, default=0.3, help="between what one does (0.3)")
     parser.add_argument("--every-s", type=float, default=30.0, help="how often to look at the hub (30)")
+    parser.add_argument(
+        "--age-s", type=float, default=0.0,
+        help="what is so old counts as 30 days old: journals are trimmed, deleted accounts erased (off)",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, default=1, help="of all chance (1)")
     parser.add_argument(
         "--folder", type=Path, default=Path(tempfile.gettempdir()), help="where the database lies"
@@ -168,7 +176,10 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--bus", default="", help="a NATS server's URL (none)")
     parser.add_argument("--json", action="store_true", help="print data")
     given = parser.parse_args()
-    if min(given.minutes, given.pairs, given.devices, given.every_s) <= 0 or given.pause_s < 0:
+    if (
+        min(given.minutes, given.pairs, given.devices, given.every_s) <= 0
+        or min(given.pause_s, given.age_s) < 0
+    ):
         parser.error("minutes, pairs and seconds are more than 0")
     if not given.folder.is_dir():
         parser.error(f"{given.folder} is no folder")
@@ -180,7 +191,7 @@ def main() -> int:
     given = _given()
     living = Living(
         pairs=given.pairs, devices=given.devices, seconds=given.minutes * _MINUTE, every_s=given.every_s,
-        pause_s=given.pause_s, seed=given.seed,
+        pause_s=given.pause_s, seed=given.seed, age_s=given.age_s,
     )  # fmt: skip
     print(HEAD, file=sys.stderr)
     try:

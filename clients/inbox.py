@@ -100,6 +100,7 @@ class _Thread:
         self.segments: tuple[ThreadId, ...] = ()
         self.heard: dict[int, bool] = {}  # seq above base_tip → whether it is somebody else's
         self.changed = False  # an event said where it is; a snapshot may be older than that
+        self.spoken_in = False  # an event told of a message; likewise
         self.unsure = False
 
     def load(self, view: ThreadView) -> None:
@@ -124,6 +125,7 @@ class _Thread:
         if message.seq <= self.tip:
             return
         own = message.sender == self.leg
+        self.spoken_in = True
         self.unsure = self.unsure or message.seq != self.tip + 1
         if own and self.read == message.seq - 1:
             self.read = message.seq  # who has read all before has read what he says himself
@@ -217,7 +219,7 @@ class Inbox:
         """Take all threads of one account, of all folders, in place of what was known of it."""
         by_id = {view.id: view for view in views if view.leg == leg}
         for thread in [thread for thread in self._threads.values() if thread.leg == leg]:
-            if thread.id not in by_id and not thread.changed and not thread.heard:
+            if thread.id not in by_id and not thread.changed and not thread.spoken_in:
                 del self._threads[leg, thread.id]
         for view in by_id.values():
             self.load_thread(view)
@@ -295,7 +297,7 @@ class Inbox:
         self.stale.add(leg)
         for thread in self._threads.values():
             if thread.leg == leg:
-                thread.changed = False  # what was heard before is older than the snapshot to come
+                thread.changed = thread.spoken_in = False  # that is older than the snapshot to come
 
     def _forget(self, account: AccountId) -> None:
         self._own.discard(account)
@@ -349,7 +351,11 @@ class Inbox:
         return sum(other.id == thread.id for other in self._threads.values()) > 1
 
     def _change(self, event: ThreadChanged) -> None:
+        appears = (event.leg, event.thread) not in self._threads
         thread = self._at(event.thread, event.leg)
+        if appears and not event.others:  # it had appeared before; what was said in it is not known
+            thread.unsure = True
+            self._doubt(thread)
         thread.others = event.others or thread.others
         thread.folder, thread.consent, thread.closed = event.folder, event.consent, event.closed
         thread.answered = thread.answered or event.answered

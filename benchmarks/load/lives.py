@@ -11,17 +11,15 @@ import asyncio
 import os
 from array import array
 from pathlib import Path
-from random import Random
 from time import perf_counter
 from typing import Final
 
 import msgspec
 
-from benchmarks.load.ears import Register
 from benchmarks.load.generator import Percentiles
-from benchmarks.load.life import Life, assemble
+from benchmarks.load.life import assemble, everybody
 from benchmarks.load.processes import LOOP, ordered, rss_mib
-from benchmarks.load.world import Living, Seen, World
+from benchmarks.load.world import Living, Seen, Somebody, World
 
 _GONE_S: Final = 2.0  # until the hub noticed who went
 
@@ -50,21 +48,11 @@ def seen(world: World) -> Seen:
     )
 
 
-def everybody(world: World) -> list[Life]:
-    """Make all devices of all people."""
-    order, register = world.order, Register(world)
-    return [
-        Life(world, register, people, number, Random(f"{order.seed} {people[0].account} {number}"))
-        for one, other in order.target.pairs
-        for people in ((one, other), (other, one))
-        for number in range(order.devices)
-    ]
-
-
 async def run(order: Living) -> None:
     """Let everybody live, and say how it goes; once more when all were judged and have gone."""
     begun = perf_counter()
-    world = World(order=order, begun=begun, until=begun + order.seconds)
+    pairs = [(Somebody.of(one), Somebody.of(other)) for one, other in order.target.pairs]
+    world = World(order=order, pairs=pairs, begun=begun, until=begun + order.seconds)
     lives = everybody(world)
     async with asyncio.TaskGroup() as all_lives:
         for life in lives:

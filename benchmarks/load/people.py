@@ -17,6 +17,9 @@ from bridge.store.sqlite.tails import MOST
 from bridge.wire.events import ControlsChanged
 from bridge.wire.values import Network
 
+PASSWORD: Final = "correct horse battery"
+"""Of everybody, where they have one."""
+
 _LINES: Final = 5_000  # of journals, told in one commit
 
 
@@ -44,10 +47,10 @@ class Person(Struct, frozen=True):
 
 
 async def make_people(
-    pipeline: Pipeline, wanted: Iterable[tuple[Network, str]], devices: int = 1
+    pipeline: Pipeline, wanted: Iterable[tuple[Network, str]], devices: int = 1, password: str = ""
 ) -> list[Person]:
-    """Make an account with devices for each network and handle."""
-    made = (_make(pipeline, network, handle, devices) for network, handle in wanted)
+    """Make an account with devices, and with a password's hash, for each network and handle."""
+    made = (_make(pipeline, network, handle, devices, password) for network, handle in wanted)
     return list(await asyncio.gather(*made))
 
 
@@ -62,10 +65,12 @@ async def tell_much(store: Store, accounts: Sequence[AccountId]) -> None:
         await store.commit(Batch({}, [], told[at : at + some], [], {}))
 
 
-async def _make(pipeline: Pipeline, network: Network, handle: str, devices: int) -> Person:
+async def _make(pipeline: Pipeline, network: Network, handle: str, devices: int, password: str) -> Person:
     account = AccountId(f"a-{network}-{handle}")
     nobody = AccountId("")
-    deed = CreateAccount(network=network, handle=handle, name=handle.title(), account=account)
+    deed = CreateAccount(
+        network=network, handle=handle, name=handle.title(), account=account, password=password
+    )
     await pipeline.do(nobody, deed)
     tokens = []
     for _ in range(devices):

@@ -10,6 +10,9 @@ from msgspec import Struct, field
 
 from benchmarks.load.generator import Percentiles
 from benchmarks.load.hub_process import Running
+from benchmarks.load.people import PASSWORD, Person
+from bridge.ids import AccountId
+from bridge.wire.values import Network
 
 _FAULTS: Final = 20  # at most are told
 _QUIET_S: Final = 1.5  # receipts that follow what was heard come sooner
@@ -27,6 +30,7 @@ class Living(Struct, kw_only=True):
         every_s: How often to look at the hub.
         pause_s: About how long a person waits between what it does, on whichever device.
         seed: Of all chance.
+        age_s: What is so many seconds old counts as 30 days old; 0: as it is.
         pid: The hub's process.
         database: Its database file.
         target: Where to connect, and who the people are.
@@ -38,6 +42,7 @@ class Living(Struct, kw_only=True):
     pause_s: float
     devices: int = 2
     seed: int = 1
+    age_s: float = 0.0
     pid: int = 0
     database: str = ""
     target: Running = field(default_factory=lambda: Running(url="", pairs=[]))
@@ -77,11 +82,43 @@ class Seen(Struct, kw_only=True):
     faults: list[str] = field(default_factory=list)
 
 
+class Somebody(Struct, kw_only=True):
+    """One account, as those know who live with it: all that may change of it.
+
+    Attributes:
+        account: Its id; another one once it was erased and its owner came anew.
+        network: Where it lives.
+        handle: Its name there.
+        tokens: Of its devices; empty: signed out.
+        passwords: What its password may be, the likeliest first.
+        unlinked: Whom it was unlinked from last.
+        deleted: Whether it was ever deleted: who cannot sign in any more then was erased.
+    """
+
+    account: AccountId
+    network: Network
+    handle: str
+    tokens: list[str]
+    passwords: list[str] = field(default_factory=lambda: [PASSWORD])
+    unlinked: "Somebody | None" = None
+    deleted: bool = False
+
+    @classmethod
+    def of(cls, person: Person) -> "Somebody":
+        """Know somebody as he was made."""
+        tokens = list(person.tokens)
+        return cls(
+            account=AccountId(person.account), network=Network(person.network), handle=person.handle,
+            tokens=tokens,
+        )  # fmt: skip
+
+
 class World(Struct):
     """What all share.
 
     Attributes:
         order: What to do.
+        pairs: The people.
         begun: When it began, by ``perf_counter``.
         until: When to stop, by ``perf_counter``.
         done: What was done and refused, by name.
@@ -89,9 +126,11 @@ class World(Struct):
         faults: What contradicted a promise.
         connected: How many devices are there.
         told_at: When anybody heard anything that has a place in a journal, by ``perf_counter``.
+        leaving: Accounts that were ever deleted: what was told of them changes when they are erased.
     """
 
     order: Living
+    pairs: list[tuple[Somebody, Somebody]]
     begun: float
     until: float
     done: Counter[str] = field(default_factory=Counter)
@@ -99,6 +138,7 @@ class World(Struct):
     faults: list[str] = field(default_factory=list)
     connected: int = 0
     told_at: float = 0.0
+    leaving: set[AccountId] = field(default_factory=set)
 
     @property
     def over(self) -> bool:
@@ -110,6 +150,10 @@ class World(Struct):
         self.done["faults"] += 1
         if len(self.faults) < _FAULTS:
             self.faults.append(f"{perf_counter() - self.begun:.0f} s: {text}")
+
+    def may_be_erased(self, text: bytes) -> bool:
+        """Say whether an event concerns somebody of whom nothing may be left."""
+        return any(account.encode() in text for account in self.leaving)
 
     def told(self) -> None:
         """Note that somebody heard something."""

@@ -15,7 +15,7 @@ THREAD = ThreadId("t-ana-ben")
 
 def a_world() -> World:
     now = perf_counter()
-    return World(order=Living(pairs=0, seconds=1.0, every_s=1.0, pause_s=0.0), begun=now, until=now)
+    return World(order=Living(pairs=0, seconds=1.0, every_s=1.0, pause_s=0.0), pairs=[], begun=now, until=now)
 
 
 def devices(world: World, count: int = 2) -> list[Ears]:

@@ -9,7 +9,7 @@ from benchmarks.soak import growth_of, soak
 
 def test_people_live_for_a_moment_and_no_promise_breaks(tmp_path: Path) -> None:
     told: list[str] = []
-    living = Living(pairs=4, seconds=2.0, every_s=0.7, pause_s=0.02)
+    living = Living(pairs=4, seconds=2.0, every_s=0.7, pause_s=0.02, age_s=0.5)
     soaked = soak(living, tmp_path, told.append)
     last = soaked.rows[-1]
     assert soaked.faults == []

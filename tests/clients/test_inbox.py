@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from bridge.errors import NotAccepting
-from bridge.ids import AccountId, DeviceId, PersonId, Position, Seq
+from bridge.ids import AccountId, Position, Seq
 from bridge.wire import commands as c
 from bridge.wire.events import (
     Delivered,
@@ -23,39 +23,14 @@ from bridge.wire.events import (
     ThreadChanged,
     Typed,
 )
-from bridge.wire.replies import SignedIn
 from bridge.wire.values import Consent, Folder, Hybrid, LegHead, LegState
 from clients.inbox import Inbox, Row, SendState
-from clients.notices import Connected, Push, Reconnected, SendSettled
+from clients.notices import Connected, Push, SendSettled
 from tests.clients.fake_hub import FakeHub
 from tests.clients.fake_state import AB, ANA, BEN, CYD
+from tests.clients.folding import folded, opened, pushes, snapshot
 
 FOLDERS = (Folder.INBOX, Folder.REQUESTS, Folder.HIDDEN, Folder.ARCHIVED)
-
-
-def opened(hub: FakeHub, *accounts: AccountId, again: bool = False) -> Push:
-    """Make the notice of a session that must read its threads."""
-    signed = SignedIn(
-        person=PersonId("p"),
-        device=DeviceId("d"),
-        accounts=tuple(hub.accounts[account] for account in accounts),
-        legs=tuple(LegHead(account=account, head=Position(0), cursor="c") for account in accounts),
-        heartbeat_s=20,
-        max_frame=1,
-        hub="fake",
-    )
-    kind = Reconnected if again else Connected
-    return Push(kind(signed=signed, reload=accounts))
-
-
-def pushes(hub: FakeHub, account: AccountId = ANA) -> list[Push]:
-    return [Push(event, account, at) for at, event in enumerate(hub.journals[account].events, 1)]
-
-
-def snapshot(hub: FakeHub, inbox: Inbox, account: AccountId = ANA) -> None:
-    inbox.load(
-        account, [hub.view(thread, account) for thread in hub.threads.values() if account in thread.seats]
-    )
 
 
 def shown(inbox: Inbox, hub: FakeHub) -> list[tuple[Row, list[SendState]]]:
@@ -154,15 +129,6 @@ def heard_by(steps: list[str], count: int, stranger: bool) -> int:
     for step in steps[:count]:
         ACTIONS[step](hub)
     return len(hub.journals[ANA].events)
-
-
-def folded(hub: FakeHub) -> Inbox:
-    inbox = Inbox()
-    inbox.hear(opened(hub, ANA))
-    inbox.load(ANA, ())
-    for push in pushes(hub):
-        inbox.hear(push)
-    return inbox
 
 
 def test_threads_stand_newest_first_with_their_unread_count() -> None:
@@ -283,6 +249,17 @@ def test_a_reload_drops_threads_that_are_gone_but_not_those_heard_of_meanwhile()
     assert [row.others[0].id for row in inbox.threads()] == [CYD]
 
 
+def test_an_unread_thread_that_went_while_the_device_was_away_too_long_is_gone() -> None:
+    hub = FakeHub()
+    hub.say(BEN, ANA, "unread")
+    inbox = folded(hub)
+
+    inbox.hear(opened(hub, ANA, again=True))
+    inbox.load(ANA, ())
+
+    assert (inbox.threads(), inbox.unread) == ([], 0)
+
+
 def test_a_partial_read_over_unknown_messages_is_unsure_until_read_again() -> None:
     hub = FakeHub()
     for speaker, other in ((BEN, ANA), (ANA, BEN), (BEN, ANA), (ANA, BEN), (BEN, ANA)):
@@ -299,6 +276,14 @@ def test_a_partial_read_over_unknown_messages_is_unsure_until_read_again() -> No
     row = inbox.thread(AB)
     assert row is not None
     assert (inbox.unsure, row.unread) == ([], 1)
+
+
+def test_a_thread_that_changed_folders_while_they_were_read_is_unsure() -> None:
+    inbox = folded(FakeHub())  # it was in none of the lists, as each was read too early or too late
+
+    inbox.hear(Push(ThreadChanged(thread=AB, leg=ANA, folder=Folder.INBOX), ANA, 5))
+
+    assert inbox.unsure == [AB]
 
 
 def test_a_message_of_an_unknown_thread_is_unsure() -> None:
@@ -327,57 +312,12 @@ def test_a_closed_thread_says_why_and_an_event_of_nobody_is_ignored() -> None:
     assert row.consent is Consent.NONE
 
 
-def both_own() -> tuple[FakeHub, Inbox]:
-    """Fold a thread whose two accounts became one person's, as its own journals tell it: Ben wrote twice."""
-    hub, inbox = FakeHub(), Inbox()
-    hub.say(BEN, ANA, "one")
-    inbox.hear(opened(hub, ANA, BEN))
-    for leg in (ANA, BEN):
-        snapshot(hub, inbox, leg)
-    heard = {leg: len(hub.journals[leg].events) for leg in (ANA, BEN)}
-    hub.say(BEN, ANA, "two")
-    for leg in (BEN, ANA):
-        for push in pushes(hub, leg)[heard[leg] :]:
-            inbox.hear(push)
-    return hub, inbox
-
-
-def test_a_thread_of_two_own_accounts_is_shown_as_each_of_them_sees_it() -> None:
-    _, inbox = both_own()
-
-    rows = [(row.leg, row.unread, row.read) for row in inbox.threads()]
-
-    assert rows == [(ANA, 2, 0), (BEN, 0, 2)]
-
-
-def test_an_own_account_that_goes_leaves_the_other_ones_thread() -> None:
-    _, inbox = both_own()
-
-    inbox.hear(Push(LegRemoved(account=BEN)))
-
-    (row,) = inbox.threads()
-    assert (row.leg, row.unread) == (ANA, 2)
-
-
-def test_a_thread_of_two_own_accounts_that_is_unsure_has_all_of_its_account_read_again() -> None:
-    hub, inbox = both_own()
-    hub.say(BEN, ANA, "three")
-    hub.say(BEN, ANA, "four")
-
-    inbox.hear(pushes(hub)[-1])  # as if the one before had not been heard
-
-    assert (inbox.stale, inbox.unsure) == ({ANA}, [])  # ``get_thread`` shows it as one of them sees it
-    snapshot(hub, inbox)
-    assert [row.unread for row in inbox.threads()] == [4, 0]
-
-
 @pytest.mark.parametrize("event", [HybridChanged(account=ANA, hybrid=Hybrid.OFF), LinkChanged(leg=ANA)])
 def test_what_a_link_closes_or_opens_is_read_again(event: HybridChanged | LinkChanged) -> None:
     hub = FakeHub()
     hub.say(BEN, ANA, "one")
     inbox = folded(hub)
     inbox.hear(Push(ThreadChanged(thread=AB, leg=ANA, folder=Folder.INBOX), ANA, 5))
-
     inbox.hear(Push(event, ANA, 6))
     stale = set(inbox.stale)
     view = hub.view(hub.threads[AB], ANA)
