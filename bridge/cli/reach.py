@@ -42,13 +42,17 @@ async def _ask(config: Config, order: AnyOrder, printer: Printer, absent: Absent
         raise Invalid("What this command names is no UTF-8 text; give it another name.") from None
     async with orders_to(path) as hub:
         if hub is not None:
-            async for said in hub.ask(order):
-                if "progress" in said:
-                    printer.progress(*said["progress"])
-                elif "error" in said:
-                    raise _refusal(**said["error"])
-                else:
-                    return said["ok"]
+            try:
+                async for said in hub.ask(order):
+                    if "progress" in said:
+                        printer.progress(*said["progress"])
+                    elif "error" in said:
+                        raise _refusal(**said["error"])
+                    else:
+                        return said["ok"]
+            except asyncio.CancelledError:  # by Ctrl-C
+                printer.error("interrupted", "Nobody waits any more; the hub does it all the same.")
+                raise
     if not is_shared(config) and not os.path.isfile(path):  # noqa: ASYNC240 -- nothing else runs here
         if absent == "missed":
             hint = "Name it with --db, or begin with: isthmus account create"

@@ -10,15 +10,18 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from bridge.__main__ import main
 from bridge.archive.cast import demo_people
 from bridge.cli import exits, serve
 from bridge.cli.printing import Printer, count, when
-from bridge.config import Config
+from bridge.cli.reach import _ask
+from bridge.config import Config, StoreSettings
 from bridge.errors import CommitFailed
+from bridge.hub.orders import ReadStatus
 from tests.cli.conftest import ROOT, Isthmus, Served, started_with
 
 
@@ -257,3 +260,38 @@ def test_a_hub_of_another_user_is_out_of_reach(isthmus: Isthmus, tmp_path: Path)
     assert ran.code in (exits.UNAVAILABLE, exits.FAILED)
     assert "Traceback" not in ran.err
     assert os.path.isdir(tmp_path / "isthmus.db.admin")
+
+
+def test_who_stops_it_while_it_is_still_loading_sees_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "bridge.cli", Slow("bridge.cli"))
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == exits.INTERRUPTED
+
+
+async def test_who_waits_no_longer_for_a_hub_is_told_that_it_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ordered = asyncio.Event()
+
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        ordered.set()
+        await reader.read()
+        writer.close()
+
+    config = Config(store=StoreSettings(path=str(tmp_path / "hub.db")))
+    async with await asyncio.start_unix_server(never, tmp_path / "hub.db.admin"):
+        asking = asyncio.create_task(_ask(config, ReadStatus(), Printer(json=False), "missed"))
+        await ordered.wait()
+        asking.cancel()  # as Ctrl-C does
+        await asyncio.wait([asking])
+
+    assert asking.cancelled()
+    assert "the hub does it all the same" in capsys.readouterr().err
