@@ -1,5 +1,8 @@
 """What each account may see of records: made of facts, the same live, at a replay and in a listing."""
 
+from collections.abc import Callable
+from typing import Final
+
 from msgspec.structs import replace
 
 from bridge.domain.content import Content, unpack
@@ -11,8 +14,28 @@ from bridge.domain.policy import Policy
 from bridge.domain.routing import closed_reason
 from bridge.domain.translate import shows_as_said, translate
 from bridge.ids import Seq, ThreadId
-from bridge.wire.events import ThreadChanged
+from bridge.wire.events import (
+    AccountStateChanged,
+    JournalEvent,
+    LinkAsked,
+    LinkChanged,
+    ProfileChanged,
+    ThreadChanged,
+    TieChanged,
+)
 from bridge.wire.values import AccountState, AccountView, MessageView, OwnAccountView, ThreadView
+
+AnyView = AccountView | OwnAccountView
+
+SHOW_ACCOUNTS: Final[dict[type, str]] = {
+    ThreadChanged: "others",
+    TieChanged: "account",
+    LinkAsked: "account",
+    LinkChanged: "linked_to",
+    ProfileChanged: "account",
+    AccountStateChanged: "account",
+}
+"""The events that show accounts, and in which field."""
 
 
 def account_view(account: Account) -> AccountView:
@@ -178,6 +201,45 @@ def _with_other_side(
         others_delivered=theirs.shown_delivered if theirs else 0,
         capabilities=carried(own.network, own.hybrid, other.network, other.hybrid),
     )
+
+
+def without_names(event: JournalEvent) -> JournalEvent:
+    """Give what journals keep of an event: of accounts hardly more than their ids.
+
+    So nothing in them outlives an erasure; see ``with_names``.
+    """
+    return _changed(event, _without_name)
+
+
+def with_names(facts: Facts, event: JournalEvent) -> JournalEvent:
+    """Show the accounts of an event that a journal kept, as they are now.
+
+    Raises:
+        Missing: If memory lacks one of them.
+    """
+
+    def named(view: AnyView) -> AnyView:
+        account = facts.find_account(view.id)
+        if account is None:
+            return view
+        if isinstance(view, OwnAccountView):
+            return own_account_view(account, facts.person_of(account.id))
+        return account_view(account)
+
+    return _changed(event, named)
+
+
+def _changed(event: JournalEvent, change: Callable[[AnyView], AnyView]) -> JournalEvent:
+    name = SHOW_ACCOUNTS.get(type(event))
+    if name is None:
+        return event
+    shown = getattr(event, name)
+    return replace(event, **{name: tuple(map(change, shown)) if isinstance(shown, tuple) else change(shown)})
+
+
+def _without_name(view: AnyView) -> AnyView:
+    bare = replace(view, handle="", name="", picture=None)
+    return replace(bare, region="") if isinstance(bare, OwnAccountView) else bare
 
 
 def _is_linked(facts: Facts, account: Account) -> bool:

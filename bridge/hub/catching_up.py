@@ -3,11 +3,15 @@
 import logging
 from typing import Final, Protocol
 
+from bridge.domain.facts import Facts, for_each
+from bridge.domain.model import Message
+from bridge.domain.views import with_names
 from bridge.errors import BridgeError, CloseCode, Fault, Unavailable
 from bridge.hub.services import Services
 from bridge.hub.sessions import Bodies, Leg
 from bridge.hub.sockets import Socket
 from bridge.ids import AccountId, Position
+from bridge.store.base import Entry
 from bridge.wire.codec import Codec
 
 log = logging.getLogger("bridge.wire")
@@ -46,6 +50,11 @@ async def catch_up(client: Behind, socket: Socket, services: Services, account: 
         leg.catches_up = False
 
 
+def _body(facts: Facts, entry: Entry, codec: Codec, viewer: AccountId) -> bytes:
+    told = entry.told if isinstance(entry.told, Message) else with_names(facts, entry.told)
+    return Bodies(facts, told).body(codec, viewer)
+
+
 async def _page(client: Behind, socket: Socket, services: Services, account: AccountId, leg: Leg) -> int:
     """Tell some of what follows; give how many entries, as far as anybody hears them.
 
@@ -57,7 +66,7 @@ async def _page(client: Behind, socket: Socket, services: Services, account: Acc
         raise Fault(f"journal of {account} ends at {leg.sent}, before its head")
     bodies = await services.pipeline.consult(
         client.account,
-        lambda scene: [Bodies(scene.facts, entry.told).body(client.codec, account) for entry in entries],
+        lambda scene: for_each(entries, lambda entry: _body(scene.facts, entry, client.codec, account)),
     )
     for entry, body in zip(entries, bodies, strict=True):
         await socket.room()  # a long resume must not count as slow reading

@@ -33,6 +33,7 @@ from bridge.domain.model import (
     Verdict,
 )
 from bridge.domain.questions import Arrived
+from bridge.domain.views import without_names
 from bridge.errors import Stale, Unavailable
 from bridge.ids import AccountId, Position, ThreadId
 from bridge.store.base import Audited, Batch, Entry, Head, Imported, Page, Places, Progress, Tally, next_epoch
@@ -148,7 +149,7 @@ class MemoryStore:
             if isinstance(told, Message):
                 place = kept.places[told.thread, told.seq]
             else:
-                kept.events.append(told)
+                kept.events.append(without_names(told))
                 place = -len(kept.events)
             made.append([(account, kept.note(place, account, at)) for account in accounts])
         return made

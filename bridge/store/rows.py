@@ -34,6 +34,7 @@ from bridge.domain.model import (
     Verdict,
 )
 from bridge.domain.networks import handle_key
+from bridge.domain.views import without_names
 from bridge.errors import CorruptStore
 from bridge.ids import AccountId, ThreadId
 from bridge.wire.events import JournalEvent
@@ -65,8 +66,8 @@ def check(row: Row, table: str) -> None:
 
 
 def event_row(event: JournalEvent) -> bytes:
-    """Write an event."""
-    return pack(event)
+    """Write an event, without the names of the accounts that it shows."""
+    return pack(without_names(event))
 
 
 def event_of(body: bytes) -> JournalEvent:

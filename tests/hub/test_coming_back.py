@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,12 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from bridge.domain.deeds import EraseAccount
 from bridge.domain.model import Account
+from bridge.hub.operator import erase_content
 from bridge.ids import AccountId, Position, Seq
 from bridge.wire.codec import CODECS, Codec
 from bridge.wire.commands import Archive, MarkRead, Send, SetProfile, Typing
+from bridge.wire.values import TieKind
 from tests.hub.grounds import GROUNDS, Ground
-from tests.hub.house import ANA, BEN, CYD, DAN, House, config, house
+from tests.hub.house import ANA, BEN, CYD, DAN, FAY, House, config, house
 from tests.hub.talker import Frame, Talker, leg_of
 
 
@@ -414,3 +418,50 @@ def test_any_interleaving_of_cuts_sends_and_returns_loses_and_doubles_nothing(
         return True
 
     assert asyncio.run(live())
+
+
+async def test_who_comes_back_is_shown_accounts_as_they_are_now(hub: House, codec: Codec) -> None:
+    await hub.add(FAY, BEN, DAN)
+    ben, first = await hub.sign_in(BEN, codec)
+    await ben.close()
+    for other in (FAY, DAN):
+        await hub.acquaint(other, BEN)
+    await hub.next().pipeline.do(FAY, SetProfile(as_=FAY, name="Fay Lima"))
+    await hub.next().pipeline.do(AccountId(""), EraseAccount(account=DAN))
+
+    back, _ = await hub.sign_in(BEN, codec, cursors=(leg_of(first, BEN)["cursor"],))
+    await back.until(lambda: len(_appeared(back)) == 2)
+
+    assert [(view["handle"], view["name"]) for view in _appeared(back)] == [
+        ("fay", "Fay Lima"),
+        ("", "deleted account"),
+    ]
+
+
+@pytest.mark.parametrize("speaks", [True, False])
+async def test_no_name_that_was_erased_is_left_in_what_others_were_told(
+    password_hash: str, tmp_path: Path, speaks: bool
+) -> None:
+    async with house(password_hash, config(store={"path": str(tmp_path / "hub.db")})) as hub:
+        await hub.add(ANA, BEN, CYD)
+        rename = SetProfile(as_=ANA, name="Quetzalcoatl", handle="quetzalcoatl")
+        await hub.hub.pipeline.do(ANA, rename)
+        if speaks:
+            await hub.acquaint(ANA, CYD)
+        await hub.tie(ANA, CYD, TieKind.FOLLOW)
+        await hub.link(ANA, BEN)
+        await hub.hub.pipeline.do(AccountId(""), EraseAccount(account=ANA))
+        await erase_content(hub.hub.store, ANA)
+
+        left = _counts(tmp_path, b"quetzalcoatl")
+
+    assert left == dict.fromkeys(left, 0)
+
+
+def _counts(folder: Path, canary: bytes) -> dict[str, int]:
+    return {path.name: path.read_bytes().lower().count(canary) for path in folder.iterdir() if path.is_file()}
+
+
+def _appeared(talker: Talker) -> list[Frame]:
+    events = [frame["event"] for frame in talker.frames if frame.get("event", {}).get("others")]
+    return [event["others"][0] for event in events]

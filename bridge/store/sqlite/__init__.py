@@ -293,8 +293,8 @@ class SqliteStore:
 
     async def erase(self, account: AccountId, limit: int) -> int:
         erased = await self._write(lambda writer: upkeep.erase(writer, account, limit))
-        if erased < limit and await self._write(upkeep.is_unclean):
-            while await self._write(lambda writer: upkeep.purge(writer, _MERGE)):
+        if erased < limit and (unclean := await self._write(upkeep.unclean)):
+            while unclean > 0 and await self._write(lambda writer: upkeep.purge(writer, _MERGE)):
                 pass
             await self._write(upkeep.truncate_log)
         return erased

@@ -43,6 +43,8 @@ _NEWEST_IDS: Final = """
     SELECT max(coalesce(max(message), 0), (SELECT coalesce(max(id), 0) FROM messages)),
         max(coalesce(max(event), 0), (SELECT coalesce(max(id), 0) FROM events)), coalesce(max(at), 0)
     FROM (SELECT at, message, event FROM moments ORDER BY at DESC LIMIT 1)"""
+_LOG_IS_UNCLEAN: Final = "UPDATE marks SET value = -1 WHERE name = 'unclean' AND value = 0"
+_HANDLE: Final = TABLES[Account].fields.index("handle")
 _ORDER: Final = {
     kind: itemgetter(*(table.fields.index(column) for column in table.key))
     for kind, table in TABLES.items()
@@ -182,8 +184,11 @@ class Writer:
                 new.append(record)  # type: ignore[arg-type]  # its kind was looked at
             else:
                 rows[kind].append(TABLES[kind].row(record, numbers))
-        if len(moving := rows.get(Account, ())) > 1:  # a handle may pass from one to the other
-            raw.executemany(_FREE_HANDLE, [row[:1] for row in moving])
+        if accounts := rows.get(Account):
+            if len(accounts) > 1:  # a handle may pass from one to the other
+                raw.executemany(_FREE_HANDLE, [row[:1] for row in accounts])
+            if any(row[_HANDLE] == row[0] for row in accounts):  # erased: the log knows its name
+                raw.execute(_LOG_IS_UNCLEAN)
         for kind, found in rows.items():
             found.sort(key=_ORDER[kind])
             raw.executemany(UPSERT[kind], found)

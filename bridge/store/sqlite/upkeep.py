@@ -187,9 +187,9 @@ def _seal_without_content(row: Row) -> int:
     return seal([None if place in (_CONTENT, _SALT) else value for place, value in enumerate(row[:-1])])
 
 
-def is_unclean(writer: Writer) -> bool:
-    """Say whether words of erased messages may be left in the index or the log."""
-    return bool(writer.raw.execute(_UNCLEAN).fetchone()[0])
+def unclean(writer: Writer) -> int:
+    """Say where anything erased may be left: 0 nowhere, below in the log, above in the index of words too."""
+    return int(writer.raw.execute(_UNCLEAN).fetchone()[0])
 
 
 def purge(writer: Writer, pages: int) -> bool:
