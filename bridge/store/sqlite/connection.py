@@ -4,6 +4,7 @@ A hop to the thread costs more CPU than a dozen statements (docs/store.md), so
 that a verb of the port is one function here, whatever it takes.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -79,7 +80,12 @@ class Connection:
             for pragma in _WRITING if write else _READING:
                 raw.execute(pragma)
 
-        opened = cls(await aiosqlite.Connection(connect, iter_chunk_size=64))
+        connecting = asyncio.ensure_future(aiosqlite.Connection(connect, iter_chunk_size=64))
+        try:
+            opened = cls(await asyncio.shield(connecting))
+        except asyncio.CancelledError:
+            await (await connecting).close()  # its thread would outlive the loop
+            raise
         try:
             # Not in ``connect``: where that fails, aiosqlite leaves its thread to whoever closes the loop.
             await opened.run(prepare)

@@ -1,9 +1,12 @@
 """Opening: one owner at a time, nobody else's file, no newer schema, no loss over an upgrade."""
 
+import asyncio
 import os
 import sqlite3
 import stat
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,7 @@ from bridge.domain.model import Thread
 from bridge.errors import CorruptStore, Fault, SetupError, StoreLocked, StoreTooNew
 from bridge.store.migrate import Step, steps
 from bridge.store.sqlite import SqliteStore, copies, schema
+from bridge.store.sqlite.connection import Connection
 from tests.builders import ANA, keep, keep_told, make_account
 from tests.store.sqlite.places import behind, keep_some, names, place, read, write
 
@@ -236,3 +240,30 @@ async def test_an_sqlite_without_strict_tables_is_refused(
 
     with pytest.raises(SetupError, match="too old"):
         await SqliteStore.open(place(tmp_path))
+
+
+async def test_an_opening_that_is_given_up_ends_when_its_thread_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await (await SqliteStore.open(place(tmp_path))).close()
+    begun, may_end, connect = threading.Event(), threading.Event(), sqlite3.connect
+
+    def slow(path: Path, **more: Any) -> sqlite3.Connection:
+        begun.set()
+        may_end.wait()
+        raw: sqlite3.Connection = connect(path, **more)
+        return raw
+
+    monkeypatch.setattr(sqlite3, "connect", slow)
+    opening = asyncio.create_task(Connection.open(place(tmp_path), write=False))
+    await asyncio.to_thread(begun.wait)
+
+    opening.cancel()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    waits = not opening.done()  # else the thread would answer to a loop that may be closed
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+
+    assert waits
