@@ -77,6 +77,10 @@ class ZipSource:
         self._path = path
         try:
             self._zip = zipfile.ZipFile(path)
+        except PermissionError as error:
+            raise ArchiveUnreadable(
+                "You may not read this file; check its permissions.", path=str(path)
+            ) from error
         except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, UnicodeDecodeError) as error:
             raise ArchiveUnreadable(path=str(path)) from error
         try:
@@ -135,7 +139,7 @@ class FolderSource:
             ArchiveTooLarge: If there are too many files.
         """
         self._root = path.resolve()
-        if (self._root / UNFINISHED).exists():
+        if os.path.lexists(self._root / UNFINISHED):
             raise ArchiveUnreadable("This export was never finished; export again.", path=str(path))
         self._limits = limits
         self._odd: dict[str, str] = {}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bridge.archive import open_archive
-from bridge.archive.errors import NotAnArchive
+from bridge.archive.errors import ArchiveUnreadable, NotAnArchive
 from bridge.archive.model import MessageKind
 from bridge.archive.report import NAMED
 from tests.archive.making import (
@@ -183,3 +183,16 @@ def test_of_many_findings_all_are_counted_and_some_are_named(tmp_path: Path) -> 
     assert (report.skipped_rows.count, len(report.skipped_rows.named)) == (300, NAMED)
     assert sum(report.unknown_keys.values()) == 300
     assert len(report.unknown_keys) == NAMED + 1
+
+
+def test_a_zip_that_may_not_be_read_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "a.zip").write_bytes(b"PK")
+    monkeypatch.setattr("bridge.archive.sources.zipfile.ZipFile", forbidden)
+
+    with pytest.raises(ArchiveUnreadable, match="check its permissions"):
+        open_archive([tmp_path / "a.zip"])

@@ -80,14 +80,18 @@ class Connection:
             for pragma in _WRITING if write else _READING:
                 raw.execute(pragma)
 
-        connecting = asyncio.ensure_future(aiosqlite.Connection(connect, iter_chunk_size=64))
+        inner = aiosqlite.Connection(connect, iter_chunk_size=64)
+        connecting = asyncio.ensure_future(inner)
         try:
             opened = cls(await asyncio.shield(connecting))
+        except sqlite3.OperationalError as error:
+            await asyncio.to_thread(inner._thread.join)  # it answers once more, to a loop that may be closed
+            raise SetupError(f"The database {path} cannot be opened: {error}.") from error
         except asyncio.CancelledError:
             await (await connecting).close()  # its thread would outlive the loop
             raise
         try:
-            # Not in ``connect``: where that fails, aiosqlite leaves its thread to whoever closes the loop.
+            # Not in ``connect``: where that fails, its thread has to be waited for.
             await opened.run(prepare)
         except BaseException:
             await opened.close()

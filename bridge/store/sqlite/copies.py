@@ -35,7 +35,7 @@ def copy_to(
         StorageFull: If there is no room for it.
         SetupError: If it cannot be written.
     """
-    if path.exists():
+    if os.path.lexists(path):
         raise StoreNotEmpty(f"{path} exists already; name another file.")
     part = path.with_name(path.name + ".part")
     _drop(part)

@@ -11,6 +11,8 @@ APPLICATION: Final = 0x49737468  # "Isth" in the file's header, where `file` fin
 
 _TAKEN: Final = "SELECT number, checksum, reader FROM steps ORDER BY number"
 
+_NO_FILES_BESIDE: Final = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+
 _STEPS: Final = (
     "CREATE TABLE steps (number INTEGER PRIMARY KEY, checksum TEXT NOT NULL, reader INTEGER NOT NULL)"
 )
@@ -32,6 +34,11 @@ def identify(raw: sqlite3.Connection, path: Path) -> None:
         (owner,) = raw.execute("PRAGMA application_id").fetchone()
         (tables,) = raw.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_FILES_BESIDE:
+            raise SetupError(
+                f"{path} cannot be read: SQLite keeps files beside it, and its folder takes none. Make the "
+                "folder writable, or copy the database and its -wal to one that is."
+            ) from error
         if owner == APPLICATION:
             raise CorruptStore(f"{path} is damaged on disk: {error}.") from error
         raise SetupError(f"{path} is not an isthmus database: {error}.") from error

@@ -217,6 +217,25 @@ async def test_what_is_no_database_of_ours_or_of_a_newer_version_is_not_copied(
     assert not (tmp_path / "copy.db").exists()
 
 
+async def test_what_cannot_be_opened_is_not_copied_and_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="cannot be opened"):
+        await copies.backup(tmp_path, tmp_path / "copy.db")
+
+    assert names(tmp_path, "copy.db*") == []
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_READONLY_CANTINIT, sqlite3.SQLITE_CANTOPEN])
+def test_a_database_in_a_folder_that_takes_no_files_is_not_called_somebody_elses(code: int) -> None:
+    class Raw:
+        def execute(self, _: str) -> None:
+            error = sqlite3.OperationalError("attempt to write a readonly database")
+            error.sqlite_errorcode = code
+            raise error
+
+    with pytest.raises(SetupError, match="its folder takes none"):
+        schema.identify(Raw(), Path("hub.db"))  # type: ignore[arg-type]  # as far as it is asked
+
+
 async def test_a_step_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await (await SqliteStore.open(place(tmp_path))).close()
     added = Step(len(steps()) + 1, 1, "CREATE TABLE half (one TEXT); INSERT INTO nowhere VALUES (1)")
