@@ -41,8 +41,18 @@ class Tap:
         self._screen = screen
         self._last = 0
         self._open: set[int] = set()
+        self._secret: str | None = None
         self._answered = asyncio.Event()
         self._answered.set()
+
+    async def sign_in(self, token: str) -> None:
+        """Sign in with a token, which is shown nowhere."""
+        self._secret = token
+        await self.send({"op": "sign_in", "token": token})
+
+    def _shown(self, call: dict[str, object]) -> str:
+        is_secret = self._secret is not None and call.get("token") == self._secret
+        return orjson.dumps({**call, "token": "…"} if is_secret else call).decode()
 
     async def take(self, line: str) -> None:
         """Do one line."""
@@ -51,7 +61,7 @@ class Tap:
             return
         if line == "!":
             for number, call in enumerate(self.sent, 1):
-                self._screen.say(f"{number}. {orjson.dumps(call).decode()}")
+                self._screen.say(f"{number}. {self._shown(call)}")
             return
         if line.startswith("raw "):
             self._screen.say(f"> {line[4:]}")
@@ -75,7 +85,7 @@ class Tap:
             self._last = max(self._last, number)
             self._open.add(number)
             self._answered.clear()
-        self._screen.say(f"> {orjson.dumps(call).decode()}")
+        self._screen.say(f"> {self._shown(call)}")
         await self._transport.send(self._codec.pack(call))
 
     async def listen(self) -> None:
@@ -151,7 +161,7 @@ async def tap(url: str, codec: Codec, token: str | None, stdin: TextIO, stdout: 
 async def _type(tapped: Tap, lines: Lines, token: str | None) -> None:
     try:
         if token is not None:
-            await tapped.send({"op": "sign_in", "token": token})
+            await tapped.sign_in(token)
         while (line := await lines.read()) is not None:
             await tapped.take(line)
         await tapped.answered()

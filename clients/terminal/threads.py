@@ -97,6 +97,8 @@ async def _show(chat: Chat, row: Row) -> None:
     chat.say(f"Open: {chat.title(row)}. What you type goes out as {chat.via(row)}.")
     if row.closed:
         chat.say(f"You cannot write here: {words.closed(row.closed)}.")
+    elif not row.tip and (hint := _cannot_begin(chat, row)):
+        chat.say(hint)
     if row.is_request:
         chat.say("This is a request. Reading it leaves no trace. /accept or /decline answers it.")
     if row.tip or row.segments:
@@ -104,6 +106,14 @@ async def _show(chat: Chat, row: Row) -> None:
         if not chat.back.over:
             chat.say("There is more; /history shows what came before.")
     chat.mark_read(row)
+
+
+def _cannot_begin(chat: Chat, row: Row) -> str:
+    """Say what keeps the person from beginning a chat across networks; nothing if that is not known here."""
+    own = chat.client.accounts.get(row.leg)
+    if own is None or all(other.network is own.network for other in row.others):
+        return ""
+    return words.CANNOT_BEGIN.get(own.hybrid, "").format(words.own_name(own))
 
 
 async def close(chat: Chat, text: str) -> None:

@@ -73,6 +73,12 @@ CLOSED = {
     "left": "you left",
 }
 
+CANNOT_BEGIN = {
+    Hybrid.NEVER: "{} can answer who writes across networks, and begin nothing there itself: messaging is "
+    "not updated. /link an account of the other network, then /upgrade.",
+    Hybrid.OFF: "You cannot write here: chats across networks are off for {}. /upgrade takes that back.",
+}
+
 HELD = {
     (TieKind.FOLLOW, TieState.ON): "You follow {}.",
     (TieKind.FOLLOW, TieState.ASKED): "You asked to follow {}.",

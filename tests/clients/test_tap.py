@@ -34,8 +34,10 @@ async def test_a_pipe_of_calls_shows_both_directions_and_waits_for_the_answers(c
 
 
 async def test_a_token_signs_in_before_the_first_line() -> None:
-    _, lines = await tapped("list_devices\n", token="token-ana")
+    _, lines = await tapped("list_devices\n!\n", token="token-ana")
 
+    assert '> {"id":1,"op":"sign_in","token":"…"}' in lines
+    assert not any("token-ana" in line for line in lines)
     assert [json.loads(line[2:])["op"] for line in lines if line.startswith("> ")] == [
         "sign_in",
         "list_devices",
@@ -103,4 +105,4 @@ def test_nobody_at_the_address_is_said_and_fails(
     code = main(["http://nowhere", "--token-file", str(tmp_path / "token")])
 
     assert code == 1
-    assert "no hub" in capsys.readouterr().out
+    assert "no address of a hub" in capsys.readouterr().out

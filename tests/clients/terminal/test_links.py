@@ -161,3 +161,15 @@ async def test_a_linked_person_reads_both_inboxes_and_answers_as_the_right_accou
     assert opened == "Open: Ben (ben on Messenger). What you type goes out as annie on Messenger."
     assert sent == "Sent as annie on Messenger, number 2."
     assert first == "1. accounts I follow, or have chatted with, on Direct: inbox"
+
+
+async def test_who_cannot_begin_a_chat_across_networks_is_told_what_would_help(hub: Hub) -> None:
+    async with person(hub, DIRECT, "Ana") as ana, person(hub, MESSENGER, "Ben") as ben:
+        never = await chatted(hub, DIRECT, "Ana", "/open ben on messenger", "hi")
+        await ben.send(await thread_of(ben, ana), "hello")
+        answering = await chatted(hub, DIRECT, "Ana", "/open ben on messenger", "hi")
+
+    assert never[1].startswith("ana on Direct can answer who writes across networks, and begin nothing there")
+    assert never[1].endswith("/link an account of the other network, then /upgrade.")
+    assert not any("begin nothing" in line for line in answering)
+    assert answering[-1].startswith("Sent as ana on Direct")
