@@ -2,6 +2,7 @@
 
     python -m benchmarks [--short] [--full] [--runs N] [--json FILE] [--picture FILE] [--only NAME …]
     python -m benchmarks --cluster [--json FILE]
+    python -m benchmarks PART [--help]          one part alone: soak, crowd, growth, steps, …
 
 Every workload of pairs runs beside the naive relay and raw sockets in the same
 run, so that a noisy machine is noisy for both: what counts is the hub's CPU for
@@ -260,10 +261,17 @@ PARTS: Final[dict[str, Callable[[argparse.Namespace, Report, Tell], None]]] = {
     "pressure": _pressure,
 }
 IN_SHORT: Final = ("groups", "crowd")
+ALONE: Final = (
+    "throughput", "crowd", "growth", "groups", "pressure", "importing", "peers_beside", "soak", "steps",
+    "hot_path", "beside", "store_commit", "store_postgres", "decide", "simulate", "page",
+)  # fmt: skip
+"""Parts with options of their own: ``python -m benchmarks soak`` is ``python -m benchmarks.soak``."""
 
 
 def main(arguments: list[str]) -> int:
     """Measure and tell; return 1 if a promise was broken."""
+    if arguments and arguments[0] in ALONE:
+        os.execv(sys.executable, [sys.executable, "-m", f"benchmarks.{arguments[0]}", *arguments[1:]])
     options = parsed(arguments)
 
     def tell(text: str) -> None:

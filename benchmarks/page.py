@@ -4,6 +4,7 @@ What ``python -m benchmarks --json all.json`` measured, all of it and nothing el
 page is copied by hand.
 """
 
+import argparse
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -204,15 +205,16 @@ def _imported(report: Report) -> Iterator[Sequence[str]]:
 
 def main(arguments: Sequence[str]) -> int:
     """Read the data of a run and print its page."""
-    if len(arguments) != 1:
-        print("usage: python -m benchmarks.page FILE.json", file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.page", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("file", type=Path, metavar="FILE.json")
+    file: Path = parser.parse_args(arguments).file
     try:
-        report = msgspec.json.decode(Path(arguments[0]).read_bytes(), type=Report)
+        report = msgspec.json.decode(file.read_bytes(), type=Report)
     except (OSError, msgspec.DecodeError) as error:
         print(
-            f"{arguments[0]} is no run of the benchmark ({error}).\n"
-            "Next step: python -m benchmarks --json FILE.json",
+            f"{file} is no run of the benchmark ({error}).\nNext step: python -m benchmarks --json FILE.json",
             file=sys.stderr,
         )
         return 2

@@ -171,4 +171,3 @@ def test_what_is_no_data_of_a_run_is_said_to_be_none(
     assert main([str(file)]) == 2
     assert "is no run of the benchmark" in capsys.readouterr().err
     assert main([str(tmp_path / "none.json")]) == 2
-    assert main([]) == 2

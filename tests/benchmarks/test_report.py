@@ -1,6 +1,9 @@
 """The report of the benchmark, made of canned measurements: no load, no clock."""
 
+import importlib.util
 import inspect
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,11 +12,11 @@ import orjson
 import pytest
 
 import benchmarks.raw_relay as raw
-from benchmarks.__main__ import LEFT_OUT, SHORT, WORKLOADS, main
+from benchmarks.__main__ import ALONE, LEFT_OUT, SHORT, WORKLOADS, main
 from benchmarks.growth import Grown, Spread
 from benchmarks.growth import rows as growth_rows
 from benchmarks.load.generator import Measured, Percentiles
-from benchmarks.load.processes import counted_fsyncs
+from benchmarks.load.processes import ROOT, counted_fsyncs
 from benchmarks.peers_beside import Beside
 from benchmarks.peers_beside import rows as peer_rows
 from benchmarks.picture import picture
@@ -173,3 +176,25 @@ def test_help_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert ended.value.code == 0
     assert "--short" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("part", ALONE)
+def test_each_part_runs_alone_by_its_name(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Became(Exception):
+        pass
+
+    def execv(path: str, command: list[str]) -> None:
+        assert command == [path, "-m", f"benchmarks.{part}", "--seconds", "1"]
+        raise Became
+
+    monkeypatch.setattr(os, "execv", execv)
+    with pytest.raises(Became):
+        main([part, "--seconds", "1"])
+    assert importlib.util.find_spec(f"benchmarks.{part}")
+
+
+def test_a_part_that_runs_alone_has_its_own_help() -> None:
+    command = [sys.executable, "-m", "benchmarks", "soak", "--help"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    assert "--minutes" in ran.stdout
+    assert ran.stderr == ""
