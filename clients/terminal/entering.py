@@ -114,6 +114,7 @@ class Entrance(Dialog):
             try:
                 return await self._connected(account, token=kept)
             except SignInFailed:
+                self.say("What was kept of your last sign-in is no longer good; please sign in again.")
                 with suppress(OSError):  # what cannot be forgotten is refused again next time
                     self._tokens.forget(self._url, account)
         return await self._by_password(network, handle)

@@ -234,8 +234,8 @@ class Listener:
             case HybridChanged(hybrid=hybrid):
                 return [f"Chats across networks are {'on' if hybrid is Hybrid.ON else 'off'} now."]
             case AccountStateChanged(account=account):
-                deleted = account.state is AccountState.DEACTIVATED
-                return [f"{words.own_name(account)} is {'deleted' if deleted else 'in use'} now."]
+                out = "out of use" if account.state is AccountState.DEACTIVATED else "in use"
+                return [f"{words.own_name(account)} is {out} now."]
             case ControlsChanged():
                 return ["Your message controls were changed."]
             case TieChanged(incoming=True) as tie:

@@ -131,6 +131,7 @@ async def test_an_account_is_deleted_after_a_warning_and_comes_back(hub: Hub) ->
     assert "No password is given, so nothing was deleted." in kept
     assert "That is not the password of ana on Direct; nothing was deleted." in kept
     assert not any("is deleted" in line for line in kept)
+    assert "ana on Direct is out of use now." in lines  # a hub tells a deletion and its operator's deed alike
     assert any(line.startswith("ana on Direct is deleted. Until it is erased, /restore") for line in lines)
     assert lines[-1] == "Not sent: This account is deactivated or deleted; it says nothing more."
     assert "messaging is not updated yet, deleted: /restore takes that back. Commands" in back[1]

@@ -287,7 +287,8 @@ async def test_what_is_missing_is_asked_for_and_the_token_is_kept_for_next_time(
     assert again.getvalue().startswith("Signed in as ana on Direct.")
     assert "isthmus chat, this one; signed in 20" in again.getvalue()
     assert "tests, last here 20" in again.getvalue()
-    assert other.getvalue().startswith("Password of ana")
+    assert other.getvalue().startswith("What was kept of your last sign-in is no longer good; please sign in")
+    assert "\nPassword of ana" in other.getvalue()
     assert stat.S_IMODE((state_folder() / "tokens.json").stat().st_mode) == 0o600
     assert PASSWORD not in first.getvalue() + (state_folder() / "tokens.json").read_text()
 
