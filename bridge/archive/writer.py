@@ -35,6 +35,12 @@ from bridge.archive.sources import name_fault
 from bridge.archive.targets import FolderTarget, Target, ZipTarget
 from bridge.archive.text import encode
 
+_ADVICE = {
+    errno.ENOSPC: "make room, then try again",
+    errno.EDQUOT: "make room, then try again",
+    errno.ENAMETOOLONG: "a ZIP takes such names: export to a name that ends in .zip",
+}
+
 PER_FILE = 10_000
 """Messages in one file, as the networks have it."""
 
@@ -187,7 +193,7 @@ class ArchiveWriter:
     def _unwritable(self, error: OSError, member: str | None = None) -> Unwritable:
         reason = error.strerror or str(error)
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        advice = "make room, then try again" if full else "check permissions and free space"
+        advice = _ADVICE.get(error.errno or 0, "check permissions and free space")
         unwritable = Unwritable(f"{reason}; {advice}.", path=str(self._path), member=member)
         unwritable.temporary = full
         return unwritable

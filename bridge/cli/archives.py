@@ -18,16 +18,16 @@ from bridge.ids import AccountId
 from bridge.store.base import Store
 
 _COUNTS = {
-    "threads": "chats",
-    "groups": "groups",
-    "messages": "messages in the archive",
-    "added": "of them new here",
-    "placeholders": "people of whom only archives speak",
-    "follows": "follows",
-    "blocks": "blocks",
-    "restricts": "restrictions",
-    "confirmed": "friendships that both sides tell",
-    "claimed": "ties that nobody else confirms yet",
+    "threads": ("chat", "chats"),
+    "groups": ("group", "groups"),
+    "messages": ("message in the archive", "messages in the archive"),
+    "added": ("of them new here", "of them new here"),
+    "placeholders": ("person of whom only archives speak", "people of whom only archives speak"),
+    "follows": ("follow", "follows"),
+    "blocks": ("block", "blocks"),
+    "restricts": ("restriction", "restrictions"),
+    "confirmed": ("friendship that both sides tell", "friendships that both sides tell"),
+    "claimed": ("tie that nobody else confirms yet", "ties that nobody else confirms yet"),
 }
 _ALWAYS = ("messages", "added")
 _LEFT_OUT = {
@@ -88,7 +88,9 @@ def import_lines(done: dict[str, Any]) -> list[str]:
     what = "Would import" if done["dry_run"] else "Imported"
     lines = [f"{what} {done['network']}/{done['handle'] or '?'} ({done['name']}):"]
     lines += [
-        f"  {done[field]:>9,} {text}" for field, text in _COUNTS.items() if done[field] or field in _ALWAYS
+        f"  {done[field]:>9,} {one if done[field] == 1 else many}"
+        for field, (one, many) in _COUNTS.items()
+        if done[field] or field in _ALWAYS
     ]
     lines += [
         f"  link to {one['network'] or 'an unknown network'}/{one['handle'] or one['name']}: {one['state']}"
@@ -115,8 +117,8 @@ def take_out(account: str, to: Path, /, *, common: Common = NO_OPTIONS) -> None:
     done = asyncio.run(_export(common.read(), account, to, common.printer))
     common.printer.data(done)
     common.printer.line(
-        f"Wrote {done['path']}: {done['threads']:,} chats and groups, {done['messages']:,} messages, "
-        f"{count(done['edges'], 'entry')} of lists."
+        f"Wrote {done['path']}: {count(done['threads'], 'chat')}, groups included, "
+        f"{count(done['messages'], 'message')}, {count(done['edges'], 'entry')} of lists."
     )
 
 

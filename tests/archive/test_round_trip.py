@@ -374,3 +374,13 @@ def test_an_export_without_room_for_what_waits_says_where(
         archive.thread(ThreadRecord("inbox/ben_1", Section.INBOX, "Ben", ("Ben", "Ana")), rows)
 
     assert not (tmp_path / "a.zip").exists()
+
+
+def test_a_name_that_no_folder_takes_is_answered_with_the_zip(tmp_path: Path) -> None:
+    head = ThreadRecord(f"inbox/{'x' * 300}_1", Section.INBOX, "Ben", ("Ben", "Ana"))
+
+    with pytest.raises(Unwritable, match="a ZIP takes such names"):
+        write(tmp_path / "folder", "direct", (head, []))
+    write(tmp_path / "a.zip", "direct", (head, []))
+
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
