@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from bridge.ids import AccountId, DeviceId, Seq, ThreadId
 from bridge.wire import commands, queries, replies, sign_in
-from bridge.wire.values import Network, TieKind
+from bridge.wire.values import LinkAskView, Network, TieKind
 from clients.session import Asks, R_co
 
 
@@ -115,6 +115,10 @@ class CallsOfPeople(ABC):
     async def unlink(self, as_: AccountId) -> replies.Effects:
         """Take an own account out of the person, after a preview."""
         return await self.call(commands.Unlink(as_=as_))
+
+    async def list_link_asks(self, as_: AccountId) -> tuple[LinkAskView, ...]:
+        """List whose links wait for an own account's answer, those asked for before this device came too."""
+        return (await self.call(queries.ListLinkAsks(as_=as_))).asks
 
     async def preview_unlink(self, as_: AccountId) -> replies.Effects:
         """Show what an unlink would do, without doing it."""

@@ -14,6 +14,7 @@ from bridge.domain.routing import (
 )
 from bridge.domain.rules.controls import get_controls
 from bridge.domain.rules.hybrid import preview_leave_hybrid
+from bridge.domain.rules.links import list_link_asks
 from bridge.domain.rules.messages import check_content
 from bridge.domain.rules.threads import find_other
 from bridge.domain.rules.unlink import preview_unlink
@@ -26,13 +27,16 @@ from bridge.wire.queries import (
     Explain,
     FindAccount,
     GetControls,
+    ListLinkAsks,
     PreviewLeaveHybrid,
     PreviewSend,
     PreviewUnlink,
 )
 from bridge.wire.values import Translation
 
-FactQuery = FindAccount | GetControls | Explain | PreviewUnlink | PreviewLeaveHybrid | PreviewSend
+FactQuery = (
+    FindAccount | GetControls | Explain | ListLinkAsks | PreviewUnlink | PreviewLeaveHybrid | PreviewSend
+)
 """The queries that need no listing from the store."""
 
 
@@ -50,6 +54,8 @@ def answer(scene: Scene, query: FactQuery) -> replies.Reply:
             return get_controls(scene, query)
         case Explain():
             return _explain(scene, query)
+        case ListLinkAsks():
+            return list_link_asks(scene, query)
         case PreviewUnlink():
             return preview_unlink(scene, query)
         case PreviewLeaveHybrid():

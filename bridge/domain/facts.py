@@ -25,6 +25,7 @@ from bridge.domain.model import (
     Tie,
     Unlinking,
     Verdict,
+    WaitingLinks,
 )
 from bridge.domain.networks import handle_key
 from bridge.domain.questions import (
@@ -117,6 +118,7 @@ _NAMES: dict[type, Callable[[Any], object]] = {
     Message: attrgetter("thread", "seq"),
     Verdict: attrgetter("account", "token"),
     LinkAsk: attrgetter("asker", "other"),
+    WaitingLinks: attrgetter("account"),
     Controls: attrgetter("account"),
     ContactList: attrgetter("account"),
     Unlinking: attrgetter("account"),
@@ -278,6 +280,10 @@ class Facts:
     def link_ask(self, asker: AccountId, other: AccountId) -> LinkAsk | None:
         """Give the link that the asker waits for, or None."""
         return self._get(LinkAsk, (asker, other))
+
+    def waiting_links(self, account: AccountId) -> WaitingLinks:
+        """Give whose links wait for an account's approval, answered ones too; nobody's if it has none."""
+        return self._get(WaitingLinks, account) or WaitingLinks(account=account, askers={})
 
     def unlinking(self, account: AccountId) -> Unlinking | None:
         """Give the account's last unlink, or None."""

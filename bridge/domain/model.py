@@ -320,6 +320,13 @@ class LinkAsk(Record, frozen=True, kw_only=True, gc=False):
     until: int
 
 
+class WaitingLinks(Record, frozen=True, kw_only=True, gc=False):
+    """Until when whose links wait for an account, where ``LinkAsk`` does still. Key: ``account``."""
+
+    account: AccountId
+    askers: dict[AccountId, int]
+
+
 class Unlinking(Record, frozen=True, kw_only=True, gc=False):
     """An account's last unlink, kept with each that it parted. Key: ``account``.
 
@@ -339,12 +346,7 @@ class Unlinking(Record, frozen=True, kw_only=True, gc=False):
 
 
 class Credential(Record, frozen=True, kw_only=True, gc=False):
-    """How an account proves itself. Key: ``account``.
-
-    Attributes:
-        account: Whose.
-        password: An argon2id hash; empty: nobody can sign in with a password.
-    """
+    """An account's password as an argon2id hash; empty: it proves itself by none. Key: ``account``."""
 
     account: AccountId
     password: str
@@ -391,7 +393,7 @@ class AuditLine(Record, frozen=True, kw_only=True, gc=False):
 
 
 StoredRecord = (
-    Account | Person | Controls | Tie | ContactList | Thread | Member | Verdict | LinkAsk | Unlinking
-    | Credential | Device | AuditLine
+    Account | Person | Controls | Tie | ContactList | Thread | Member | Verdict | LinkAsk | WaitingLinks
+    | Unlinking | Credential | Device | AuditLine
 )  # fmt: skip
 """All that a commit may put, besides messages and events: an AuditLine is appended, the others replace."""

@@ -32,6 +32,7 @@ from bridge.domain.model import (
     Tie,
     Unlinking,
     Verdict,
+    WaitingLinks,
 )
 from bridge.domain.networks import handle_key
 from bridge.domain.views import without_names
@@ -222,6 +223,7 @@ TABLES: Final[dict[type, Table[Any]]] = {
         MESSAGES,
         VERDICTS,
         Table(LinkAsk, "link_asks", ("asker", "other")),
+        Table(WaitingLinks, "waiting_links", ("account",)),
         Table(Unlinking, "unlinkings", ("account",)),
         Table(Credential, "credentials", ("account",)),
         DEVICES,

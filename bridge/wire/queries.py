@@ -89,6 +89,15 @@ class Explain(Operation, frozen=True, kw_only=True):
     seq: SeqNumber | None = None
 
 
+class ListLinkAsks(Operation, frozen=True, kw_only=True):
+    """List whose links wait for an own account's ``answer_link``: who comes later is told of none."""
+
+    op = "list_link_asks"
+    reply = replies.LinkAsks
+
+    as_: AccountRef = field(name="as")
+
+
 class PreviewUnlink(Operation, frozen=True, kw_only=True):
     """Show what an unlink would do, without doing it."""
 
@@ -185,6 +194,7 @@ Query = (
     | GetControls
     | PreviewControls
     | Explain
+    | ListLinkAsks
     | PreviewUnlink
     | PreviewLeaveHybrid
     | PreviewSend

@@ -9,6 +9,7 @@ from bridge.wire.values import (
     DecisionView,
     DeviceView,
     LegHead,
+    LinkAskView,
     MessageView,
     OutcomeOf,
     OwnAccountView,
@@ -83,6 +84,12 @@ class Ties(Reply, frozen=True, kw_only=True):
 
     ties: tuple[TieView, ...]
     next: str | None = None
+
+
+class LinkAsks(Reply, frozen=True, kw_only=True):
+    """The links that wait for the account's answer, the newest last."""
+
+    asks: tuple[LinkAskView, ...]
 
 
 class Linked(Reply, frozen=True, kw_only=True):

@@ -248,6 +248,18 @@ class ThreadView(View, frozen=True, kw_only=True):
     title: str | None = None
 
 
+class LinkAskView(View, frozen=True, kw_only=True):
+    """A link that waits for an answer.
+
+    Attributes:
+        account: Who asked.
+        until: Until when it can be answered, in milliseconds since 1970.
+    """
+
+    account: AccountView
+    until: int
+
+
 class TieView(View, frozen=True, kw_only=True):
     """A relation as its owner sees it; ``incoming`` if the other account holds it."""
 

@@ -5,8 +5,9 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Coroutine
+from contextlib import suppress
 
-from bridge.errors import BridgeError, NotFound, Refusal
+from bridge.errors import BridgeError, NotFound, Refusal, UnknownOperation
 from bridge.ids import AccountId, Seq, ThreadId
 from bridge.wire.events import LinkAsked
 from bridge.wire.values import Folder, MessageView, Network, OwnAccountView, ThreadView
@@ -167,10 +168,17 @@ class Chat(Dialog):
         for account in tuple(self.inbox.stale):
             try:
                 self.inbox.load(account, [view async for view in self._threads_of(account)])
+                await self._load_asked(account)
             except NotFound:
                 self.inbox.stale.discard(account)  # it went meanwhile, as the next event will say
         for thread in self.inbox.unsure:
             self.inbox.load_thread((await self.client.get_thread(thread)).thread)
+
+    async def _load_asked(self, account: AccountId) -> None:
+        """Note whose links waited before this client came."""
+        with suppress(UnknownOperation):  # an older hub lists none
+            for ask in await self.client.list_link_asks(account):
+                self.note_asked(LinkAsked(leg=account, account=ask.account, until=ask.until))
 
     async def _threads_of(self, account: AccountId) -> AsyncIterator[ThreadView]:
         for folder in FOLDERS:

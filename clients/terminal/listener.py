@@ -182,6 +182,8 @@ class Listener:
                     f"{words.own_name(account)} is deleted; /restore takes that back until it is erased."
                 )
         chat.say(f"Unread messages: {chat.inbox.unread}. Requests waiting: {chat.inbox.requests}.")
+        for link in chat.asked:
+            chat.say(words.asks_for_a_link(link.account))
         self.loaded.set()
 
     def _tell_message(self, event: MessageSent) -> None:
@@ -215,9 +217,7 @@ class Listener:
         match push.event:
             case LinkAsked(account=account) as link:
                 self._chat.note_asked(link)
-                return [
-                    f"{words.full_name(account)} asks to be linked with you. /approve or /refuse answers."
-                ]
+                return [words.asks_for_a_link(account)]
             case LegAdded(account=account):
                 return [f"You can use {words.own_name(account)} here too now. /accounts lists your accounts."]
             case LegRemoved():

@@ -110,15 +110,13 @@ async def answer(chat: Chat, text: str, accept: bool) -> None:
 
 
 async def _asker(chat: Chat, text: str) -> tuple[AccountId, AccountView]:
-    """Find who asked, and which own account; who asked before this client signed in is named."""
+    """Find who asked, and which own account, by number or by name."""
     asked = chat.asked
     if text and number_in(text) is None:
         network, handle = _other_account(chat, text)
         return chat.speaking.id, (await chat.client.find_account(network, handle)).account
     if not asked:
-        raise Wrong(
-            "No link was asked for since you signed in. Name who asked before: /approve ana on direct"
-        )
+        raise Wrong("No link waits for your answer.")
     number = number_in(text or ("1" if len(asked) == 1 else "0"))
     if number is None or not 0 < number <= len(asked):
         for count, link in enumerate(asked, 1):

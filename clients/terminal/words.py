@@ -124,6 +124,11 @@ def full_name(account: AccountView) -> str:
     return f"{name_of(account)} ({clean_line(account.handle)} on {network(account.network)})"
 
 
+def asks_for_a_link(account: AccountView) -> str:
+    """Say who asks for a link, and what answers that."""
+    return f"{full_name(account)} asks to be linked with you. /approve or /refuse answers."
+
+
 def all_names(accounts: Sequence[AccountView]) -> str:
     """Name the others in a thread; of many, the first ones and how many follow."""
     names = [full_name(account) for account in accounts[:NAMED]]

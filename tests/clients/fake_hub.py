@@ -145,6 +145,9 @@ class Answers:
                 wire.pass_on(e.Typed(thread=thread.id, account=account))
         return r.Done()
 
+    def list_link_asks(self, _: queries.ListLinkAsks) -> r.LinkAsks:
+        return r.LinkAsks(asks=())
+
     def count_unread(self, _: queries.CountUnread) -> r.Unread:
         return r.Unread()
 

@@ -17,6 +17,7 @@ from bridge.domain.model import (
     Tie,
     Unlinking,
     Verdict,
+    WaitingLinks,
 )
 from bridge.domain.questions import HandleOwner, Mutual, OwnThreads, Tightened
 from bridge.ids import AccountId, DeviceId, PersonId, Seq, ThreadId
@@ -46,6 +47,7 @@ QUESTIONS = {
         (lambda facts: facts.contacts(ANN), (ContactList, ANN)),
         (lambda facts: facts.message(TALK, Seq(1)), (Message, (TALK, 1))),
         (lambda facts: facts.link_ask(ANN, BOB), (LinkAsk, (ANN, BOB))),
+        (lambda facts: facts.waiting_links(ANN), (WaitingLinks, ANN)),
         (lambda facts: facts.unlinking(ANN), (Unlinking, ANN)),
         (lambda facts: facts.is_revoked(DEVICE.id), (Device, DEVICE.id)),
         (lambda facts: facts.find_device(DEVICE.id), (Device, DEVICE.id)),

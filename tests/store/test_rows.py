@@ -17,6 +17,7 @@ from bridge.domain.model import (
     Record,
     Unlinking,
     Verdict,
+    WaitingLinks,
 )
 from bridge.errors import CorruptStore
 from bridge.ids import AccountId, ThreadId
@@ -52,6 +53,7 @@ def records() -> list[Any]:
         make_verdict(ANA, "one"),
         make_verdict(ANA, "two", code="not_accepting", decision=REFUSAL, receiver=BEN),
         LinkAsk(asker=ANA, other=BEN, until=5),
+        WaitingLinks(account=BEN, askers={ANA: 5}),
         Unlinking(account=ANA, others=(BEN,), until=6, hybrids={ANA: Hybrid.ON, BEN: Hybrid.OFF}),
         make_device("phone"),
         make_line("linked", detail="a: b"),

@@ -19,6 +19,7 @@ from bridge.domain.model import (
     Message,
     StoredRecord,
     Unlinking,
+    WaitingLinks,
 )
 from bridge.domain.networks import handle_key
 from bridge.domain.questions import HandleOwner, Mutual, OwnThreads, OwnUpto, Question, Tightened
@@ -183,6 +184,7 @@ class World:
             Controls(account=account, version=self._ticks, outcomes={"followers": "inbox"}),
             ContactList(account=account, phones={f"{two % 256:02x}": three, "ff": 1}, day=three),
             LinkAsk(asker=account, other=other, until=three),
+            WaitingLinks(account=account, askers={other: three}),
             Unlinking(account=account, others=(other,), until=three, hybrids={other: Hybrid.OFF}),
             Credential(account=account, password=f"hash {three}"),
         )

@@ -244,6 +244,7 @@ OTHERS: Final[dict[str, Ask]] = {
     "get_controls": lambda p, own, *_: q.GetControls(as_=p.account(own)),
     "preview_controls": _preview_controls,
     "explain": _explain,
+    "list_link_asks": lambda p, own, *_: q.ListLinkAsks(as_=p.account(own)),
     "preview_unlink": lambda p, own, *_: q.PreviewUnlink(as_=p.account(own)),
     "preview_leave_hybrid": lambda p, own, *_: q.PreviewLeaveHybrid(as_=p.account(own)),
     "preview_send": lambda p, own, one, two, three: q.PreviewSend(

@@ -1,9 +1,11 @@
 """Linking accounts to one person, proven on both sides."""
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from bridge.domain.facts import for_each
-from bridge.domain.model import Account, LinkAsk, Person, Tie
+from bridge.domain.model import Account, LinkAsk, Person, Tie, WaitingLinks
 from bridge.domain.outcome import Outcome, Scene, is_usable
 from bridge.domain.rules.covers import cover_thread
 from bridge.domain.views import account_view, own_account_view
@@ -11,7 +13,11 @@ from bridge.errors import AlreadyLinked, Expired, NeedsLink, NotAllowed, ProofFa
 from bridge.ids import AccountId
 from bridge.wire.commands import AnswerLink, AskLink, Link, SetLinkOptions, UndoUnlink
 from bridge.wire.events import LinkAnswered, LinkAsked, LinkAttempted, LinkChanged, ProfileChanged
-from bridge.wire.replies import Done, Linked
+from bridge.wire.queries import ListLinkAsks
+from bridge.wire.replies import Done, LinkAsks, Linked
+from bridge.wire.values import LinkAskView
+
+_MOST_WAITING: Final = 20  # links that are listed: whoever asked before them may ask again
 
 
 def link(scene: Scene, command: Link) -> Outcome:
@@ -39,10 +45,35 @@ def ask_link(scene: Scene, command: AskLink) -> Outcome:
     event = LinkAsked(leg=other.id, account=account_view(own), until=until)
     return Outcome(
         reply=Done(),
-        records=[LinkAsk(asker=own.id, other=other.id, until=until)],
+        records=[
+            LinkAsk(asker=own.id, other=other.id, until=until),
+            _waiting(scene, other.id, own.id, until),
+        ],
         told=[(event, (other.id,))],
         audit=[scene.note("ask_link", other.id)],
     )
+
+
+def _waiting(scene: Scene, account: AccountId, asker: AccountId, until: int) -> WaitingLinks:
+    """Remember who waits, for devices that sign in later: the newest of those whose time is not over."""
+    before = scene.facts.waiting_links(account).askers
+    others = [(one, end) for one, end in before.items() if end >= scene.now and one != asker]
+    return WaitingLinks(account=account, askers=dict([*others, (asker, until)][-_MOST_WAITING:]))
+
+
+def list_link_asks(scene: Scene, query: ListLinkAsks) -> LinkAsks:
+    """List whose links wait for an own account's answer."""
+    own = scene.own(query.as_).id
+    waiting = scene.facts.waiting_links(own).askers
+    found = for_each(waiting, lambda asker: _still_waits(scene, asker, own))
+    return LinkAsks(asks=tuple(ask for ask in found if ask is not None))
+
+
+def _still_waits(scene: Scene, asker: AccountId, own: AccountId) -> LinkAskView | None:
+    ask, account = scene.facts.link_ask(asker, own), scene.facts.account(asker)
+    if ask is None or ask.until < scene.now or not _may_still_link(scene, account):
+        return None
+    return LinkAskView(account=account_view(account), until=ask.until)
 
 
 def answer_link(scene: Scene, command: AnswerLink) -> Outcome:

@@ -32,6 +32,7 @@ from bridge.domain.model import (
     Tie,
     Unlinking,
     Verdict,
+    WaitingLinks,
 )
 from bridge.domain.networks import handle_key
 from bridge.domain.questions import HandleOwner, Mutual, Question, Tightened
@@ -52,7 +53,7 @@ _PAUSE_S: Final = 0.05
 _REFUSED: Final = "IS001"  # what keep_1 raises when something moved
 
 _SELDOM: Final = frozenset(
-    {Account, Person, Controls, Tie, ContactList, LinkAsk, Unlinking, Credential, Device}
+    {Account, Person, Controls, Tie, ContactList, LinkAsk, WaitingLinks, Unlinking, Credential, Device}
 )
 _ARRAYS: Final = (
     *("bigint", "bytea", "integer[]", "boolean[]", "integer[]", "text[]", "text[]", "bytea[]"),

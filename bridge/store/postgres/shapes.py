@@ -26,6 +26,7 @@ from bridge.domain.model import (
     Tie,
     Unlinking,
     Verdict,
+    WaitingLinks,
 )
 from bridge.domain.networks import handle_key
 from bridge.errors import CorruptStore
@@ -186,7 +187,7 @@ SHAPES: Final[dict[type, Shape]] = {
     Member: MEMBERS,
     Device: DEVICES,
     Verdict: VERDICTS,
-    **dict.fromkeys((Person, Controls, ContactList, LinkAsk, Unlinking, Credential), RECORDS),
+    **dict.fromkeys((Person, Controls, ContactList, LinkAsk, WaitingLinks, Unlinking, Credential), RECORDS),
 }
 """Where each kind is kept."""
 

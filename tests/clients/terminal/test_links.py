@@ -76,18 +76,21 @@ async def test_a_link_that_was_asked_for_is_approved_on_the_other_device(hub: Hu
     assert found.handle == "annie"
 
 
-async def test_a_link_that_was_asked_for_before_one_signed_in_is_answered_by_name(hub: Hub) -> None:
-    async with person(hub, DIRECT, "Ana"), person(hub, MESSENGER, "Annie"):
+async def test_a_link_that_was_asked_for_before_one_signed_in_is_told_and_answered(hub: Hub) -> None:
+    async with person(hub, DIRECT, "Ana"), person(hub, MESSENGER, "Annie") as annie:
         asked = await chatted(hub, DIRECT, "Ana", "/asklink annie on messenger")
-        refused = await chatted(hub, MESSENGER, "Annie", "/approve", "/refuse ana on direct", "/refuse ana")
+        refused = await chatted(hub, MESSENGER, "Annie", "/refuse ana on direct", "/refuse ana", "/approve")
         await chatted(hub, DIRECT, "Ana", "/asklink annie on messenger")
-        approved = await chatted(hub, MESSENGER, "Annie", "/approve ana on direct")
+        async with at_keyboard(hub.url, annie.token) as (keyboard, paper):
+            await paper.has("Ana (ana on Direct) asks to be linked with you.")
+            keyboard.type("/approve")
+            linked = await paper.has("Linked:")
 
     assert asked[0].endswith("where annie is signed in: /approve ana on Direct")
-    assert refused[0].endswith("Name who asked before: /approve ana on direct")
-    assert refused[1] == "Refused: Ana (ana on Direct) was not linked."
-    assert refused[2] == "Not done: Nobody waits for this answer any more."
-    assert approved[0].startswith("Linked: ")
+    assert "Refused: Ana (ana on Direct) was not linked." in refused
+    assert "Not done: Nobody waits for this answer any more." in refused
+    assert "No link waits for your answer." in refused[-1]
+    assert "annie on Messenger" in linked
 
 
 async def test_whoever_asks_to_be_friends_is_admitted_or_dismissed_and_ties_are_listed(hub: Hub) -> None:

@@ -138,7 +138,7 @@ async def test_ties_devices_and_accounts(hub: Hub) -> None:
         in said
     )
     assert "There is no command /acept, so nothing was sent. Did you mean /accept?" in said
-    assert "No link was asked for since you signed in." in said
+    assert "No link waits for your answer." in said
     assert said.count("tests.") >= 1
 
 

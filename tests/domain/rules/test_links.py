@@ -2,13 +2,15 @@
 
 import pytest
 
-from bridge.domain.model import LinkAsk
+from bridge.domain.model import LinkAsk, WaitingLinks
 from bridge.domain.outcome import legs_of
 from bridge.domain.policy import Policy
+from bridge.errors import NotFound
 from bridge.ids import AccountId
 from bridge.wire.commands import AnswerLink, AskLink, Link, SetLinkOptions, SetProfile
 from bridge.wire.events import LinkAnswered, LinkAsked, LinkAttempted, LinkChanged, ThreadChanged
-from bridge.wire.replies import Done
+from bridge.wire.queries import ListLinkAsks
+from bridge.wire.replies import Done, LinkAsks
 from bridge.wire.values import AccountState, Network
 from tests.domain.world import World
 
@@ -95,6 +97,63 @@ def test_an_asked_link_expires(world: World) -> None:
     assert world.refusal("annm", AnswerLink(as_=ANNM, account=ANN, accept=True)) == "expired"
 
 
+def asks(world: World, account: str) -> list[tuple[str, int]]:
+    """List whose links wait for an account, and until when."""
+    reply = world.ask(account, ListLinkAsks(as_=AccountId(f"a{account}")))
+    assert isinstance(reply, LinkAsks)
+    return [(ask.account.id, ask.until) for ask in reply.asks]
+
+
+def test_waiting_links_are_listed_for_devices_that_come_later(world: World) -> None:
+    assert asks(world, "annm") == []
+    world.say("bob", AskLink(as_=AccountId("abob"), network=Network.MESSENGER, handle="annm"))
+    world.now += 1_000
+    world.say("ann", AskLink(as_=ANN, network=Network.MESSENGER, handle="annm"))
+
+    ends = [event.until for event in world.heard("annm", LinkAsked)]
+
+    assert asks(world, "annm") == [("abob", ends[0]), ("aann", ends[1])]
+    assert asks(world, "ann") == []
+    world.now = ends[0] + 1
+    assert asks(world, "annm") == [("aann", ends[1])]
+
+
+@pytest.mark.parametrize("accept", [True, False])
+def test_an_answered_link_waits_no_more(world: World, accept: bool) -> None:
+    for asker in ("bob", "ann"):
+        ask = AskLink(as_=AccountId(f"a{asker}"), network=Network.MESSENGER, handle="annm")
+        world.say(asker, ask)
+
+    world.say("annm", AnswerLink(as_=ANNM, account=ANN, accept=accept))
+
+    assert [asker for asker, _ in asks(world, "annm")] == ["abob"]
+
+
+def test_a_link_whose_asker_is_linked_elsewhere_waits_no_more(world: World) -> None:
+    world.say("ann", AskLink(as_=ANN, network=Network.MESSENGER, handle="annm"))
+
+    world.link("ann", "bobm")
+
+    assert asks(world, "annm") == []
+
+
+def test_of_very_many_who_ask_the_newest_are_listed(world: World) -> None:
+    for number in range(25):
+        world.join(f"asker{number}", "direct")
+        ask = AskLink(as_=AccountId(f"aasker{number}"), network=Network.MESSENGER, handle="annm")
+        world.say(f"asker{number}", ask)
+    world.say("asker10", AskLink(as_=AccountId("aasker10"), network=Network.MESSENGER, handle="annm"))
+
+    listed = [asker for asker, _ in asks(world, "annm")]
+
+    assert listed == [f"aasker{number}" for number in (*range(5, 10), *range(11, 25), 10)]
+
+
+def test_only_ones_own_waiting_links_are_listed(world: World) -> None:
+    with pytest.raises(NotFound):
+        world.ask("bob", ListLinkAsks(as_=ANNM))
+
+
 @pytest.mark.parametrize("handle", ["nobody", "bobm"])
 def test_asking_one_who_cannot_be_linked_answers_the_same_and_asks_nobody(world: World, handle: str) -> None:
     world.link("bob", "bobm")
@@ -104,6 +163,7 @@ def test_asking_one_who_cannot_be_linked_answers_the_same_and_asks_nobody(world:
 
     assert world.told == {}
     assert world.all(LinkAsk) == []
+    assert world.all(WaitingLinks) == []
 
 
 def test_single_sign_on_opens_the_other_account(world: World) -> None:

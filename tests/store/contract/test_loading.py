@@ -14,6 +14,7 @@ from bridge.domain.model import (
     Message,
     StoredRecord,
     Unlinking,
+    WaitingLinks,
 )
 from bridge.domain.questions import (
     Arrived,
@@ -104,6 +105,7 @@ def one_of_each_kind() -> list[StoredRecord | Message]:
         make_verdict(ANA, "k1", seq=1, thread=talk.id, at=5),
         make_verdict(ANA, "k2", code="not_accepting", thread=talk.id, at=6, decision=refusal, receiver=BEN),
         LinkAsk(asker=ANA, other=BEN, until=99),
+        WaitingLinks(account=BEN, askers={ANA: 99, CYD: 2**52}),
         Unlinking(account=ANA, others=(BEN, DAN), until=9, hybrids={ANA: Hybrid.ON}, single_sign_on=True),
         Credential(account=ANA, password="$argon2id$…"),
         make_device("Ana's phone", seen_at=2**50, revoked=True),

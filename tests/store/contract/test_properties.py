@@ -24,6 +24,7 @@ from bridge.domain.model import (
     Tie,
     Unlinking,
     Verdict,
+    WaitingLinks,
 )
 from bridge.domain.networks import handle_key
 from bridge.domain.questions import HandleOwner
@@ -48,6 +49,7 @@ READ: Final[dict[type, Callable[..., object]]] = {
     Message: lambda facts, key: facts.message(*key),
     Verdict: lambda facts, key: facts.verdict(*key),
     LinkAsk: lambda facts, key: facts.link_ask(*key),
+    WaitingLinks: lambda facts, key: facts.waiting_links(key),
     Unlinking: Facts.unlinking,
     Credential: lambda facts, key: facts.known((Credential, key)),
 }
