@@ -4,12 +4,34 @@ Hubs of one store tell each other what busy keys have used, so that a limit hold
 over all of them; while they cannot, each lets through its share.
 """
 
+import re
 from collections.abc import Callable, Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from bridge.errors import RateLimited
 
 _MOST_BUCKETS = 100_000
+_WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d+)?|([\d.]+):\d+")
 _WORTH = 0.1  # of what may pass over all hubs: less is not worth telling
+
+
+def subscriber(address: str) -> str:
+    """Give what limits count as one address: who has an IPv6 address has all 2^64 of its network (RFC 6177).
+
+    Some proxies write the port too; what is no address stays as it is.
+    """
+    if ":" not in address:
+        return address
+    written = _WITH_PORT.fullmatch(address)
+    try:
+        ip = ip_address(written[1] or written[2] if written else address)
+    except ValueError:
+        return address
+    if isinstance(ip, IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return f"{IPv6Address(int(ip) >> 64 << 64)}/64"
 
 
 class Rate:

@@ -12,7 +12,7 @@ from bridge.errors import CloseCode, ConfigInvalid, RateLimited
 from bridge.hub.cluster import Cluster
 from bridge.hub.connection import Connection
 from bridge.hub.counters import Counters
-from bridge.hub.limits import Rate
+from bridge.hub.limits import Rate, subscriber
 from bridge.hub.metrics import exposition
 from bridge.hub.services import Services, now_ms
 from bridge.hub.sockets import Socket
@@ -121,7 +121,7 @@ class Server:
         if self.behind_proxy:
             return None
         try:
-            self._comers.take(address)
+            self._comers.take(subscriber(address))
         except RateLimited as much:
             self.counters.turned_away_total["too_fast"] += 1
             return b"" if self._tls else _TOO_FAST % ceil(much.retry_after_s or 0)

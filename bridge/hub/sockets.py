@@ -21,6 +21,7 @@ from bridge.errors import CloseCode
 from bridge.hub.counters import Counters
 from bridge.hub.handshake import Handshaking, bearer, forwarded_for
 from bridge.hub.intake import Intake
+from bridge.hub.limits import subscriber
 from bridge.hub.listener import NOBODY, Listener
 from bridge.hub.plain import FRAMED, WEIGHT, read_plain
 from bridge.wire.codec import CODECS, JSON, Codec
@@ -106,7 +107,7 @@ class Socket(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's has the methods, not the ancestry
         self._transport.set_write_buffer_limits(high=min(_HIGH_WATER, self._hub.send_queue_bytes // 4))
         peer = transport.get_extra_info("peername")
-        self.address = peer[0] if isinstance(peer, tuple) else "local"
+        self.address = subscriber(peer[0]) if isinstance(peer, tuple) else "local"
         self._intake.begin(self._transport)
         self.heard_at = self._loop.time()
         self._hub.counters.connections += 1
@@ -340,7 +341,7 @@ class Socket(asyncio.Protocol):
             self._protocol.send_response(self._protocol.reject(page[0], page[1]))
             return
         if self._hub.behind_proxy:  # the last one is what the proxy itself saw
-            self.address = forwarded_for(request) or self.address
+            self.address = subscriber(forwarded_for(request)) or self.address
         if not self._hub.accepts(self.address):
             self._protocol.send_response(
                 self._protocol.reject(

@@ -48,6 +48,31 @@ def test_memory_is_bounded_by_forgetting_whoever_is_quiet(
     assert len(rate._buckets) <= 100
 
 
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("192.0.2.7:4711", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2::9]:4711", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2::9]", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("local", "local"),
+        ("", ""),
+        ("no: address", "no: address"),
+        ("[]:1", "[]:1"),
+        ("[:1", "[:1"),
+        ("1.2.3:4", "1.2.3:4"),
+    ],
+)
+def test_whoever_has_a_network_counts_as_one(address: str, counted: str) -> None:
+    assert limits.subscriber(address) == counted
+
+
 # --- over several hubs
 
 

@@ -220,6 +220,17 @@ async def test_tries_of_one_account_are_limited_however_its_handle_is_written(pa
             assert codes == ["sign_in_failed", "sign_in_failed", "rate_limited"]
 
 
+async def test_whoever_has_an_ipv6_network_has_the_tries_of_one_address(password_hash: str) -> None:
+    behind = {"behind_proxy": True}
+    async with house(password_hash, config(limits={"sign_ins_per_minute": 3}, listen=behind)) as hub:
+        codes = []
+        for host in ("2001:db8::1", "2001:db8::2", "[2001:db8::3]:4711", "2001:db8::4", "2001:db8:0:1::4"):
+            talker = await hub.connect(additional_headers={"X-Forwarded-For": host})
+            codes.append(await refusal(talker, SignIn(token="nonsense")))
+
+    assert codes == ["sign_in_failed"] * 3 + ["rate_limited", "sign_in_failed"]
+
+
 async def test_passwords_of_many_accounts_are_tried_no_faster_by_whoever_is_signed_in(
     password_hash: str,
 ) -> None:
