@@ -68,7 +68,7 @@ class Limits(Struct, frozen=True, kw_only=True):
         connects_per_second: New connections of one address, sustained; who comes faster is told when
             to come again.
         connects_burst: New connections of one address at once.
-        sign_in_s: Seconds within which a connection must sign in.
+        sign_in_s: Seconds within which a connection must sign in, and before that shake hands by TLS.
         sign_ins_per_minute: Tries to prove a password, per account and per address.
         calls_per_second: Calls of one person, over all connections, sustained; a ping or a part of a frame
             counts as one.

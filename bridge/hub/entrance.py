@@ -59,12 +59,14 @@ class Entrance:
         *,
         share_port: bool,
         tls: ssl.SSLContext | None,
+        shake_s: float = 10.0,
         meet: Callable[[], asyncio.Protocol],
         refuse: Refuse = lambda address: None,
     ) -> int:
         """Listen on every address of a host; give the port of the first.
 
-        Whoever is refused gets an answer, and nothing is made of the socket.
+        Whoever is refused gets an answer, and nothing is made of the socket. With TLS, who is accepted has
+        ``shake_s`` seconds to shake hands, and is under way so long.
 
         Raises:
             OSError: If there is none, or one cannot be bound.
@@ -73,7 +75,9 @@ class Entrance:
         async def greet(came: socket.socket) -> None:
             try:
                 came.setblocking(False)
-                await self._loop.connect_accepted_socket(meet, came, ssl=tls)
+                await self._loop.connect_accepted_socket(
+                    meet, came, ssl=tls, ssl_handshake_timeout=shake_s if tls is not None else None
+                )
             except OSError as wrong:  # gone already, or it speaks no TLS
                 log.info("a connection ended before it began: %s", wrong)
                 came.close()
@@ -93,6 +97,11 @@ class Entrance:
             self._loop.add_reader(listening, self._accept, listening, take)
         bound: int = self._listening[0].getsockname()[1]
         return bound
+
+    @property
+    def under_way(self) -> int:
+        """Count those who are accepted and no connections yet: with TLS, their hands are not shaken."""
+        return len(self._greeted)
 
     def in_turn(self, step: Callable[[], None]) -> None:
         """Have a step taken when it is its turn."""
@@ -121,6 +130,8 @@ class Entrance:
             self._loop.remove_reader(listening)
             listening.close()
         self._listening.clear()
+        for greeting in self._greeted:
+            greeting.cancel()
         for held, (timer, answer) in list(self._held.items()):
             timer.cancel()
             self._turn_away(held, answer)

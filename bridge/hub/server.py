@@ -13,6 +13,7 @@ from bridge.hub.cluster import Cluster
 from bridge.hub.connection import Connection
 from bridge.hub.counters import Counters
 from bridge.hub.limits import Rate, subscriber
+from bridge.hub.listener import Listener
 from bridge.hub.metrics import exposition
 from bridge.hub.services import Services, now_ms
 from bridge.hub.sockets import Socket
@@ -66,6 +67,7 @@ class Server:
                 listen.port,
                 share_port=listen.share_port,
                 tls=context,
+                shake_s=self._config.limits.sign_in_s,
                 meet=self._accept,
                 refuse=self._refusal,
             )
@@ -109,15 +111,15 @@ class Server:
         self._services.entrance.finish()
 
     def _accept(self) -> Socket:
-        def listener(socket: Socket) -> Connection:
-            connection = Connection(self._services, socket)
-            self._sockets[socket] = connection
-            return connection
-
-        return Socket(self, listener)
+        return Socket(self, lambda socket: Connection(self._services, socket))
 
     def _refusal(self, address: str) -> bytes | None:
-        """Give what is said to whoever comes too fast; behind a proxy, all would bear its address."""
+        """Give what is said to whoever comes too fast, or is too many before any hand is shaken.
+
+        Behind a proxy all would bear its address.
+        """
+        if self._tls and self._are_many(self._services.entrance.under_way):
+            return b""
         if self.behind_proxy:
             return None
         try:
@@ -127,6 +129,12 @@ class Server:
             return b"" if self._tls else _TOO_FAST % ceil(much.retry_after_s or 0)
         return None
 
+    def _are_many(self, more: int = 0) -> bool:
+        if len(self._sockets) + more <= self._config.limits.connections:
+            return False
+        self.counters.turned_away_total["too_many"] += 1
+        return True
+
     # --- what sockets ask
 
     def accepts(self, address: str) -> bool:
@@ -134,12 +142,17 @@ class Server:
         limits, by_address = self._config.limits, self._by_address[address]
         if self._draining:
             return False
-        if len(self._sockets) > limits.connections or (
-            by_address >= limits.connections_per_address and not self.behind_proxy
-        ):
+        if self._are_many():
+            return False
+        if by_address >= limits.connections_per_address and not self.behind_proxy:
             self.counters.turned_away_total["too_many"] += 1
             return False
         return True
+
+    def came(self, socket: Socket, listener: Listener) -> None:
+        """Know a socket that is connected; one whose TLS fails never is, and would never be gone."""
+        assert isinstance(listener, Connection), "each socket has its session"
+        self._sockets[socket] = listener
 
     def taken(self, socket: Socket) -> None:
         """Count a socket whose handshake was accepted."""

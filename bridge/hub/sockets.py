@@ -45,6 +45,9 @@ class SocketSettings(Protocol):
     frame_bytes: int
     send_queue_bytes: int
 
+    def came(self, socket: "Socket", listener: Listener) -> None:
+        """Know a socket that is connected, and who hears what comes over it."""
+
     def accepts(self, address: str) -> bool:
         """Say whether one more connection of this address is taken."""
 
@@ -112,6 +115,7 @@ class Socket(asyncio.Protocol):
         self.heard_at = self._loop.time()
         self._hub.counters.connections += 1
         self._hub.counters.connections_total += 1
+        self._hub.came(self, self._listener)
         self._listener.on_connected()
 
     def data_received(self, data: bytes) -> None:

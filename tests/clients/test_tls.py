@@ -10,7 +10,8 @@ import pytest
 
 from bridge.app import Hub, running_hub
 from bridge.cli.watch import check
-from bridge.config import Config, HubSettings, Listen, PolicySettings, StoreSettings
+from bridge.config import Config, HubSettings, Limits, Listen, PolicySettings, StoreSettings
+from bridge.hub import entrance
 from clients import Client, ConnectionClosed, Options, SocketOptions
 from clients.terminal.plain import FAILED, chat
 from tests.clients.terminal.people import AT_ONCE, DIRECT, own, person
@@ -70,3 +71,43 @@ async def test_a_health_check_asks_it_over_tls_whatever_its_own_settings_say(
     code = await asyncio.to_thread(check)
 
     assert (code, "takes connections" in capsys.readouterr().out) == (0, True)
+
+
+async def test_whoever_shakes_no_hands_is_let_go_in_time_and_leaves_nothing() -> None:
+    config = Config(
+        listen=Listen(port=0, tls_cert=HERE / "cert.pem", tls_key=HERE / "key.pem"),
+        store=StoreSettings(path=""),
+        limits=Limits(sign_in_s=0.05, connections=5),
+    )
+    async with running_hub(config) as hub, asyncio.timeout(10):
+        silent = [await asyncio.open_connection("127.0.0.1", hub.port) for _ in range(3)]
+        plain, writer = await asyncio.open_connection("127.0.0.1", hub.port)
+        writer.write(b"GET /healthz HTTP/1.1\r\n\r\n")
+        ends = [await reader.read() for reader, _ in silent]
+        await plain.read()
+        for one in (writer, *(writer for _, writer in silent)):
+            one.close()
+
+        assert ends == [b""] * 3
+        assert not hub.server._sockets
+        assert hub.server._services.entrance.under_way == 0
+
+
+async def test_whoever_shakes_no_hands_counts_among_all_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entrance, "_HELD", 0)  # nobody waits to be turned away
+    config = Config(
+        listen=Listen(port=0, tls_cert=HERE / "cert.pem", tls_key=HERE / "key.pem"),
+        store=StoreSettings(path=""),
+        limits=Limits(connections=2),
+    )
+    async with running_hub(config) as hub, asyncio.timeout(10):
+        silent = [await asyncio.open_connection("127.0.0.1", hub.port) for _ in range(4)]
+        end = await silent[-1][0].read()
+        waiting = hub.server._services.entrance.under_way
+        turned_away = dict(hub.counters.turned_away_total)
+    ends = [await reader.read() for reader, _ in silent]  # the hub that stops lets go of all
+    for _, writer in silent:
+        writer.close()
+
+    assert (end, waiting, turned_away) == (b"", 3, {"too_many": 1})
+    assert ends == [b""] * 4
