@@ -48,9 +48,11 @@ class ZipTarget:
         if path.exists():
             raise TargetExists(path=str(path))
         self._path, self._part = path, path.with_name(path.name + ".part")
-        self._part.unlink(missing_ok=True)  # an export that was killed left it
-        made = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        self._file = os.fdopen(made, "wb")
+        self._file = os.fdopen(_claim_file(self._part), "wb")
+        if path.exists():  # another export has finished meanwhile
+            self._part.unlink(missing_ok=True)
+            self._file.close()
+            raise TargetExists(path=str(path))
         self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION)
 
     def write(self, name: str, data: IO[bytes] | bytes) -> None:
@@ -64,18 +66,19 @@ class ZipTarget:
 
     def close(self) -> None:
         """Write the directory, and give the file its name."""
-        with self._file:
-            self._zip.close()
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        self._part.rename(self._path)
+        self._zip.close()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._part.rename(self._path)  # while it is held: nobody else may begin in it
         _sync_folder(self._path.parent)
+        self._file.close()
 
     def drop(self) -> None:
         """Remove the file."""
-        with self._file, suppress(OSError):  # a full disk does not take the directory either
-            self._zip.close()
         self._part.unlink(missing_ok=True)
+        for part in (self._zip, self._file):
+            with suppress(OSError):  # a full disk does not take the directory either
+                part.close()
 
 
 class FolderTarget:
@@ -121,6 +124,29 @@ class FolderTarget:
         """Remove the folder."""
         shutil.rmtree(self._part, ignore_errors=True)
         os.close(self._held)
+
+
+def _claim_file(part: Path) -> int:
+    """Make a file of our own, or empty the one that a killed export left; hold it, locked.
+
+    Raises:
+        TargetExists: If another export writes there.
+    """
+    while True:
+        held = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if part.exists() and os.path.samestat(os.fstat(held), part.stat()):
+                os.fchmod(held, 0o600)
+                os.ftruncate(held, 0)
+                return held
+        except BlockingIOError:
+            os.close(held)
+            raise TargetExists(BUSY, path=str(part)) from None
+        except BaseException:
+            os.close(held)
+            raise
+        os.close(held)  # its writer gave it its name between the two calls
 
 
 def _claim(part: Path) -> int:

@@ -33,6 +33,7 @@ from bridge.archive.model import (
     thread_path,
 )
 from bridge.archive.official import EDGE_FILES
+from bridge.archive.targets import _claim_file
 from tests.archive.making import read_all
 
 ROOT = Path(__file__).parents[2]
@@ -248,19 +249,44 @@ def test_a_folder_that_cannot_be_replaced_is_refused_with_what_to_do(
     assert not list(tmp_path.parent.glob("*.part"))
 
 
-def test_what_is_written_by_another_export_or_is_none_is_left_alone(tmp_path: Path) -> None:
-    first = ArchiveWriter(tmp_path / "folder", "direct")
-    first.media("photos/1.jpg", b"1")
+@pytest.mark.parametrize("name", ["a.zip", "folder"])
+def test_two_exports_to_one_place_do_not_mix(tmp_path: Path, name: str) -> None:
+    first = ArchiveWriter(tmp_path / name, "direct")
+    first.owner(ArchiveOwner("direct", "Ana", "ana"))
+
+    with pytest.raises(TargetExists, match="Another export"):
+        ArchiveWriter(tmp_path / name, "direct")
+    first.close()
+    with pytest.raises(TargetExists, match="something here already"):
+        ArchiveWriter(tmp_path / name, "direct")
+
+    with open_archive([tmp_path / name]) as archive:
+        assert archive.owner == ArchiveOwner("direct", "Ana", "ana")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_an_export_that_finished_a_moment_before_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(part: Path) -> int:
+        held = _claim_file(part)
+        (tmp_path / "a.zip").write_bytes(b"the other's")
+        return held
+
+    monkeypatch.setattr("bridge.archive.targets._claim_file", late)
+
+    with pytest.raises(TargetExists):
+        ArchiveWriter(tmp_path / "a.zip", "direct")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.zip", b"the other's")]
+
+
+def test_a_folder_that_is_no_export_s_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.part").mkdir()
     (tmp_path / "mine.part/letter").write_bytes(b"mine")
 
-    with pytest.raises(TargetExists, match="Another export"):
-        ArchiveWriter(tmp_path / "folder", "direct")
     with pytest.raises(TargetExists):
         ArchiveWriter(tmp_path / "mine", "direct")
 
-    first.close()
-    assert (tmp_path / "folder/photos/1.jpg").read_bytes() == b"1"
     assert (tmp_path / "mine.part/letter").read_bytes() == b"mine"
 
 
