@@ -196,6 +196,16 @@ async def open_store(config: Config, *, read_only: bool = False) -> Store:
     return await SqliteStore.open(Path(config.store.path), read_only=read_only)
 
 
+def must_be_there(config: Config) -> None:
+    """See that a file's name is no mistake, before a new one is made.
+
+    Raises:
+        SetupError: If there is no database.
+    """
+    if not is_shared(config) and not os.path.isfile(config.store.path):
+        raise SetupError(f"There is no database at {config.store.path or '(in memory)'}. Name it with --db.")
+
+
 @asynccontextmanager
 async def reading(config: Config) -> AsyncIterator[Store]:
     """Open the store for reading only, whether or not a hub runs on it.
@@ -203,8 +213,7 @@ async def reading(config: Config) -> AsyncIterator[Store]:
     Raises:
         SetupError: If there is no database.
     """
-    if not is_shared(config) and not os.path.isfile(config.store.path):  # noqa: ASYNC240 -- one look at first
-        raise SetupError(f"There is no database at {config.store.path or '(in memory)'}. Name it with --db.")
+    must_be_there(config)
     store = await open_store(config, read_only=True)
     try:
         yield store

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from bridge.app import is_shared, open_store
+from bridge.app import is_shared, must_be_there, open_store
 from bridge.cli.exits import FAILED, OK
 from bridge.cli.options import NO_OPTIONS, Common
 from bridge.cli.printing import Printer, shown
@@ -65,6 +65,7 @@ def migrate(*, new_keys: bool = False, common: Common = NO_OPTIONS) -> None:
         common: Options of every command; --db names the database.
     """
     config = common.read()
+    must_be_there(config)
     asyncio.run(_migrate(config, new_keys=new_keys))
     common.printer.data({"database": shown(config.store.path)})
     common.printer.line("The database is up to date.")

@@ -15,8 +15,8 @@ from bridge.errors import ConfigInvalid
 from bridge.store.base import Store
 
 _LOST: Final = (
-    "Are they lost for good, `isthmus migrate --new-keys` has others used from now on; people's cursors and "
-    "verified numbers are void then."
+    "If they are lost for good, `isthmus migrate --new-keys` has others used from now on; people's cursors "
+    "and verified numbers are void then."
 )
 
 
@@ -97,16 +97,22 @@ def read_keys(config: Config) -> Keys:
     """Read the hub's secrets, or make them; a store in memory has its own each time.
 
     Raises:
-        ConfigInvalid: If the file is not one of ours.
+        ConfigInvalid: If the file is not one of ours, or cannot be one.
     """
     fresh = Keys(cursors=secrets.token_bytes(32), phones=secrets.token_bytes(32))
     if not config.store.path and config.store.keys is None:
         return fresh
     path = path_of(config)
-    if not path.exists():
-        _put(fresh, path)
     try:
+        if not path.exists():
+            _put(fresh, path)
         return msgspec.msgpack.decode(path.read_bytes(), type=Keys)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as wrong:
+        raise ConfigInvalid(
+            f"The hub's secrets can't be kept in {path}: {wrong.strerror}. Make its folder, or name another "
+            "file with --set store.keys=FILE.",
+            path="$.store.keys",
+        ) from wrong
     except msgspec.DecodeError as wrong:
         raise ConfigInvalid(f"{path} is not a key file of isthmus; put the right one back.") from wrong
 

@@ -118,6 +118,27 @@ def test_secrets_that_are_lost_for_good_are_replaced_when_told_to(isthmus: Isthm
     assert isthmus("account", "show", "direct/ana").code == exits.OK
 
 
+def test_a_mistyped_database_is_not_made_by_bringing_it_up_to_date(isthmus: Isthmus, tmp_path: Path) -> None:
+    ran = isthmus("migrate", "--db", "isthmsu.db")
+
+    assert (ran.code, list(tmp_path.iterdir())) == (exits.FAILED, [])
+    assert "There is no database at isthmsu.db" in ran.err
+
+
+@pytest.mark.parametrize("place", ["missing/keys", "folder", "file/keys"])
+def test_secrets_that_cannot_be_kept_where_they_should_say_what_to_do(
+    isthmus: Isthmus, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+
+    ran = isthmus("account", "create", "direct/ana", "--no-password", "--set", f"store.keys={place}")
+
+    assert ran.code == exits.USAGE
+    assert f"can't be kept in {place}" in ran.err
+    assert "--set store.keys=FILE" in ran.err
+
+
 def test_a_database_of_a_version_that_knew_no_secrets_asks_for_them_too(
     isthmus: Isthmus, tmp_path: Path
 ) -> None:
