@@ -1,10 +1,11 @@
 """Backup and restore: whole copies, on disk before they bear their name."""
 
 import errno
+import fcntl
 import os
 import sqlite3
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -38,19 +39,19 @@ def copy_to(
     if os.path.lexists(path):
         raise StoreNotEmpty(f"{path} exists already; name another file.")
     part = path.with_name(path.name + ".part")
-    _drop(part)
     try:
-        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        target = sqlite3.connect(part, isolation_level=None)
-        try:
-            raw.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            raw.backup(target, pages=_PAGES, progress=_heard(progress))
-            target.execute("PRAGMA journal_mode = DELETE")  # one file, readable where nothing can be written
-            change(target)
-        finally:
-            target.close()
-        _to_disk(part)
-        part.rename(path)
+        with _claimed(part):
+            target = sqlite3.connect(part, isolation_level=None)
+            try:
+                raw.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+                raw.backup(target, pages=_PAGES, progress=_heard(progress))
+                # One file, readable where nothing can be written.
+                target.execute("PRAGMA journal_mode = DELETE")
+                change(target)
+            finally:
+                target.close()
+            _to_disk(part)
+            part.rename(path)
         _to_disk(path.parent)
     except sqlite3.Error as error:
         _drop(part)
@@ -62,6 +63,34 @@ def copy_to(
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFull(f"There is no room for {path}.") from error
         raise SetupError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+@contextmanager
+def _claimed(part: Path) -> Iterator[None]:
+    """Hold an empty file of our own, in place of what a killed copy left, until it has its name or failed.
+
+    Raises:
+        SetupError: If another copy is being written there.
+    """
+    held = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        if not _is_ours(held, part):
+            raise SetupError(f"Another copy is being written to {part}; wait for it.")
+        _drop(part.with_name(part.name + "-journal"))
+        os.fchmod(held, 0o600)
+        os.ftruncate(held, 0)
+        yield
+    finally:
+        os.close(held)
+
+
+def _is_ours(held: int, part: Path) -> bool:
+    """Lock a file, and say whether it is ours and still bears its name, which its holder may have changed."""
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return part.exists() and os.path.samestat(os.fstat(held), part.stat())
 
 
 def _drop(part: Path) -> None:

@@ -44,6 +44,30 @@ async def test_a_backup_that_cannot_be_written_leaves_nothing(store: SqliteStore
     assert names(tmp_path, "nowhere*") == []
 
 
+async def test_two_copies_to_one_place_do_not_mix(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = await keep_some(store)
+    refused: list[str] = []
+    to_disk = copies._to_disk
+
+    def second(path: Path) -> None:
+        if not refused and path.name == "copy.db.part":
+            with sqlite3.connect(place(tmp_path)) as raw, pytest.raises(SetupError) as caught:
+                copies.copy_to(raw, tmp_path / "copy.db", None)
+            refused.append(caught.value.text)
+            raw.close()
+        to_disk(path)
+
+    monkeypatch.setattr(copies, "_to_disk", second)
+    await store.backup(str(tmp_path / "copy.db"))
+
+    assert refused == [f"Another copy is being written to {tmp_path / 'copy.db.part'}; wait for it."]
+    copy = await SqliteStore.open(tmp_path / "copy.db")
+    assert list(await copy.history(talk.id, after=0, limit=9)) == talk.said
+    await copy.close()
+
+
 async def test_what_a_killed_copy_left_goes_with_the_next_one(store: SqliteStore, tmp_path: Path) -> None:
     for end in (".part", ".part-journal"):
         (tmp_path / f"copy.db{end}").write_bytes(b"half" * 300)
