@@ -95,6 +95,7 @@ def socket_of(
         page=lambda path: None,
         accepts=lambda address: True,
         taken=lambda socket: None,
+        came=lambda socket, listener: None,
         in_turn=in_turn,
         flush_soon=lambda socket: None,
     )
