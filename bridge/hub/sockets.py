@@ -144,6 +144,8 @@ class Socket(asyncio.Protocol):
                     break
                 if data[at] & _OPCODE == Opcode.CLOSE and not self._leaves:
                     self._leaves = True  # when it is its turn: thousands may leave at once
+                    if at < size - whole:  # the beginning of its head came before, and is kept for that turn
+                        self._head, at = data[at : size - whole], size - whole
                     break
                 left -= 1 + min(end - at, self._hub.frame_bytes) // WEIGHT  # a longer one is not read
                 self._owed = end - at

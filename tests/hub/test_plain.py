@@ -9,7 +9,7 @@ from typing import Any, cast
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
@@ -142,6 +142,7 @@ def by_the_library(data: bytes) -> tuple[list[bytes], int | None]:
     settled=st.booleans(),
     a_turn=st.sampled_from((1, 2, A_READ)),
 )
+@example(sent=[b"\x88\x05\x03\xe8xxx"], cuts=[1], joined=False, settled=True, a_turn=A_READ)
 def test_messages_and_errors_are_the_librarys_however_the_bytes_are_cut(
     sent: list[bytes], cuts: list[int], joined: bool, settled: bool, a_turn: int
 ) -> None:
