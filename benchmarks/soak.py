@@ -1,10 +1,12 @@
 """Whether a hub that runs for long stays as it was: memory, files, threads, latency, and all promises.
 
     python -m benchmarks.soak [--minutes M] [--pairs N] [--devices N] [--pause-s S] [--every-s S]
-        [--age-s S] [--seed N] [--database URL] [--bus URL] [--json]
+        [--seed N] [--age-s S] [--kill-every-s S] [--hubs N] [--database URL] [--bus URL] [--json]
 
 People live with the SDK for as long as is wanted: they talk, read, look around, write
 to strangers, change controls, relations and links, are cut off, leave and come back.
+With ``--kill-every-s`` a hub is killed or stopped every so often, and started again: nothing
+acknowledged may be lost, nothing heard twice, and people come back by themselves.
 The hub keeps few records in memory, so that its caches are full long before half of
 the time is over: what its memory grows by after that would grow for ever. At the end
 everything on disk is proven, as ``isthmus audit`` does.
@@ -16,9 +18,11 @@ import argparse
 import asyncio
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 from statistics import median
 from typing import Final
 
@@ -27,7 +31,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from benchmarks.load.generator import Percentiles
-from benchmarks.load.hub_process import Order, Running
+from benchmarks.load.hub_process import Order
+from benchmarks.load.hubs import Hubs
 from benchmarks.load.processes import cores, started
 from benchmarks.load.world import Living, Seen
 from bridge.app import open_store
@@ -41,7 +46,9 @@ _OFTEN: Final = 60_000  # a minute
 _MAY_GROW: Final = 0.05  # of the memory at half-time: noise of the allocator
 _MINUTE: Final = 60.0
 _FEW: Final = 4  # looks that are compared, on either side
-_STRAY_FILES: Final = 8  # that SQLite may open meanwhile
+_BEFORE_THE_END_S: Final = 5.0  # no hub dies any more
+_COMPLAINTS: Final = 5  # of a log are told
+_STRAY_FILES: Final = 16  # that a store opens when they are wanted, for each hub
 
 
 class Soaked(Struct, kw_only=True):
@@ -71,7 +78,7 @@ def soak(living: Living, folder: Path, tell: Tell, *, database: str = "", bus: s
         bus: A NATS server; absent: none.
     """
     mine = cores()
-    with tempfile.TemporaryDirectory(dir=folder) as place, ExitStack() as stack:
+    with tempfile.TemporaryDirectory(dir=folder) as place:
         path = Path(place) / "hub.db"
         config = Config(
             listen=Listen(port=0),
@@ -84,35 +91,59 @@ def soak(living: Living, folder: Path, tell: Tell, *, database: str = "", bus: s
         order = Order(
             config=config, pairs=living.pairs, devices=living.devices, passwords=True, age_s=living.age_s
         )
-        hub, line = stack.enter_context(started("benchmarks.load.hub_process", order=order, core=mine[0]))
-        target = msgspec.json.decode(line, type=Running)
-        living = replace(living, pid=hub.pid, database=str(path), target=target)
-        rows = list(_lives(stack, living, mine[-1], tell))
-        stack.close()  # the hub ends before everything is proven
-        audited = asyncio.run(_audit(config))
-    growth = growth_of([row.rss_mib for row in rows])
+        with Hubs(order, living.hubs, mine[0], Path(place) / "log") as hubs:
+            target, empty = hubs.start(), hubs.look()
+            living = replace(living, urls=hubs.urls, target=target)
+            rows = list(_lives(hubs, living, path, mine[-1], tell))
+        audited = asyncio.run(_audit(config))  # the hubs have ended before everything is proven
+        complaints = [*hubs.crashes, *hubs.complaints()]
     faults = [*rows[-1].faults, *(f"{one.kind} {one.where}: {one.text}" for one in audited.problems)]
-    if growth > _MAY_GROW:
-        faults.append(f"the memory grew by {growth:.0%} after half the time")
-    if rows[-1].files > rows[0].files - rows[0].connected + _STRAY_FILES:
-        faults.append(f"{rows[-1].files} files are open when all have gone")
+    faults += [f"a hub: {text}" for text in complaints[:_COMPLAINTS]]
+    if rows[-1].files > empty.files + living.hubs * _STRAY_FILES:
+        faults.append(f"{rows[-1].files} files are open when all have gone, and {empty.files} were at first")
     if not rows[-1].sent:
         faults.append("nobody said anything")
     if audited.messages < rows[-1].sent:
         faults.append(f"{rows[-1].sent} messages were acknowledged, {audited.messages} are there")
+    growth = 0.0 if living.kill_every_s else growth_of([row.rss_mib for row in rows])
+    if growth > _MAY_GROW:
+        faults.append(f"the memory grew by {growth:.0%} after half the time")
     return Soaked(rows=rows, growth=round(growth, 3), faults=faults, audited=audited.messages)
 
 
-def _lives(stack: ExitStack, living: Living, core: int, tell: Tell) -> Iterator[Seen]:
-    lives, line = stack.enter_context(started("benchmarks.load.lives", order=living, core=core))
-    assert lives.stdout is not None, "it is a pipe"
-    while line:
-        row = msgspec.json.decode(line, type=Seen)
-        tell(text_of(row))
-        yield row
-        line = lives.stdout.readline()
-    if lives.wait() != 0:
-        raise RuntimeError("those who live failed")
+def _lives(hubs: Hubs, living: Living, path: Path, core: int, tell: Tell) -> Iterator[Seen]:
+    """Let people live, and hubs die meanwhile; look at both again and again."""
+    over = threading.Event()
+    timer = threading.Timer(living.seconds - _BEFORE_THE_END_S, over.set)
+    with ThreadPoolExecutor(1) as beside:
+        timer.start()  # before those who live print their first row
+        dying = beside.submit(hubs.disturb, living.kill_every_s, Random(living.seed), over)
+        try:
+            with started("benchmarks.load.lives", order=living, core=core) as (lives, line):
+                assert lives.stdout is not None, "it is a pipe"
+                while line:
+                    row = _looked_at(hubs, msgspec.json.decode(line, type=Seen), path)
+                    tell(text_of(row))
+                    yield row
+                    line = lives.stdout.readline()
+                if lives.wait() != 0:
+                    raise RuntimeError("those who live failed")
+        finally:
+            timer.cancel()
+            over.set()
+        dying.result()
+
+
+def _looked_at(hubs: Hubs, row: Seen, path: Path) -> Seen:
+    look, kept = hubs.look(), [Path(f"{path}{end}") for end in ("", "-wal")]
+    return replace(
+        row,
+        rss_mib=look.rss_mib,
+        files=look.files,
+        threads=look.threads,
+        database_mib=round(sum(one.stat().st_size for one in kept if one.exists()) / 2**20, 1),
+        ended=hubs.ended,
+    )
 
 
 async def _audit(config: Config) -> Audited:
@@ -162,6 +193,11 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--devices", type=int, default=2, help="devices of each account (2)")
     parser.add_argument("--pause-s", type=float, default=0.3, help="between what one does (0.3)")
     parser.add_argument("--every-s", type=float, default=30.0, help="how often to look at the hub (30)")
+    parser.add_argument("--hubs", type=int, default=1, help="hubs on the database; several need a bus (1)")
+    parser.add_argument(
+        "--kill-every-s", type=float, default=0.0,
+        help="how often a hub is killed, or stopped, and started again (never)",
+    )  # fmt: skip
     parser.add_argument(
         "--age-s", type=float, default=0.0,
         help="what is so old counts as 30 days old: journals are trimmed, deleted accounts erased (off)",
@@ -177,10 +213,12 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print data")
     given = parser.parse_args()
     if (
-        min(given.minutes, given.pairs, given.devices, given.every_s) <= 0
-        or min(given.pause_s, given.age_s) < 0
+        min(given.minutes, given.pairs, given.devices, given.hubs, given.every_s) <= 0
+        or min(given.pause_s, given.age_s, given.kill_every_s) < 0
     ):
         parser.error("minutes, pairs and seconds are more than 0")
+    if given.hubs > 1 and not (given.database and given.bus):
+        parser.error("several hubs need --database and --bus")
     if not given.folder.is_dir():
         parser.error(f"{given.folder} is no folder")
     return given
@@ -192,6 +230,7 @@ def main() -> int:
     living = Living(
         pairs=given.pairs, devices=given.devices, seconds=given.minutes * _MINUTE, every_s=given.every_s,
         pause_s=given.pause_s, seed=given.seed, age_s=given.age_s,
+        hubs=given.hubs, kill_every_s=given.kill_every_s,
     )  # fmt: skip
     print(HEAD, file=sys.stderr)
     try:
@@ -209,6 +248,8 @@ def main() -> int:
         print(msgspec.json.encode(found).decode())
     else:
         memory = f"{found.growth:+.1%}" if judges(found.rows) else "too few looks to judge it"
+        if (ended := found.rows[-1].ended) > 0:
+            memory = f"not judged, as hubs were killed or stopped {ended} times"
         print(f"Memory after half the time: {memory}. {found.audited:,} messages proven.")
         print(
             "What else was done:",

@@ -1,11 +1,12 @@
 """What people do about themselves: profiles, passwords, devices, links, leaving for good and coming back."""
 
+from collections.abc import Awaitable
 from typing import Final
 
 from msgspec.structs import replace
 
 from benchmarks.load.doing import HARSH, Doer, Table
-from benchmarks.load.world import Somebody
+from benchmarks.load.world import Somebody, prefer
 from bridge.errors import BridgeError
 from bridge.wire.commands import SetProfile
 from bridge.wire.events import LinkAsked
@@ -55,33 +56,26 @@ class Being:
         await client.call(replace(SetProfile(as_=own), **{what: changes[what]}))
 
     async def _change_handle(self, client: Client) -> None:
-        me = self._doer.me
-        handle = f"{me.handle.partition('.')[0]}.{self._doer.chance.randrange(10**6)}"
-        before, me.handle = me.handle, handle
-        try:
-            await client.set_profile(self._doer.account, handle=handle)
-        except (ConnectionLost, ConnectionClosed, CallTimeout):
-            me.handle = (
-                client.accounts[self._doer.account].handle
-                if self._doer.account in client.accounts
-                else before
-            )
-            raise
-        except BridgeError:
-            me.handle = before
-            raise
+        handle = f"{self._doer.me.handle.partition('.')[0]}.{self._doer.chance.randrange(10**6)}"
+        change = SetProfile(as_=self._doer.account, handle=handle)
+        await self._change_one_of(self._doer.me.handles, handle, client.call(change))
 
     async def _change_password(self, client: Client) -> None:
         me, new = self._doer.me, f"password {self._doer.chance.random()}"
-        me.passwords.append(new)  # until it is known which one holds
+        change = ChangePassword(as_=self._doer.account, old=me.passwords[0], new=new)
+        await self._change_one_of(me.passwords, new, client.call(change))
+
+    async def _change_one_of(self, known: list[str], new: str, change: Awaitable[object]) -> None:
+        """Know both until it is known which one holds: it may be done though its answer is lost."""
+        known.insert(1, new)
         try:
-            await client.call(ChangePassword(as_=self._doer.account, old=me.passwords[0], new=new))
+            await change
         except (ConnectionLost, ConnectionClosed, CallTimeout):
             raise
         except BridgeError:
-            me.passwords.remove(new)
+            known.remove(new)
             raise
-        me.passwords[:] = [new]
+        prefer(known, new)
 
     async def _tidy_devices(self, client: Client) -> None:
         devices = [one for one in (await client.list_devices()).devices if not one.here]

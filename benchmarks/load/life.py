@@ -6,14 +6,13 @@ from random import Random
 from time import perf_counter
 from typing import Any, Final
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.typing import Subprotocol
+from websockets.asyncio.client import ClientConnection
 
 from benchmarks.load.acts import Acts
 from benchmarks.load.doing import Doer
 from benchmarks.load.ears import Ears, Register
-from benchmarks.load.world import Somebody, World
-from bridge.errors import BridgeError
+from benchmarks.load.world import Somebody, World, prefer
+from bridge.errors import BridgeError, Unavailable
 from bridge.ids import Seq, ThreadId
 from bridge.wire.codec import CODECS
 from bridge.wire.events import LinkAsked
@@ -21,10 +20,10 @@ from bridge.wire.sign_in import Register as SignUp
 from bridge.wire.values import AccountState
 from clients import Client
 from clients.chain import check_page
-from clients.errors import CallTimeout, CannotConnect, ConnectionClosed, ConnectionLost
+from clients.errors import CallTimeout, ConnectionClosed, ConnectionLost
 from clients.options import Options, State
 from clients.reconnect import Backoff
-from clients.transport import Transport, WebSocket
+from clients.transport import SocketOptions, Transport, dial
 
 _STEPS: Final = (20, 200)  # of a life, before the device leaves
 _AWAY_S: Final = 2.0  # at most
@@ -123,8 +122,11 @@ class Life:
             self._begin_anew()
         if self._token is not None:
             yield {"token": self._token}
-        where = {"network": me.network, "handle": me.handle}
-        by_password = [{**where, "password": password} for password in me.passwords]
+        by_password = [
+            {"network": me.network, "handle": handle, "password": password}
+            for handle in me.handles
+            for password in me.passwords
+        ]
         yield from by_password
         if me.deleted:
             anew = SignUp(network=me.network, handle=me.handle, name="Again", password=me.passwords[0])
@@ -134,7 +136,7 @@ class Life:
     async def _come_by(self, way: dict[str, Any]) -> Client:
         options = Options(backoff=Backoff(min_s=0.02, step_s=0.1, max_s=2.0), verify=True)
         client = self._client = Client(
-            self._world.order.target.url, dial=self._dial, codec=self._codec, places=self._ears.places,
+            self._world.order.urls[0], dial=self._dial, codec=self._codec, places=self._ears.places,
             options=options, **way,
         )  # fmt: skip
         client.on("link_asked")(lambda asked: self._answer_link(client, asked))
@@ -152,10 +154,10 @@ class Life:
         self._world.connected += 1
         self._token = client.token
         me = self._me
-        if "password" in way and way["password"] in me.passwords:
-            me.passwords.remove(way["password"])
-            me.passwords.insert(0, way["password"])
+        if "password" in way:
+            prefer(me.passwords, way["password"])
         assert client.signed is not None, "it came"
+        prefer(me.handles, client.signed.accounts[0].handle)
         if client.signed.accounts[0].id != me.account:
             me.account, me.deleted = client.signed.accounts[0].id, False
             self._world.done["accounts made anew"] += 1
@@ -172,16 +174,11 @@ class Life:
             self._world.fault(f"{self._who}: {broken}")
 
     async def _dial(self) -> Transport:
-        """Connect as the SDK does, and keep the socket, to cut it off."""
-        subprotocol = f"isthmus.v1.{self._codec}"
-        try:
-            self._socket = await connect(
-                self._world.order.target.url, subprotocols=[Subprotocol(subprotocol)], compression=None,
-                proxy=None, ping_interval=None, close_timeout=2, max_size=None,
-            )  # fmt: skip
-        except (OSError, TimeoutError) as wrong:
-            raise CannotConnect(str(wrong)) from wrong
-        return WebSocket(self._socket, CODECS[subprotocol])
+        """Connect as the SDK does, to any of the hubs, and keep the socket, to cut it off."""
+        url, codec = self._doer.chance.choice(self._world.order.urls), CODECS[f"isthmus.v1.{self._codec}"]
+        transport = await dial(url, codec, SocketOptions())
+        self._socket = transport._socket  # no client may do what ``_cut`` does
+        return transport
 
     def _cut(self) -> None:
         if self._socket is not None:
@@ -206,7 +203,8 @@ class Life:
 
     def _refused(self, what: str, refusal: BridgeError) -> None:
         self._world.done[f"refused {refusal.code}"] += 1
-        if refusal.code in _UNEXPECTED:
+        stops = refusal.code == Unavailable.code and self._world.order.kill_every_s > 0
+        if refusal.code in _UNEXPECTED and not stops:  # a hub that stops says so: come back
             self._world.fault(f"{self._who} was refused to {what}: {refusal.code}: {refusal}")
 
     async def _answer_link(self, client: Client, asked: LinkAsked) -> None:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import IO, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -39,6 +39,7 @@ def started(
     order: Struct | None = None,
     core: int | None = None,
     before: Sequence[str] = (),
+    errors: IO[str] | None = None,
 ) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """Run a module until the block ends; give the process and the first line that it printed.
 
@@ -48,6 +49,7 @@ def started(
         order: What it shall do, which it learns from ``ordered``.
         core: The core that it may use; absent: any.
         before: A command that runs it, such as ``strace``.
+        errors: Where its standard error goes; absent: where this process's does.
 
     Raises:
         RuntimeError: If it ends before it prints anything.
@@ -61,7 +63,7 @@ def started(
         process = stack.enter_context(
             subprocess.Popen(
                 [*before, sys.executable, "-m", module, *arguments],
-                cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
             )
         )  # fmt: skip
         assert process.stdin is not None

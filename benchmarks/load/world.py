@@ -15,6 +15,7 @@ from bridge.ids import AccountId
 from bridge.wire.values import Network
 
 _FAULTS: Final = 20  # at most are told
+_FEW: Final = 4
 _QUIET_S: Final = 1.5  # receipts that follow what was heard come sooner
 _PATIENCE_S: Final = 60.0
 _LOOK_S: Final = 0.1
@@ -31,9 +32,10 @@ class Living(Struct, kw_only=True):
         pause_s: About how long a person waits between what it does, on whichever device.
         seed: Of all chance.
         age_s: What is so many seconds old counts as 30 days old; 0: as it is.
-        pid: The hub's process.
-        database: Its database file.
-        target: Where to connect, and who the people are.
+        hubs: How many hubs there are.
+        kill_every_s: How often one of them is killed, or stopped, and started again; 0: never.
+        urls: Where to connect.
+        target: Who the people are.
     """
 
     pairs: int
@@ -43,8 +45,9 @@ class Living(Struct, kw_only=True):
     devices: int = 2
     seed: int = 1
     age_s: float = 0.0
-    pid: int = 0
-    database: str = ""
+    hubs: int = 1
+    kill_every_s: float = 0.0
+    urls: list[str] = field(default_factory=list)
     target: Running = field(default_factory=lambda: Running(url="", pairs=[]))
 
 
@@ -53,10 +56,11 @@ class Seen(Struct, kw_only=True):
 
     Attributes:
         at_s: When it ended, in seconds from the start.
-        rss_mib: The hub's memory at its end.
-        files: How many files and sockets the hub had open.
-        threads: How many threads it had.
+        rss_mib: The hubs' memory at its end.
+        files: How many files and sockets the hubs had open.
+        threads: How many threads they had.
         database_mib: The database and its log on disk.
+        ended: How often a hub was killed or stopped so far.
         connected: How many devices were there.
         sent: Messages acknowledged so far.
         heard: Messages heard so far, by each device.
@@ -68,10 +72,6 @@ class Seen(Struct, kw_only=True):
     """
 
     at_s: float
-    rss_mib: float
-    files: int
-    threads: int
-    database_mib: float
     connected: int
     sent: int
     heard: int
@@ -80,6 +80,11 @@ class Seen(Struct, kw_only=True):
     done: dict[str, int]
     ack: Percentiles | None = None
     faults: list[str] = field(default_factory=list)
+    rss_mib: float = 0.0
+    files: int = 0
+    threads: int = 0
+    database_mib: float = 0.0
+    ended: int = 0
 
 
 class Somebody(Struct, kw_only=True):
@@ -88,8 +93,8 @@ class Somebody(Struct, kw_only=True):
     Attributes:
         account: Its id; another one once it was erased and its owner came anew.
         network: Where it lives.
-        handle: Its name there.
-        tokens: Of its devices; empty: signed out.
+        handles: What its name there may be, the likeliest first.
+        tokens: Of its devices, as they were made.
         passwords: What its password may be, the likeliest first.
         unlinked: Whom it was unlinked from last.
         deleted: Whether it was ever deleted: who cannot sign in any more then was erased.
@@ -97,20 +102,30 @@ class Somebody(Struct, kw_only=True):
 
     account: AccountId
     network: Network
-    handle: str
+    handles: list[str]
     tokens: list[str]
     passwords: list[str] = field(default_factory=lambda: [PASSWORD])
     unlinked: "Somebody | None" = None
     deleted: bool = False
+
+    @property
+    def handle(self) -> str:
+        """Its name, as far as anybody knows."""
+        return self.handles[0]
 
     @classmethod
     def of(cls, person: Person) -> "Somebody":
         """Know somebody as he was made."""
         tokens = list(person.tokens)
         return cls(
-            account=AccountId(person.account), network=Network(person.network), handle=person.handle,
+            account=AccountId(person.account), network=Network(person.network), handles=[person.handle],
             tokens=tokens,
         )  # fmt: skip
+
+
+def prefer(known: list[str], value: str) -> None:
+    """Put the likeliest first, and forget the unlikeliest: the other device may know better for a moment."""
+    known[:] = [value, *(one for one in known if one != value)][:_FEW]
 
 
 class World(Struct):

@@ -19,6 +19,14 @@ def test_people_live_for_a_moment_and_no_promise_breaks(tmp_path: Path) -> None:
     assert last.connected == 0
 
 
+def test_people_live_on_while_their_hub_is_killed(tmp_path: Path) -> None:
+    living = Living(pairs=3, seconds=9.0, every_s=3.0, pause_s=0.05, kill_every_s=1.0)
+    soaked = soak(living, tmp_path, lambda text: None)
+    assert soaked.faults == []
+    assert soaked.rows[-1].ended > 0
+    assert soaked.rows[-1].sent > 0
+
+
 def test_memory_that_goes_on_growing_shows() -> None:
     assert growth_of(list(accumulate([50.0, *[1.0] * 40]))) > 0.2
 
