@@ -36,7 +36,11 @@ def measure_crowd(people: int, folder: Path, live_s: float = 5.0) -> Crowded:
         config = Config(
             listen=Listen(port=0),
             store=StoreSettings(path=str(Path(place) / "hub.db")),
-            limits=Limits(connections_per_address=people + 200, sign_ins_per_minute=10 * people + 1_000),
+            limits=Limits(
+                connections_per_address=people + 200,
+                connects_burst=3 * people + 1_000,
+                sign_ins_per_minute=10 * people + 1_000,
+            ),
             log_level="warning",
         )
         order = Order(config=config, pairs=people // 2 + 2 * _LIVE)

@@ -100,9 +100,14 @@ def part(
     rest: tuple[AccountId, ...],
     until: int | None,
 ) -> None:
-    """Make two persons of one; it can be undone until then, or never."""
-    for accounts in ((leaver,), rest):
-        apart = _apart(scene, person, accounts)
+    """Make two persons of one; it can be undone until then, or never.
+
+    What may ask the store comes before the requests, which may be thousands: each question begins it anew.
+    """
+    outcome.records += _remembered(scene, person, leaver, rest, until)
+    outcome.records += _copied(scene, person.accounts)
+    people = [(accounts, _apart(scene, person, accounts)) for accounts in ((leaver,), rest)]
+    for accounts, apart in people:
         outcome.records.append(apart)
         for own in map(scene.facts.account, accounts):
             after = replace(own, person=apart.id)
@@ -114,8 +119,6 @@ def part(
             twins = (scene.facts.account(other) for other in accounts if other != own.id)
             news = LinkChanged(leg=own.id, linked_to=tuple(map(account_view, twins)), undo_until=until)
             outcome.told.append((news, (own.id,)))
-    outcome.records += _remembered(scene, person, leaver, rest, until)
-    outcome.records += _copied(scene, person.accounts)
 
 
 def _apart(scene: Scene, person: Person, accounts: tuple[AccountId, ...]) -> Person:

@@ -1,5 +1,7 @@
 """Unlinking: a preview, then the deed; what was shut stays shut, and two weeks to undo it."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -8,9 +10,11 @@ from bridge.domain.facts import UNKNOWN, Facts
 from bridge.domain.hold import Hold
 from bridge.domain.model import Person, Thread, ThreadKind
 from bridge.domain.outcome import legs_of
+from bridge.domain.rules import unlink
+from bridge.domain.views import thread_changed
 from bridge.ids import AccountId, Seq, ThreadId
 from bridge.wire.commands import Accept, SetControls, SetLinkOptions, UndoUnlink
-from bridge.wire.events import HybridChanged, LinkChanged, TieChanged
+from bridge.wire.events import HybridChanged, LinkChanged, ThreadChanged, TieChanged
 from bridge.wire.queries import Explain, PreviewUnlink
 from bridge.wire.replies import Effects, Explained, Tied
 from bridge.wire.values import Network, TieState
@@ -64,6 +68,27 @@ def test_a_preview_looks_at_no_thread_however_many_requests_wait(merged: World) 
     assert effects.requests_lapsed == 5
     threads = [merged.thread("ann", f"writer{number}") for number in range(5)]
     assert [merged.facts.known((Thread, thread)) for thread in threads] == [UNKNOWN] * 5
+
+
+def test_requests_that_end_are_gone_through_once_whatever_else_is_asked(
+    merged: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = []
+
+    def told(*given: Any, **more: Any) -> ThreadChanged:
+        ended.append(thread_changed(*given, **more))
+        return ended[-1]
+
+    for number in range(5):
+        merged.join(f"writer{number}", "messenger")
+        merged.send(f"writer{number}", "ann")
+    merged.set_tie("block", "ann", "bob")
+    merged.facts = Facts()
+    monkeypatch.setattr(unlink, "thread_changed", told)
+
+    merged.unlink("ann")
+
+    assert len(ended) == 5
 
 
 def test_the_account_leaves_the_person_and_both_hear_of_it(merged: World) -> None:
