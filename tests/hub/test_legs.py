@@ -20,7 +20,7 @@ from bridge.wire.commands import (
     Unlink,
     Upgrade,
 )
-from bridge.wire.queries import CountUnread, GetThread, ListThreads
+from bridge.wire.queries import CountUnread, GetThread, ListLinkAsks, ListThreads
 from bridge.wire.sign_in import ChangePassword, SignIn
 from bridge.wire.values import AccountState, Network
 from tests.hub.house import ANA, BEN, CYD, DAN, PASSWORD, House
@@ -333,3 +333,20 @@ async def test_an_erased_account_is_nobodys_to_use(hub: House) -> None:
         await ben.ask(Send(thread=thread, text="from the grave", token="token-1"))
     _, signed_in = await hub.sign_in(BEN)
     assert accounts(signed_in) == [BEN]
+
+
+async def test_a_device_that_comes_later_hears_which_links_wait_at_any_hub(hub: House, codec: Codec) -> None:
+    await hub.add(ANA, BEN)
+    early = await hub.join(BEN, codec)
+    before = await early.ask(ListLinkAsks(as_=BEN))
+    ana = await hub.join(ANA)
+    await ana.ask(AskLink(as_=ANA, network=Network.MESSENGER, handle="ben"))
+
+    later = await hub.join(BEN, codec)
+    waiting = [await one.ask(ListLinkAsks(as_=BEN)) for one in (later, early)]
+    await later.ask(AnswerLink(as_=BEN, account=ANA, accept=False))
+    answered = [await one.ask(ListLinkAsks(as_=BEN)) for one in (early, later)]
+
+    assert before["asks"] == []
+    assert [[ask["account"]["handle"] for ask in one["asks"]] for one in waiting] == [["ana"], ["ana"]]
+    assert [one["asks"] for one in answered] == [[], []]
