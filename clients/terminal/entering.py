@@ -99,8 +99,8 @@ class Entrance(Dialog):
         """
         who = self._who
         if who.token is not None:
-            account = f"{who.network} {who.handle}" if who.network and who.handle else who.token
             try:
+                account = await self._account_of(who.token)
                 return await self._connected(account, token=who.token)
             except SignInFailed as refused:
                 raise SignInFailed(f"{refused.text} Is the token still good, and of this hub?") from refused
@@ -118,6 +118,22 @@ class Entrance(Dialog):
                 with suppress(OSError):  # what cannot be forgotten is refused again next time
                     self._tokens.forget(self._url, account)
         return await self._by_password(network, handle)
+
+    async def _account_of(self, token: str) -> str:
+        """Learn whose token it is: what is unsent is kept with the account, whatever its next token is.
+
+        Raises:
+            SignInFailed: If the token is not good.
+        """
+        who = self._who
+        if who.network and who.handle:
+            return f"{who.network} {who.handle.removeprefix('@')}"
+        if self._place_of("") is None or who.outbox is not None:
+            return ""  # nothing is kept by account
+        entered = await self._with_outbox(None, {"token": token})
+        own = next(iter(entered.client.accounts.values()))
+        await entered.client.close()
+        return f"{own.network} {own.handle}"
 
     async def _by_password(self, network: Network, handle: str) -> Entered:
         account = f"{network} {handle}"

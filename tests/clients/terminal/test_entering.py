@@ -69,6 +69,28 @@ async def test_what_is_typed_while_away_goes_out_when_one_chats_again(state: Pat
     assert {path.parent for path in kept(state)} == {state / "outbox"}
 
 
+async def test_what_is_unsent_is_kept_with_the_account_whatever_its_token(state: Path) -> None:
+    hub = FakeHub()
+    hub.say(BEN, ANA, "hi")
+    hub.devices["another-token"] = (ANA,)
+    async with serving(hub) as url:
+        sitting = at_keyboard(url, "token-ana", is_terminal=True, options=LONG_AWAY)
+        async with sitting as (keyboard, paper):
+            keyboard.type("/threads")
+            keyboard.type("/open 1")
+            await paper.has("1. From Ben")
+            hub.close_all(CloseCode.DRAINING)
+            await paper.has("Connection lost")
+            keyboard.type("typed while away")
+            await paper.has("Waiting")
+            keyboard.type("/quit")
+            await paper.has("Not sent yet: 1.")
+        async with at_keyboard(url, "another-token") as (_, paper):
+            sent = await paper.has("Sent from last time")
+
+    assert sent.endswith("number 2: typed while away")
+
+
 async def test_what_is_typed_while_the_hub_hangs_is_said_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clients.terminal.chat.PATIENCE_S", 0.01)
     hub = FakeHub()
