@@ -214,9 +214,9 @@ def check(account: Account, linked: bool, wanted: Mapping[str, str]) -> None:
     rows = {row.category: row for row in rows_of(account, Controls(account=account.id), linked)}
     for name, outcome in wanted.items():
         row = rows.get(name)
-        path = f"$.controls.{name if row else '[...]'}"
         if row is None:
-            raise InvalidControl("There is no such category for this account.", path=path)
+            raise InvalidControl(f"This account's categories are {', '.join(rows)}.", path="$.controls[...]")
+        path = f"$.controls.{name}"
         if outcome not in row.options:
             raise InvalidControl(f"{name} takes one of: {', '.join(row.options)}.", path=path)
         if not row.available:

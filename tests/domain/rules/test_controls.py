@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from bridge.domain.controls import CATEGORIES
+from bridge.errors import InvalidControl
 from bridge.ids import AccountId
 from bridge.wire.commands import SetControls
 from bridge.wire.events import ControlsChanged
@@ -141,3 +142,14 @@ def test_a_preview_tells_whether_it_would_leave_the_hybrid(merged: World) -> Non
     assert isinstance(leaves, ControlsPreview)
     assert (stays.effects.leaves_hybrid, leaves.effects.leaves_hybrid) == (False, True)
     assert merged.account("ann").hybrid == "on"
+
+
+def test_a_category_that_an_account_has_not_is_answered_with_those_that_it_has(world: World) -> None:
+    change = SetControls(as_=AccountId("aann"), if_version=0, controls={"friends_of_friends": "none"})
+
+    with pytest.raises(InvalidControl) as refused:
+        world.run("ann", change)
+
+    assert refused.value.path == "$.controls[...]"  # as the wire writes a key that is not repeated
+    assert "others_on_messenger, group_adds" in refused.value.text
+    assert "friends_of_friends," not in refused.value.text.replace("messenger_friends_of_friends,", "")
