@@ -2,6 +2,7 @@
 
 import asyncio
 import shlex
+import signal
 import sys
 import tempfile
 from contextlib import AsyncExitStack
@@ -68,6 +69,8 @@ def demo(
         port: TCP port; 0 takes a free one.
         common: Options of every command.
     """
+    for number in (signal.SIGTERM, signal.SIGHUP):  # else the scratch folder stays behind
+        signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="isthmus-demo-") as folder:
         given = {"store.path": str(Path(folder) / "demo.db"), "listen.port": str(port)}
         config = load(file=common.config, environ={}, given=given).config

@@ -72,8 +72,28 @@ def test_a_conversation_that_is_cut_short_is_no_success(monkeypatch: pytest.Monk
         return told
 
     monkeypatch.setattr("bridge.cli.demo.told_to_stop", told_at_once)
+    monkeypatch.setattr("bridge.cli.demo.signal.signal", lambda number, handler: None)
 
     assert demo(once=True) == 130
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("until", ["Official archives", "The hub stays up"])
+def test_a_terminal_that_is_closed_leaves_no_scratch_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, until: str
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    process = started_with(tmp_path, "demo")
+    assert process.stdout is not None
+    while not process.stdout.readline().startswith(until):
+        assert process.poll() is None
+    scratch = list(tmp_path.iterdir())
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+
+    assert len(scratch) == 1
+    assert list(tmp_path.iterdir()) == []
+    assert "Traceback" not in err
 
 
 @pytest.mark.parametrize("which", [2, 3])
