@@ -37,18 +37,20 @@ from benchmarks.growth import FULL, SIZES, measure_growth
 from benchmarks.importing import compare
 from benchmarks.load.disk import fsync_times, name_of
 from benchmarks.load.processes import LOOP, cores
+from benchmarks.load.trace import can_trace
 from benchmarks.peers.drive import PeerLoad
 from benchmarks.peers_beside import measure_peers
 from benchmarks.picture import picture
 from benchmarks.pressure import measure_pressure
 from benchmarks.report import Line, Report, table
-from benchmarks.throughput import Wanted, measure_hub, measure_relay
+from benchmarks.throughput import Wanted, count_fsyncs, measure_hub, measure_relay
 from bridge.wire.values import Network
 
 Tell = Callable[[str], None]
 
 MIX = (0.85, 0.05, 0.05, 0.05)
 LEFT_OUT = ("groups over the wire: the bridge has none yet; what stands above is a fixture",)
+NO_STRACE = "the hub's fsyncs: strace is not installed (apt install strace)"
 _ONE_NETWORK = (Network.MESSENGER, Network.MESSENGER)  # whose texts may be long
 
 
@@ -117,8 +119,18 @@ def _processor() -> str:
     )
 
 
-def measure_pairs(workload: Pairs, base: Wanted, runs: int, tell: Tell) -> list[Line]:
-    """Run one workload, hub and relay by turns, so that both meet the same weather."""
+def measure_pairs(
+    workload: Pairs, base: Wanted, runs: int, tell: Tell, *, counts: bool = False
+) -> list[Line]:
+    """Run one workload, hub and relay by turns, so that both meet the same weather.
+
+    Args:
+        workload: Which.
+        base: What all workloads have alike.
+        runs: How often.
+        tell: Hears what goes on.
+        counts: Whether to count the hub's fsyncs, in a traced run more.
+    """
     wanted = replace(
         base, pairs=workload.pairs, window=workload.window, rate=workload.rate, habits=workload.habits,
         networks=workload.networks,
@@ -138,6 +150,9 @@ def measure_pairs(workload: Pairs, base: Wanted, runs: int, tell: Tell) -> list[
             tell(f"{workload.name}, naive relay and raw sockets, run {run + 1} of {runs}")
             relay.runs.append(measure_relay(wanted))
             floor.runs.append(measure_relay(wanted, raw=True))
+    if counts:
+        tell(f"{workload.name}, {lines[0].server}, traced")
+        lines[0].fsyncs = count_fsyncs(wanted, workload.codecs[0])
     if not workload.relay:
         return lines
     for line in lines:
@@ -194,9 +209,11 @@ def measure(options: argparse.Namespace, tell: Tell, keep: Callable[[Report], No
     if options.cluster:
         _cluster(base, report, tell)
         return report
+    counts = can_trace() and not options.short
     for workload in SHORT if options.short else WORKLOADS:
         if not options.only or any(word in workload.name for word in options.only):
-            report.pairs += measure_pairs(workload, base, 1 if options.short else options.runs, tell)
+            runs = 1 if options.short else options.runs
+            report.pairs += measure_pairs(workload, base, runs, tell, counts=counts)
             report.disk.append(fsync_times(options.folder))
             keep(report)
     for part, begin in PARTS.items():
@@ -205,7 +222,7 @@ def measure(options: argparse.Namespace, tell: Tell, keep: Callable[[Report], No
             begin(options, report, tell)
             keep(report)
     report.disk.append(fsync_times(options.folder))
-    report.left_out = list(LEFT_OUT)
+    report.left_out = [*LEFT_OUT, *(() if can_trace() else (NO_STRACE,))]
     return report
 
 

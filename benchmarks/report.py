@@ -33,6 +33,7 @@ class Line(Struct, kw_only=True):
         ratio_to_floor: The same over that of the relay on raw sockets.
         ratio_range: The least and the most of the ratios to the naive relay, run by run.
         in_flight: Messages unanswered at any time, in a closed loop; 0 where sends are due at fixed times.
+        fsyncs: The hub's waits for the disk for each message, in a traced run of its own; None: not counted.
     """
 
     workload: str
@@ -42,6 +43,7 @@ class Line(Struct, kw_only=True):
     ratio_to_floor: float | None = None
     ratio_range: tuple[float, float] | None = None
     in_flight: int = 0
+    fsyncs: float | None = None
 
     @property
     def cpu_us(self) -> float:
@@ -154,6 +156,8 @@ def _row(line: Line) -> Iterator[str]:
         f"{ratio:>9}{floor:>7}{ack.p50:9.2f}{ack.p95:8.2f}{ack.p99:8.2f}{ack.max:8.1f}{middle.batch:7.1f}"
         f"{middle.rss_mib:6.0f}{middle.generator_us:9.1f}"
     )
+    if line.fsyncs is not None:
+        yield f"{'':18}{line.fsyncs:.4f} fsyncs a message (a traced run of its own)"
     if middle.generator_us * middle.rate > BOTTLENECK * 1e6:
         yield f"{'':18}the load was the bottleneck here, not the server"
 

@@ -11,6 +11,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
@@ -19,7 +20,8 @@ from msgspec import Struct
 from benchmarks.load.generator import Load, Measured
 from benchmarks.load.hub_process import Order, Running
 from benchmarks.load.people import Person
-from benchmarks.load.processes import cores, counted_fsyncs, started
+from benchmarks.load.processes import cores, started
+from benchmarks.load.trace import traced, waits
 from bridge.config import Config, HubSettings, Listen, StoreSettings
 from bridge.wire.values import Network
 
@@ -76,8 +78,8 @@ class Wanted(Struct, kw_only=True):
         )
 
 
-def measure_hub(wanted: Wanted, codec: str, before: tuple[str, ...] = ()) -> Measured:
-    """Run a hub and a load on it."""
+def measure_hub(wanted: Wanted, codec: str, waits_in: Path | None = None) -> Measured:
+    """Run a hub and a load on it; write its waits for the disk to a file, if one is given."""
     with tempfile.TemporaryDirectory(dir=wanted.folder) as place:
         config = Config(
             listen=Listen(port=0),
@@ -86,10 +88,10 @@ def measure_hub(wanted: Wanted, codec: str, before: tuple[str, ...] = ()) -> Mea
             log_level="warning",
         )
         order = Order(config=config, pairs=wanted.pairs, uvloop=wanted.uvloop, networks=wanted.networks)
-        core = wanted.hub_core
-        with started("benchmarks.load.hub_process", order=order, core=core, before=before) as (process, line):
+        with started("benchmarks.load.hub_process", order=order, core=wanted.hub_core) as (process, line):
             target = msgspec.json.decode(line, type=Running)
-            return generate(wanted, wanted.load(process.pid, target, codec))
+            with traced([process.pid], waits_in) if waits_in else nullcontext():
+                return generate(wanted, wanted.load(process.pid, target, codec))
 
 
 def measure_relay(wanted: Wanted, *, raw: bool = False) -> Measured:
@@ -114,10 +116,9 @@ def generate(wanted: Wanted, load: Load) -> Measured:
 def count_fsyncs(wanted: Wanted, codec: str) -> float:
     """Count the hub's fsyncs for each message, in a short run of its own: to be traced makes it slow."""
     with tempfile.NamedTemporaryFile(dir=wanted.folder) as report:
-        trace = ("strace", "-f", "-c", "-e", "trace=fsync,fdatasync", "-o", report.name)
-        measured = measure_hub(msgspec.structs.replace(wanted, seconds=2.0), codec, trace)
-        calls = counted_fsyncs(Path(report.name).read_text())
-    return round(calls / max(1, measured.verified), 4)
+        path = Path(report.name)
+        measured = measure_hub(msgspec.structs.replace(wanted, seconds=2.0), codec, path)
+        return round(len(waits(path)) / max(1, measured.verified), 4)
 
 
 def table(results: list[Result]) -> Iterator[str]:

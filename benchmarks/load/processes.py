@@ -140,9 +140,3 @@ def tree(pid: int) -> list[int]:
     except OSError:
         return []
     return [pid, *(one for child in children for one in tree(child))]
-
-
-def counted_fsyncs(report: str) -> int:
-    """Add up the waits for the disk in a summary of strace, whose fourth column counts the calls."""
-    lines = (line.split() for line in report.splitlines())
-    return sum(int(words[3]) for words in lines if words and words[-1] in ("fsync", "fdatasync", "msync"))

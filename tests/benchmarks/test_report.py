@@ -16,22 +16,13 @@ from benchmarks.__main__ import ALONE, LEFT_OUT, SHORT, WORKLOADS, main
 from benchmarks.growth import Grown, Spread
 from benchmarks.growth import rows as growth_rows
 from benchmarks.load.generator import Measured, Percentiles
-from benchmarks.load.processes import ROOT, counted_fsyncs
+from benchmarks.load.processes import ROOT
 from benchmarks.peers_beside import Beside
 from benchmarks.peers_beside import rows as peer_rows
 from benchmarks.picture import picture
 from benchmarks.pressure import Pressed
 from benchmarks.pressure import rows as pressure_rows
 from benchmarks.report import Line, Report, costs_of, table
-
-STRACE = """\
-% time     seconds  usecs/call     calls    errors syscall
------- ----------- ----------- --------- --------- ----------------
- 93.02    0.004321          17       254           fdatasync
-  6.98    0.000324          46         7         1 fsync
------- ----------- ----------- --------- --------- ----------------
-100.00    0.004645          17       261         1 total
-"""
 
 
 def measured(cpu_us: float, *, faults: list[str] | None = None) -> Measured:
@@ -68,6 +59,11 @@ def test_the_table_says_what_a_peer_had_on_disk_and_why_another_is_missing(repor
     assert "fsyncs/message 2.500" in text
     assert "acknowledged means: it is stored" in text
     assert "left out: not installed: apt install another" in text
+
+
+def test_the_table_says_how_often_a_message_waits_for_the_disk(report: Report) -> None:
+    report.pairs[0].fsyncs = 0.0083
+    assert "0.0083 fsyncs a message" in "\n".join(table(report))
 
 
 def test_the_table_says_what_was_not_measured(report: Report) -> None:
@@ -135,10 +131,6 @@ def test_a_load_that_was_the_bottleneck_says_so() -> None:
     line = Line(workload="w", server="hub, json", runs=[slow])
     report = Report(machine={}, pairs=[line], crowd=[])
     assert "the load was the bottleneck" in "\n".join(table(report))
-
-
-def test_fsyncs_are_counted_by_the_column_of_calls() -> None:
-    assert counted_fsyncs(STRACE) == 261
 
 
 def test_growth_names_the_ratio_of_its_ends() -> None:
