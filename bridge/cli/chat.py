@@ -1,6 +1,5 @@
 """``isthmus chat``: the terminal client."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -38,21 +37,19 @@ def chat(
         forget: Keep no token and nothing unsent for next time.
         common: Options of every command.
     """
-    from clients.terminal.plain import chat as plain_chat
+    from clients.terminal.plain import in_a_process
 
     if common.json:
         raise Invalid("A chat speaks in lines, for people. For programs: the SDK, or python -m clients.tap")
     if password_file is not None and token_file is not None:
         raise Invalid("Give --password-file or --token-file, not both.")
-    return asyncio.run(
-        plain_chat(
-            url,
-            token_file=token_file,
-            password_file=password_file,
-            network=network,
-            handle=handle,
-            codec=codec,
-            keep=not forget,
-            outbox=outbox,
-        )
+    return in_a_process(
+        url,
+        token_file=token_file,
+        password_file=password_file,
+        network=network,
+        handle=handle,
+        codec=codec,
+        keep=not forget,
+        outbox=outbox,
     )

@@ -1,12 +1,11 @@
 """``python -m clients.terminal``: the line-mode client."""
 
 import argparse
-import asyncio
 import os
 import sys
 from pathlib import Path
 
-from clients.terminal.plain import chat
+from clients.terminal.plain import in_a_process
 
 
 def main() -> int:
@@ -25,17 +24,15 @@ def main() -> int:
     )
     given = parser.parse_args()
     try:
-        return asyncio.run(
-            chat(
-                given.url,
-                network=given.network,
-                handle=given.handle,
-                codec=given.codec,
-                keep=not given.forget,
-                outbox=given.outbox,
-                token_file=given.token_file,
-                password_file=given.password_file,
-            )
+        return in_a_process(
+            given.url,
+            network=given.network,
+            handle=given.handle,
+            codec=given.codec,
+            keep=not given.forget,
+            outbox=given.outbox,
+            token_file=given.token_file,
+            password_file=given.password_file,
         )
     except KeyboardInterrupt:
         return 130

@@ -6,9 +6,10 @@ types commands with a slash, and plain lines into the open thread.
 
 import asyncio
 import logging
+import signal
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from bridge.errors import BridgeError, SignInFailed
 from bridge.wire.sign_in import SignOut
@@ -26,8 +27,8 @@ from clients.terminal.tokens import state_folder
 
 log = logging.getLogger("clients")
 
-OK, FAILED, NOT_SIGNED_IN, UNDONE = 0, 1, 3, 4
-"""Exit codes; the last one tells a script that something it typed was not done or not sent."""
+OK, FAILED, NOT_SIGNED_IN, UNDONE, INTERRUPTED = 0, 1, 3, 4, 130
+"""Exit codes; ``UNDONE`` tells a script that something it typed was not done or not sent."""
 
 SIGN_OUT_S = 3.0
 """So long the hub may take to sign out who leaves."""
@@ -94,6 +95,30 @@ async def chat(
         screen.say(f"No connection: {clean_line(error.text)}")
         return FAILED
     return await _talk(Chat(entered.client, screen, lines, keeps=entered.keeps), entered)
+
+
+def in_a_process(url: str, **given: Any) -> int:
+    """Chat in a process of its own: who closes the terminal leaves in good order too.
+
+    Args:
+        url: The hub.
+        given: What ``chat`` takes.
+
+    Returns:
+        The exit code; 130 if it was ended from outside.
+    """
+
+    async def until_told() -> int:
+        task = asyncio.current_task()
+        assert task is not None, "this runs in a task"
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        try:
+            return await chat(url, **given)
+        except asyncio.CancelledError:
+            return INTERRUPTED
+
+    return asyncio.run(until_told())
 
 
 async def _talk(chat: Chat, entered: Entered) -> int:

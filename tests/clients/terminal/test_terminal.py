@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -49,16 +50,24 @@ class Terminal:
         await asyncio.to_thread(self._child.wait)
         return self._exit()
 
+    async def close(self) -> None:
+        """Close the window, and wait for the end."""
+        await asyncio.to_thread(os.kill, self._child.pid, signal.SIGHUP)
+        await asyncio.to_thread(self._child.expect, pexpect.EOF, timeout=20)
+
     def _exit(self) -> int | None:
         code: int | None = self._child.exitstatus
         return code
 
 
 @asynccontextmanager
-async def terminal(url: str, network: Network, name: str, home: Path, **more: str) -> AsyncIterator[Terminal]:
+async def terminal(
+    url: str, network: Network, name: str, home: Path, *, forget: bool = False, **more: str
+) -> AsyncIterator[Terminal]:
     """Open a terminal with the client in it; it is gone at the end."""
     env = {**os.environ, "XDG_STATE_HOME": str(home), "PYTHONPATH": str(ROOT), "COLUMNS": "200", **more}
     arguments = ["-m", "clients.terminal", url, "--network", network, "--handle", name]
+    arguments += ["--forget"] * forget
     child: Any = await asyncio.to_thread(
         lambda: pexpect.spawn(
             sys.executable, arguments, env=env, encoding="utf-8", dimensions=(40, 200), cwd=str(ROOT)
@@ -166,3 +175,17 @@ async def test_a_mistyped_password_may_be_typed_again(hub: Hub, tmp_path: Path) 
         await ana.has("Signed in as ana on Direct.")
 
         assert await ana.leave() == 0
+
+
+async def test_who_closes_the_terminal_is_signed_out_where_nothing_is_kept(hub: Hub, tmp_path: Path) -> None:
+    async with person(hub, DIRECT, "Ana") as ana:
+        async with terminal(hub.url, DIRECT, "ana", tmp_path, forget=True) as sitting:
+            await sitting.has("(not shown):")
+            await sitting.type(PASSWORD)
+            await sitting.has("Requests waiting: 0.")
+            among = [device.name for device in (await ana.list_devices()).devices]
+            await sitting.close()
+        left = [device.name for device in (await ana.list_devices()).devices]
+
+    assert sorted(among) == ["isthmus chat", "tests"]
+    assert left == ["tests"]
