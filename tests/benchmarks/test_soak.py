@@ -3,6 +3,8 @@
 from itertools import accumulate
 from pathlib import Path
 
+import pytest
+
 from benchmarks.load.world import Living
 from benchmarks.soak import growth_of, soak
 
@@ -19,6 +21,7 @@ def test_people_live_for_a_moment_and_no_promise_breaks(tmp_path: Path) -> None:
     assert last.connected == 0
 
 
+@pytest.mark.slow
 def test_people_live_on_while_their_hub_is_killed(tmp_path: Path) -> None:
     living = Living(pairs=3, seconds=9.0, every_s=3.0, pause_s=0.05, kill_every_s=1.0)
     soaked = soak(living, tmp_path, lambda text: None)
