@@ -4,9 +4,14 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from benchmarks.load.world import Living
+from benchmarks.load.ears import Register
+from benchmarks.load.world import Living, World
 from benchmarks.soak import growth_of, soak
+from bridge.ids import AccountId, ThreadId
+from bridge.wire.events import ThreadChanged
+from bridge.wire.values import AccountView, Folder, Network
 
 
 def test_people_live_for_a_moment_and_no_promise_breaks(tmp_path: Path) -> None:
@@ -40,3 +45,20 @@ def test_a_cache_that_fills_before_half_of_the_time_is_no_growth() -> None:
 
 def test_a_short_look_judges_nothing() -> None:
     assert growth_of([50.0, 80.0, 110.0]) == 0
+
+
+def test_two_devices_hear_the_same_event_though_the_accounts_in_it_changed_in_between() -> None:
+    world = World(
+        order=Living(pairs=0, seconds=0.0, every_s=1.0, pause_s=0.1), pairs=[], begun=0.0, until=0.0
+    )
+    register = Register(world)
+    other = AccountView(id=AccountId("a2"), network=Network.DIRECT, handle="ben", name="Ben")
+    appeared = ThreadChanged(
+        thread=ThreadId("t1"), leg=AccountId("a1"), others=(other,), folder=Folder.INBOX, answered=True
+    )
+    register.compare("one", AccountId("a1"), 1, appeared)
+    register.compare("two", AccountId("a1"), 1, replace(appeared, others=(replace(other, name="Benjamin"),)))
+    assert world.faults == []
+    register.compare("three", AccountId("a1"), 1, replace(appeared, others=(replace(other, id="a3"),)))
+    register.compare("four", AccountId("a1"), 1, replace(appeared, folder=Folder.REQUESTS))
+    assert len(world.faults) == 2
