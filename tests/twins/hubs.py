@@ -11,7 +11,8 @@ What may differ by nature, and only that, is left out:
 - Where several calls are under way at once: how the answers, the journals and what is told in passing fall
   between each other (each keeps its order), how far a journal was told that the client loses or gains
   in the same moment, and whether it saw an account that was linked and unlinked within it. A session that
-  catches up reads its journal beside the pipeline, as fast as its engine is.
+  catches up reads its journal beside the pipeline, as fast as its engine is; and it is shown accounts as
+  they are by then, not as they were told.
 """
 
 import asyncio
@@ -34,6 +35,7 @@ import bridge.hub.services
 from bridge.app import Hub, running_hub
 from bridge.domain.deeds import CreateAccount, Deed, PutDevice
 from bridge.domain.model import Device
+from bridge.domain.views import SHOW_ACCOUNTS
 from bridge.errors import BridgeError
 from bridge.hub.auth import token_hash
 from bridge.hub.maintenance import Maintenance
@@ -53,6 +55,9 @@ CHEAP: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 NEVER_S: Final = 1e6
 BEGUN_MS: Final = 1_700_000_000_000
 _JOURNAL_DAYS: Final = 30
+
+
+_SHOWN: Final = {kind.__struct_config__.tag: name for kind, name in SHOW_ACCOUNTS.items()}  # type: ignore[attr-defined]
 
 
 class Clock:
@@ -333,7 +338,18 @@ def sorted_out(frames: Sequence[Fields]) -> dict[str, list[Fields]]:
             sorts.pop(event["account"]["id"], None)
         stays.append(frame)
     sorts["rest"] = [_without_head(frame) for frame in stays]
-    return sorts
+    return {kind: [_by_ids(frame) for frame in sort] for kind, sort in sorts.items()}
+
+
+def _by_ids(frame: Fields) -> Fields:
+    """Leave of the accounts that an event of a journal shows their ids: as what they are shown is chance."""
+    event = frame.get("event", {})
+    name = _SHOWN.get(event.get("type")) if "at" in frame else None
+    if name is None or name not in event:
+        return frame
+    shown = event[name]
+    ids = [one["id"] for one in shown] if isinstance(shown, list) else shown["id"]
+    return {**frame, "event": {**event, name: ids}}
 
 
 def _added(frame: Fields) -> str | None:
