@@ -231,7 +231,9 @@ class Pipeline:
         # Everything that was decided is on disk now: loading cannot see half of a batch.
         if not missing:  # one who waits for a second answer must still find the first: it would wait for ever
             self.facts.forget_answers()
-        self.facts.shrink(self._most_records)
+        # Likewise, whoever needs more than memory may hold must find what was loaded for him before.
+        if not missing or all(work.waits < _PATIENCE for work in parked):
+            self.facts.shrink(self._most_records)
         try:
             if missing and not await self._load(missing):
                 refuse(parked, Unavailable)

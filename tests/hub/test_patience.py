@@ -1,12 +1,15 @@
 """A command that needs several answers of the store is decided, however much others say meanwhile."""
 
 import asyncio
+from collections.abc import Collection, Mapping
 from random import Random
 
 from bridge.app import policy_of
 from bridge.bus.local import LocalBus
 from bridge.config import PolicySettings
 from bridge.domain.deeds import CreateAccount
+from bridge.domain.facts import Key, for_each
+from bridge.errors import Unavailable
 from bridge.hub.counters import Counters
 from bridge.hub.pipeline import Pipeline
 from bridge.hub.work import Ticket, Work
@@ -23,7 +26,7 @@ _MOST = 200
 THREAD = thread_of_pair(CYD, EVE)
 
 
-def pipeline_of(store: FaultyStore) -> Pipeline:
+def pipeline_of(store: FaultyStore, most_records: int = 200_000) -> Pipeline:
     return Pipeline(
         store,
         LocalBus(),
@@ -32,6 +35,7 @@ def pipeline_of(store: FaultyStore) -> Pipeline:
         clock=lambda: 1_000_000,
         chance=Random(7).randbytes,
         batch=512,
+        most_records=most_records,
     )
 
 
@@ -73,3 +77,29 @@ async def test_an_unlink_is_decided_while_somebody_speaks_in_every_batch() -> No
 
     assert isinstance(reply, Effects)
     assert said < 20
+
+
+async def test_who_needs_more_facts_than_memory_may_hold_is_answered_all_the_same() -> None:
+    store, looks = await MemoryStore.open(clock=lambda: 0), 0
+    load = store.load
+
+    async def counted(keys: Collection[Key]) -> Mapping[Key, object]:
+        nonlocal looks
+        looks += 1
+        if looks > _MOST:
+            raise Unavailable  # or it would go on for ever
+        return await load(keys)
+
+    pipeline = pipeline_of(FaultyStore(store), most_records=20)
+    work = asyncio.ensure_future(pipeline.run())
+    names = [AccountId(f"a-{number}") for number in range(60)]
+    for name in names:
+        deed = CreateAccount(account=name, network=NETWORKS[ANA], handle=name[2:], name=name)
+        await pipeline.do(AccountId(""), deed)
+
+    store.load = counted  # type: ignore[method-assign]  # a spy in one engine's place
+    found = await pipeline.consult(names[0], lambda scene: for_each(names, scene.facts.person_of))
+    pipeline.stop()
+    await work
+
+    assert [person.accounts for person in found] == [(name,) for name in names]
