@@ -74,7 +74,7 @@ def _goals(report: Report) -> Iterator[Sequence[str]]:
 
 _PAIRS: Final = (
     "workload", "server", "msg/s", "CPU µs", "min–max", "× naive relay (range)", "× raw", "ack p50 ms", "p95",
-    "p99", "batch", "fsyncs a message", "MiB", "load µs",
+    "p99", "batch", "commits a message", "fsyncs, traced", "MiB", "load µs",
 )  # fmt: skip
 
 
@@ -88,6 +88,7 @@ def _pair(line: Line) -> Sequence[str]:
         f"{line.ratio_to_naive_relay:.2f} ({least:.2f}–{most:.2f})" if line.ratio_to_naive_relay else "",
         f"{line.ratio_to_floor:.1f}" if line.ratio_to_floor else "",
         f"{ack.p50:.2f}", f"{ack.p95:.2f}", f"{ack.p99:.2f}", f"{middle.batch:.1f}" if middle.batch else "",
+        f"{middle.commits / middle.messages:.4f}" if middle.commits and middle.messages else "",
         "" if line.fsyncs is None else f"{line.fsyncs:.4f}",
         f"{middle.rss_mib:.0f}", f"{middle.generator_us:.0f}",
     )  # fmt: skip
