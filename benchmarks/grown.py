@@ -77,8 +77,9 @@ async def _fill(place: Path, stored: int, size: int, words: int, tell: Callable[
 
 async def _index(store: SqliteStore, tell: Callable[[str], None]) -> None:
     """Let the index of words catch up."""
-    pieces = 0
-    while await store.catch_up(_BATCH):
-        pieces += 1
-        if pieces % 100 == 0:
-            tell(f"indexed {pieces * _BATCH:,} messages")
+    taken = told = 0
+    while piece := await store.catch_up(_BATCH):  # fewer than that, by what it is worth
+        taken += piece
+        if taken - told >= 2 * _INDEXED:
+            told = taken
+            tell(f"indexed {taken:,} messages")
