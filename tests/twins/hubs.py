@@ -8,8 +8,8 @@ What may differ by nature, and only that, is left out:
 - The order in which calls of several clients that are under way at once are decided: a call waits for what
   is not in memory, and the engines learn it in different steps. Where the order differs, the two have
   rightly parted, and nothing more happens in that life; it is counted, and must stay the exception.
-- Where several calls are under way at once: how the answers, the journals and what is told in passing fall
-  between each other (each keeps its order), how far a journal was told that the client loses or gains
+- How the answers, the journals and what is told in passing fall between each other; each keeps its order.
+- Where several calls are under way at once: how far a journal was told that the client loses or gains
   in the same moment, and whether it saw an account that was linked and unlinked within it. A session that
   catches up reads its journal beside the pipeline, as fast as its engine is; and it is shown accounts as
   they are by then, not as they were told.
@@ -299,7 +299,7 @@ class Twins:
     def _seen(self, line: str, frames: Sequence[Any]) -> object:
         """Leave out what may differ by nature."""
         seen = [self._without_place(line, frame) for frame in frames]
-        return sorted_out(seen) if self._together else seen
+        return sorted_out(seen) if self._together else in_sorts(seen)
 
     def _without_place(self, line: str, frame: Fields) -> Fields:
         """Leave out the place from which a search goes on."""
@@ -317,14 +317,23 @@ class Twins:
         return True
 
 
+def in_sorts(frames: Sequence[Fields]) -> dict[str, list[Fields]]:
+    """Sort what a client hears into its answers, each of its journals, and the rest, each in its order.
+
+    How these fall between each other is chance also after one call: a session may be catching up.
+    """
+    sorts: dict[str, list[Fields]] = {}
+    for frame in frames:
+        sorts.setdefault(frame.get("account", "answers" if "re" in frame else "rest"), []).append(frame)
+    return sorts
+
+
 def sorted_out(frames: Sequence[Fields]) -> dict[str, list[Fields]]:
     """Sort what a client hears into its answers, each of its journals, and the rest, each in its order.
 
     A journal that the client loses or gains in this step is left out: how much of it came before is chance.
     """
-    sorts: dict[str, list[Fields]] = {}
-    for frame in frames:
-        sorts.setdefault(frame.get("account", "answers" if "re" in frame else "rest"), []).append(frame)
+    sorts = in_sorts(frames)
     stays: list[Fields] = []
     for frame in sorts.get("rest", []):
         event = frame["event"]
