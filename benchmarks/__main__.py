@@ -185,7 +185,9 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--folder", type=Path, default=Path(tempfile.gettempdir()), help="where the databases lie"
     )
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        parser.error(f"Unknown: {shlex.join(unknown)}. Parts that run alone: {', '.join(ALONE)}.")
     options.command = shlex.join(("python", "-m", "benchmarks", *arguments))
     names = [workload.name for workload in (SHORT if options.short else WORKLOADS)]
     for word in options.only:

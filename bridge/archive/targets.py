@@ -8,7 +8,8 @@ import fcntl
 import os
 import shutil
 import zipfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final, Protocol
 
@@ -126,6 +127,24 @@ class FolderTarget:
         os.close(self._held)
 
 
+@contextmanager
+def _alone(held: int, part: Path) -> Iterator[None]:
+    """Lock what is held open, and close it again if the block fails.
+
+    Raises:
+        TargetExists: If another export holds it.
+    """
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        os.close(held)
+        raise TargetExists(BUSY, path=str(part)) from None
+    except BaseException:
+        os.close(held)
+        raise
+
+
 def _claim_file(part: Path) -> int:
     """Make a file of our own, or empty the one that a killed export left; hold it, locked.
 
@@ -134,18 +153,11 @@ def _claim_file(part: Path) -> int:
     """
     while True:
         held = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with _alone(held, part):
             if part.exists() and os.path.samestat(os.fstat(held), part.stat()):
                 os.fchmod(held, 0o600)
                 os.ftruncate(held, 0)
                 return held
-        except BlockingIOError:
-            os.close(held)
-            raise TargetExists(BUSY, path=str(part)) from None
-        except BaseException:
-            os.close(held)
-            raise
         os.close(held)  # its writer gave it its name between the two calls
 
 
@@ -158,8 +170,7 @@ def _claim(part: Path) -> int:
     with suppress(FileExistsError):
         part.mkdir(mode=0o700)
     held = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with _alone(held, part):
         found = sorted(part.iterdir(), key=lambda one: one.name == UNFINISHED)  # the mark goes last
         if found and found[-1].name != UNFINISHED:
             raise TargetExists(path=str(part))
@@ -169,12 +180,6 @@ def _claim(part: Path) -> int:
             else:
                 one.unlink()
         (part / UNFINISHED).touch(mode=0o600)
-    except BlockingIOError:
-        os.close(held)
-        raise TargetExists(BUSY, path=str(part)) from None
-    except BaseException:
-        os.close(held)
-        raise
     return held
 
 
