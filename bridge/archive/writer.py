@@ -82,6 +82,12 @@ class ArchiveWriter:
         except OSError as error:
             raise self._unwritable(error) from error
         self._packer = ThreadPoolExecutor(1, thread_name_prefix="isthmus-packer")
+        try:
+            # Its thread starts now: the pool does not wait for one whose start was interrupted amid a file.
+            self._packer.submit(int).result()
+        except BaseException:
+            self._target.drop()
+            raise
 
     def owner(self, owner: ArchiveOwner) -> None:
         """Write whose archive it is."""
