@@ -86,6 +86,7 @@ class ArchiveWriter:
             # Its thread starts now: the pool does not wait for one whose start was interrupted amid a file.
             self._packer.submit(int).result()
         except BaseException:
+            self._packer.shutdown(wait=False)
             self._target.drop()
             raise
 

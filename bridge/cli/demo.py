@@ -7,6 +7,7 @@ import sys
 import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Final
 
 from cyclopts import Parameter
@@ -70,11 +71,16 @@ def demo(
         common: Options of every command.
     """
     for number in (signal.SIGTERM, signal.SIGHUP):  # else the scratch folder stays behind
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, _as_by_ctrl_c)
     with tempfile.TemporaryDirectory(prefix="isthmus-demo-") as folder:
         given = {"store.path": str(Path(folder) / "demo.db"), "listen.port": str(port)}
         config = load(file=common.config, environ={}, given=given).config
         return asyncio.run(_Demo(config, Path(folder), common.printer).run(archive, once=once))
+
+
+def _as_by_ctrl_c(number: int, frame: FrameType | None) -> None:
+    """Do what Ctrl-C does: amid a loop that is to cancel what it runs, not to raise wherever it is."""
+    signal.raise_signal(signal.SIGINT)
 
 
 class _Demo:

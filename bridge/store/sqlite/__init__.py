@@ -11,7 +11,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from time import time
@@ -102,27 +102,23 @@ class SqliteStore:
             CorruptStore: If it contradicts itself.
         """
         _find(path, create=create and not read_only)
-        ownership = None if read_only else Ownership(path)
-        opened: list[Connection | Reader] = []
-        try:
+        async with AsyncExitStack() as undoing:
+            ownership = None if read_only else Ownership(path)
+            if ownership is not None:
+                undoing.callback(ownership.release)
             writing = None
             if not read_only:
                 writing = await Connection.open(path, write=True)
-                opened.append(writing)
+                undoing.push_async_callback(writing.close)
                 await writing.run(schema.upgrade)
             pages = await Reader.open(path)
-            opened.append(pages)
+            undoing.push_async_callback(pages.close)
             walks = await Reader.open(path)
-            opened.append(walks)
+            undoing.push_async_callback(walks.close)
             store = cls(path, ownership, writing, (pages, walks))
             await store._begin(clock)
+            undoing.pop_all()
             return store
-        except BaseException:
-            for one in reversed(opened):
-                await one.close()
-            if ownership is not None:
-                ownership.release()
-            raise
 
     async def _begin(self, clock: Callable[[], int]) -> None:
         if self._writing is None:
@@ -328,16 +324,17 @@ class SqliteStore:
             pass
 
     async def close(self) -> None:
-        if not self._closed and self._writer is not None:
-            await self._leave_tidy()
-        self._closed = True
-        await self._walks.close()
-        await self._pages.close()
-        if self._writing is not None:
-            await self._writing.close()
-        if self._ownership is not None:
-            self._ownership.release()
-            self._ownership = None
+        async with AsyncExitStack() as rest:  # all of it, whatever fails or is cancelled
+            if self._ownership is not None:
+                rest.callback(self._ownership.release)
+                self._ownership = None
+            if self._writing is not None:
+                rest.push_async_callback(self._writing.close)
+            rest.push_async_callback(self._pages.close)
+            rest.push_async_callback(self._walks.close)
+            was_open, self._closed = not self._closed, True
+            if was_open and self._writer is not None:
+                await self._leave_tidy()
 
 
 def _find(path: Path, *, create: bool) -> None:

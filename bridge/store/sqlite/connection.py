@@ -118,5 +118,10 @@ class Connection:
             raise Fault(f"SQLite failed: {error}.") from error
 
     async def close(self) -> None:
-        """Finish what waits, then close."""
-        await self._inner.close()
+        """Finish what waits, then close, also where that is cancelled: its thread would outlive the loop."""
+        closing = asyncio.ensure_future(self._inner.close())
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            await closing
+            raise
