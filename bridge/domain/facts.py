@@ -261,7 +261,10 @@ class Facts:
             raise Missing((Member, key)) from None
 
     def message(self, thread: ThreadId, seq: Seq) -> Message | None:
-        """Give the message, or None."""
+        """Give the message, or None if so much was not said yet; that is never learned, as it passes."""
+        standing = self.find_thread(thread)
+        if standing is None or not 0 < seq <= standing.tip:
+            return None
         return self._get(Message, (thread, seq))
 
     def verdict(self, account: AccountId, token: str) -> Verdict | None:

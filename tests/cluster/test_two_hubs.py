@@ -2,15 +2,19 @@
 
 import asyncio
 
+import pytest
+
 from bridge.bus.base import Bus
 from bridge.bus.nats import NatsBus
+from bridge.ids import Seq
 from bridge.wire.commands import Send, SetTie, Typing
-from bridge.wire.queries import WhoIsHere
+from bridge.wire.queries import Explain, WhoIsHere
 from bridge.wire.sign_in import RevokeDevice
 from bridge.wire.values import TieKind
 from tests.cluster.test_homes import acquainted
 from tests.cluster.town import Town
 from tests.hub.house import ANA, BEN, CYD, DAN, EVE
+from tests.hub.talker import Refused
 
 
 async def test_a_message_said_at_one_hub_is_heard_at_the_other(pair: Town) -> None:
@@ -172,3 +176,20 @@ async def test_people_linked_at_one_hub_have_both_accounts_at_the_other(pair: To
     await pair[0].send(BEN, thread, "from my other self")
 
     assert (await there.event("message_sent"))["message"]["text"] == "from my other self"
+
+
+async def test_a_message_that_was_not_said_when_a_hub_looked_for_it_is_found_once_it_is(pair: Town) -> None:
+    await pair[0].add(ANA, BEN)
+    thread = await pair[0].acquaint(BEN, ANA)
+    ana, ben = await pair.join(0, ANA), await pair.join(1, BEN)
+    with pytest.raises(Refused) as too_early:
+        await ben.ask(Explain(as_=BEN, thread=thread, seq=Seq(3)))
+
+    await ana.ask(Send(thread=thread, text="now", token="k1"))
+    await ben.event("message_sent")
+    explained = await ben.ask(Explain(as_=BEN, thread=thread, seq=Seq(3)))
+    answer = await ben.ask(Send(thread=thread, text="to that", token="k2", reply_to=Seq(3)))
+
+    assert too_early.value.code == "not_found"
+    assert explained["decision"]["outcome"] == "inbox"
+    assert answer["seq"] == 4

@@ -14,6 +14,7 @@ from bridge.domain.model import (
     LinkAsk,
     Message,
     Person,
+    Thread,
     Tie,
     Unlinking,
     Verdict,
@@ -22,6 +23,7 @@ from bridge.domain.model import (
 from bridge.domain.questions import HandleOwner, Mutual, OwnThreads, Tightened
 from bridge.ids import AccountId, DeviceId, PersonId, Seq, ThreadId
 from bridge.wire.values import Hybrid, Network
+from tests.builders import ANA, make_pair_thread
 
 ANN, BOB, TALK, PERSON = AccountId("aann"), AccountId("abob"), ThreadId("t1"), PersonId("pann")
 ACCOUNT = Account(
@@ -45,7 +47,7 @@ QUESTIONS = {
         (lambda facts: facts.tie(ANN, BOB), (Tie, (ANN, BOB))),
         (lambda facts: facts.ties_between((ANN,), (BOB,)), (Tie, (ANN, BOB))),
         (lambda facts: facts.contacts(ANN), (ContactList, ANN)),
-        (lambda facts: facts.message(TALK, Seq(1)), (Message, (TALK, 1))),
+        (lambda facts: facts.message(TALK, Seq(1)), (Thread, TALK)),
         (lambda facts: facts.link_ask(ANN, BOB), (LinkAsk, (ANN, BOB))),
         (lambda facts: facts.waiting_links(ANN), (WaitingLinks, ANN)),
         (lambda facts: facts.unlinking(ANN), (Unlinking, ANN)),
@@ -105,17 +107,33 @@ def test_what_may_differ_from_the_disk_is_forgotten() -> None:
 
 
 def test_memory_shrinks_to_the_newest_and_keeps_fewer_of_what_is_heavy() -> None:
-    facts = Facts()
-    for seq in range(100):
-        facts.learn((Message, (TALK, seq)), None)
+    facts, talk = Facts(), make_pair_thread()
+    for seq in range(1, 101):
+        facts.learn((Message, (talk.id, seq)), talk.say(ANA, f"{seq}"))
         facts.learn((Tie, (ANN, AccountId(f"a{seq}"))), None)
 
     facts.shrink(100)
 
-    assert facts.message(TALK, Seq(99)) is None
-    with pytest.raises(Missing):
-        facts.message(TALK, Seq(90))
-    assert facts.tie(ANN, AccountId("a0")) == Tie(owner=ANN, other=AccountId("a0"))
+    facts.apply(talk.records)
+    assert facts.message(talk.id, Seq(100)) is not None
+    with pytest.raises(Missing) as missing:
+        facts.message(talk.id, Seq(91))
+    assert missing.value.keys == ((Message, (talk.id, 91)),)
+    assert facts.tie(ANN, AccountId("a1")) == Tie(owner=ANN, other=AccountId("a1"))
+
+
+def test_what_the_tip_says_was_not_said_is_neither_asked_for_nor_learned() -> None:
+    facts, talk = Facts(), make_pair_thread()
+    facts.apply(talk.records)
+
+    assert facts.message(talk.id, Seq(1)) is None
+    message = talk.say(ANA, "now")
+    facts.apply([*talk.records])
+
+    assert facts.message(talk.id, Seq(2)) is None
+    with pytest.raises(Missing) as missing:
+        facts.message(talk.id, message.seq)
+    assert missing.value.keys == ((Message, (talk.id, 1)),)
 
 
 def test_a_device_that_never_was_counts_as_revoked() -> None:
