@@ -56,14 +56,20 @@ class Telling:
             self._publish(News(told, records=tuple(records.values())))
 
     def lack(self, decided: Decided, lack: Refusal) -> list[Work]:
-        """Refuse what would change something; give back what was decided on top of it, to be decided anew."""
+        """Refuse what would change something; give back what is doubtful without it, to be decided anew.
+
+        That is what was decided on top of it, and on facts that other nodes may move (``versions``): nobody
+        compared them. Where nothing would change, and still they could not be compared, all is refused.
+        """
+        unproven = bool(decided.batch.versions)
+        idle = unproven and not decided.batch.changes
         doubtful: list[Work] = []
         refused = 0
         for work, result in decided.done:
-            if isinstance(result, Outcome) and result.changes:
+            if idle or (isinstance(result, Outcome) and result.changes):
                 refused += 1
                 work.lane.answered(work.call, type(lack)())
-            elif refused:
+            elif refused or unproven:
                 doubtful.append(work)
             else:
                 work.lane.answered(work.call, result if isinstance(result, BridgeError) else result.reply)

@@ -1,13 +1,18 @@
 """A shared store that is away for a while: writes are refused and said so, and the hub lives on."""
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
 
 from bridge.domain.model import Thread
-from bridge.errors import Unavailable, Unresolved
+from bridge.errors import StorageFull, Unavailable, Unresolved
+from bridge.store.base import Batch
+from bridge.store.memory import MemoryStore
 from bridge.wire.commands import Send, Typing
 from bridge.wire.queries import CountUnread
 from tests.hub.faulty import FaultyStore
-from tests.hub.house import ANA, BEN, House
+from tests.hub.house import ANA, BEN, House, config, house
 
 pytestmark = pytest.mark.one_hub  # see grounds.py
 
@@ -76,3 +81,45 @@ async def test_a_send_whose_outcome_is_unknown_is_found_again_by_its_token(hub: 
     assert again["seq"] == 3
     assert [one.seq for one in await hub.hub.store.history(thread, limit=9)] == [3, 2, 1]
     assert (await hub.hub.store.audit()).problems == ()
+
+
+@pytest.fixture
+async def shared(password_hash: str, tmp_path: Path) -> AsyncIterator[House]:
+    """A hub whose store others may write to."""
+    store = await MemoryStore.open()
+    store.shared = True
+    async with house(password_hash, config(store={"keys": tmp_path / "keys"}), store) as made:
+        yield made
+
+
+async def test_what_rests_on_facts_that_nobody_could_compare_is_not_answered(shared: House) -> None:
+    await shared.add(ANA, BEN)
+    thread = await shared.acquaint(BEN, ANA)
+    ben = await shared.join(BEN)
+    store = await over_faults(shared)
+    too_long, good = (Send(thread=thread, text="x" * size, token=f"{size}") for size in (30_000, 3))
+
+    store.fails = Unavailable()
+    refused = await ben.pipe(too_long, good, too_long)
+    store.fails = None
+    answers = await ben.pipe(too_long, good, too_long)
+
+    assert codes(refused) == ["unavailable"] * 3
+    assert codes(answers) == ["too_long", "ok", "too_long"]
+
+
+async def test_what_changes_nothing_is_decided_anew_where_only_the_rest_cannot_be_kept(shared: House) -> None:
+    await shared.add(ANA, BEN)
+    thread = await shared.acquaint(BEN, ANA)
+    ben = await shared.join(BEN)
+    store = await over_faults(shared)
+    too_long, good = (Send(thread=thread, text="x" * size, token=f"{size}") for size in (30_000, 3))
+
+    def is_full(batch: Batch) -> None:
+        if batch.changes:
+            raise StorageFull
+
+    store.before = is_full
+    answers = await ben.pipe(too_long, good, too_long)
+
+    assert codes(answers) == ["too_long", "storage_full", "too_long"]
