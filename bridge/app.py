@@ -250,6 +250,7 @@ def new_pipeline(config: Config, store: Store, bus: Bus, counters: Counters, key
         batch=config.hub.batch,
         most_waiting=config.limits.waiting_commands,
         most_records=config.store.cache_records,
+        most_bytes=config.store.cache_bytes,
         gather_s=config.hub.gather_ms / 1000,
     )
 

@@ -40,6 +40,7 @@ class StoreSettings(Struct, frozen=True, kw_only=True):
         keys: File with the hub's secrets; hubs of one store share it. Empty: beside the database file.
         journal_days: For how many days journals are kept for clients that come back; messages stay.
         cache_records: How many records of each kind stay in memory.
+        cache_bytes: How much of what messages say stays in memory, in bytes.
         answer_s: Seconds after which a PostgreSQL that does not answer counts as away.
     """
 
@@ -47,6 +48,7 @@ class StoreSettings(Struct, frozen=True, kw_only=True):
     keys: Path | None = None
     journal_days: int = 30
     cache_records: int = 200_000
+    cache_bytes: int = 16 * 1024 * 1024
     answer_s: float = 10.0
 
 

@@ -35,6 +35,7 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "listen.port": (0, 65_535),
     "store.journal_days": (1, 36_500),
     "store.cache_records": (100, 10**9),
+    "store.cache_bytes": (1024, 10**12),
     "store.answer_s": (0.1, 3_600),
     "limits.frame_bytes": (1_024, 64 * 2**20),
     "limits.send_queue_bytes": (1_024, 2**30),

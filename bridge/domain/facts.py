@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
+from bridge.domain import eviction
 from bridge.domain.model import (
     Account,
     ContactList,
@@ -44,7 +45,6 @@ from bridge.wire.values import Network
 Key = tuple[type, object]
 """A record's kind and key (``(Tie, (owner, other))``), or ``(Question's class, the question)``."""
 
-
 _MOVES: dict[type, tuple[type[Question], ...]] = {
     Tie: (Mutual, Tightened),
     Member: (OwnThreads,),
@@ -58,14 +58,8 @@ learned with each account.
 """
 
 
-_WEIGHTS: dict[type, int] = {Message: 50, ContactList: 500, Verdict: 4}
-"""How much heavier than others a record of a kind is, or how much less likely to be asked for again."""
-
 _BETWEEN: Final = frozenset((Account, Person, Tie, Controls))
 """Kinds that say what stands between accounts; conclusions rest on these alone."""
-
-_CONCLUDED: Final = 10  # how much heavier than light records a conclusion is
-_FEW: Final = 1_000  # a thousandth of what may stay may come anew before each kind is looked at again
 
 
 class Missing(Exception):
@@ -150,12 +144,14 @@ class Facts:
         self._tables: defaultdict[type, dict[Any, Any]] = defaultdict(dict)
         self._answers: dict[type, dict[Question, object]] = {}
         self._held = 0  # records after the last look of ``shrink``, or fewer
+        self._said = 0  # bytes of contents, or fewer are held
         self._accounts: dict[AccountId, Account | None] = self._tables[Account]
         self._persons: dict[PersonId, Person | None] = self._tables[Person]
         self._ties: dict[tuple[AccountId, AccountId], Tie | None] = self._tables[Tie]
         self._controls: dict[AccountId, Controls | None] = self._tables[Controls]
         self._threads: dict[ThreadId, Thread | None] = self._tables[Thread]
         self._members: dict[tuple[ThreadId, AccountId], Member | None] = self._tables[Member]
+        self._messages: dict[tuple[ThreadId, Seq], Message | None] = self._tables[Message]
         self._verdicts: dict[tuple[AccountId, str], Verdict | None] = self._tables[Verdict]
 
     # --- asking
@@ -340,6 +336,9 @@ class Facts:
         if isinstance(name, Question):
             self._answers.setdefault(kind, {})[name] = value
             return
+        if isinstance(value, Message):
+            self.say(value)
+            return
         table = self._tables[kind]
         if kind in _BETWEEN and name in table:  # nothing was concluded from what nobody knew
             self.conclusions.clear()
@@ -348,9 +347,14 @@ class Facts:
     def apply(self, records: Iterable[StoredRecord | Message]) -> None:
         """Move the facts by what a decision made: the only way in which facts move."""
         for record in records:
-            self.put(record)
+            self.say(record) if isinstance(record, Message) else self.put(record)
 
-    def put(self, record: StoredRecord | Message) -> Key:
+    def say(self, message: Message) -> None:
+        """Move by a message."""
+        self._messages[message.thread, message.seq] = message
+        self._said += len(message.content or b"")
+
+    def put(self, record: StoredRecord) -> Key:
         """Move one fact; give its key."""
         kind = type(record)
         name = _NAMES[kind](record)
@@ -381,18 +385,16 @@ class Facts:
         """Drop all answers: they hold for one batch."""
         self._answers.clear()
 
-    def shrink(self, most: int) -> None:
-        """Keep about this many of each light kind, the newest, and fewer of heavy kinds; between batches."""
-        if len(self.conclusions) > most // _CONCLUDED:
+    def shrink(self, most: int, most_bytes: int = 0) -> None:
+        """Keep the newest, between batches: about ``most`` of a light kind, and so many bytes of contents."""
+        if self._said > most_bytes:
+            self._said = eviction.let_contents_go(self._messages, most_bytes)
+        if len(self.conclusions) > most // eviction.CONCLUDED:
             self.conclusions.clear()
         self._held = min(self._held, held := sum(map(len, self._tables.values())))
-        if held - self._held < most // _FEW:
+        if held - self._held < most // eviction.FEW:
             return
         for kind, table in self._tables.items():
-            limit = most // _WEIGHTS.get(kind, 1)
-            if len(table) > limit:
-                if kind in _BETWEEN:
-                    self.conclusions.clear()
-                for key in list(table)[: len(table) - limit * 9 // 10]:
-                    del table[key]
+            if eviction.let_oldest_go(kind, table, most) and kind in _BETWEEN:
+                self.conclusions.clear()
         self._held = sum(map(len, self._tables.values()))

@@ -35,6 +35,7 @@ class WatchedFacts(Facts):
         self._controls = self._tables[Controls]
         self._threads = self._tables[Thread]
         self._members = self._tables[Member]
+        self._messages = self._tables[Message]
         self._verdicts = self._tables[Verdict]
 
     def begin(self) -> dict[Key, object]:

@@ -74,6 +74,7 @@ class Pipeline:
         batch: int = 512,
         most_waiting: int = 50_000,
         most_records: int = 200_000,
+        most_bytes: int = 16 * 1024 * 1024,
         gather_s: float = 0.0,
     ) -> None:
         """Put the parts together; ``run`` must be running for anything to happen."""
@@ -90,7 +91,7 @@ class Pipeline:
         self._clock = clock
         self._most = batch
         self._most_waiting = most_waiting
-        self._most_records = most_records
+        self._most_records, self._most_bytes = most_records, most_bytes
         self._gather_s = gather_s
         self._waiting = Turns()
         self._telling = Telling(bus, counters)
@@ -233,7 +234,7 @@ class Pipeline:
             self.facts.forget_answers()
         # Likewise, whoever needs more than memory may hold must find what was loaded for him before.
         if not missing or all(work.waits < _PATIENCE for work in parked):
-            self.facts.shrink(self._most_records)
+            self.facts.shrink(self._most_records, self._most_bytes)
         try:
             if missing and not await self._load(missing):
                 refuse(parked, Unavailable)
@@ -349,7 +350,7 @@ class Pipeline:
         for record in outcome.records:
             records[put(record)] = record
         for message in outcome.messages:
-            put(message)
+            self.facts.say(message)
             batch.messages.append(message)
         batch.told += outcome.told
         if outcome.audit:

@@ -112,7 +112,7 @@ def test_memory_shrinks_to_the_newest_and_keeps_fewer_of_what_is_heavy() -> None
         facts.learn((Message, (talk.id, seq)), talk.say(ANA, f"{seq}"))
         facts.learn((Tie, (ANN, AccountId(f"a{seq}"))), None)
 
-    facts.shrink(100)
+    facts.shrink(100, 10**6)
 
     facts.apply(talk.records)
     assert facts.message(talk.id, Seq(100)) is not None
@@ -120,6 +120,33 @@ def test_memory_shrinks_to_the_newest_and_keeps_fewer_of_what_is_heavy() -> None
         facts.message(talk.id, Seq(91))
     assert missing.value.keys == ((Message, (talk.id, 91)),)
     assert facts.tie(ANN, AccountId("a1")) == Tie(owner=ANN, other=AccountId("a1"))
+
+
+def test_memory_keeps_the_newest_messages_that_have_room() -> None:
+    facts, talk = Facts(), make_pair_thread()
+    sizes = (3_000, 100, 5_000, 3_000, 2_000)
+    for size in sizes:
+        facts.apply([talk.say(ANA, "x" * size)])
+    facts.apply(talk.records)
+
+    facts.shrink(10**6, 10**6)
+    assert [facts.known((Message, (talk.id, seq))) for seq in range(1, 6)] == talk.said
+
+    facts.shrink(10**6, 6_000)
+    assert [facts.known((Message, (talk.id, seq))) is not UNKNOWN for seq in range(1, 6)] == [
+        False, True, False, True, True,
+    ]  # fmt: skip
+
+
+def test_what_is_said_while_memory_is_full_takes_the_place_of_what_was() -> None:
+    facts, talk = Facts(), make_pair_thread()
+    for _ in range(1_000):
+        facts.apply([talk.say(ANA, "x" * 1_000)])
+        facts.shrink(10**6, 10_000)
+    kept = [seq for seq in range(1, 1_001) if facts.known((Message, (talk.id, seq))) is not UNKNOWN]
+
+    assert kept[-1] == 1_000
+    assert 5 <= len(kept) <= 10
 
 
 def test_what_the_tip_says_was_not_said_is_neither_asked_for_nor_learned() -> None:

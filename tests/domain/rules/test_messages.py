@@ -64,7 +64,7 @@ def test_a_token_still_stands_for_its_message_when_nobody_knows_what_that_said(w
     first = world.send("ann", "bob", "this", token="token-of-mine").reply
     message = world.facts.message(world.thread("ann", "bob"), Seq(1))
     assert message is not None
-    world.facts.put(replace(message, content=None, salt=None))  # as erasing leaves it
+    world.facts.apply([replace(message, content=None, salt=None)])  # as erasing leaves it
 
     assert world.send("ann", "bob", "this", token="token-of-mine").reply == first
 
