@@ -23,7 +23,7 @@ from bridge.hub.cluster import Cluster
 from bridge.hub.counters import Counters
 from bridge.hub.desk import Desk
 from bridge.hub.journal import Cursors
-from bridge.hub.keys import Keys, settle_keys
+from bridge.hub.keys import NO_KEYS, Keys, settle_keys
 from bridge.hub.maintenance import Maintenance
 from bridge.hub.operator import Importer, Operator, Report
 from bridge.hub.orders import Import
@@ -99,17 +99,22 @@ async def running_hub(config: Config, store: Store | None = None) -> AsyncIterat
 
 
 @asynccontextmanager
-async def offline(config: Config) -> AsyncIterator[tuple[Pipeline, Store]]:
+async def offline(config: Config, *, read_only: bool = False) -> AsyncIterator[tuple[Pipeline, Store]]:
     """Run the pipeline on the store without a hub around it: for command lines while no hub runs.
+
+    Args:
+        config: All settings.
+        read_only: Whether it is only asked: nothing is made or upgraded, and a hub may run beside it.
 
     Raises:
         StoreLocked: If a hub runs; ask it instead.
+        SetupError: If a database to be read is empty, or an older version wrote it.
     """
     async with AsyncExitStack() as beside:
-        store = await open_store(config)
+        store = await open_store(config, read_only=read_only)
         beside.push_async_callback(store.close)
-        keys = await settle_keys(config, store)
-        bus = await open_bus(config)
+        keys = NO_KEYS if read_only else await settle_keys(config, store)
+        bus = LocalBus() if read_only else await open_bus(config)
         beside.push_async_callback(bus.close)
         await reached(bus)  # hubs on the same store hear at once what is done here
         pipeline = new_pipeline(config, store, bus, Counters(), keys)
@@ -122,13 +127,9 @@ async def offline(config: Config) -> AsyncIterator[tuple[Pipeline, Store]]:
 
 
 @asynccontextmanager
-async def offline_operator(config: Config) -> AsyncIterator[Operator]:
-    """Do an operator's orders on the database itself, while no hub runs on it.
-
-    Raises:
-        StoreLocked: If a hub runs; give the orders to it instead.
-    """
-    async with offline(config) as (pipeline, store):
+async def offline_operator(config: Config, *, read_only: bool = False) -> AsyncIterator[Operator]:
+    """Do an operator's orders on the database itself, while no hub runs on it; see ``offline``."""
+    async with offline(config, read_only=read_only) as (pipeline, store):
         passwords = Passwords(config.limits.passwords_waiting)
         try:
             yield Operator(
@@ -184,13 +185,15 @@ def is_shared(config: Config) -> bool:
 
 
 async def open_store(config: Config, *, read_only: bool = False) -> Store:
-    """Open the store that the settings name; a shared one is never somebody's own, and may always be read."""
+    """Open the store that the settings name, to be its owner or only to read it."""
     if not config.store.path:
         return await MemoryStore.open()
     if is_shared(config):
         from bridge.store.postgres import PostgresStore  # engines are loaded when they are used
 
-        return await PostgresStore.open(config.store.path, answer_s=config.store.answer_s)
+        return await PostgresStore.open(
+            config.store.path, answer_s=config.store.answer_s, read_only=read_only
+        )
     from bridge.store.sqlite import SqliteStore
 
     return await SqliteStore.open(Path(config.store.path), read_only=read_only)

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -10,9 +10,13 @@ from msgspec.structs import replace
 from bridge.app import is_shared, offline_operator
 from bridge.cli.printing import Printer
 from bridge.config import Config
-from bridge.errors import BridgeError, Invalid, SetupError, all_errors
+from bridge.errors import BridgeError, Invalid, SetupError, Unavailable, all_errors
 from bridge.hub.admin import orders_to, read_order
-from bridge.hub.orders import AnyOrder
+from bridge.hub.operator import only_reads
+from bridge.hub.orders import AnyOrder, ReadStatus
+
+NO_HUB: Final = "No hub answers on this database. Start one with: isthmus serve"
+ONE_BY_ONE: Final = "Hubs on PostgreSQL are asked one by one: GET /readyz, /metrics at each."
 
 Absent = Literal["missed", "made", "imagined"]
 
@@ -59,8 +63,10 @@ async def _ask(config: Config, order: AnyOrder, printer: Printer, absent: Absent
             raise SetupError(f"There is no database at {path}. {hint}")
         if absent == "imagined":
             config = replace(config, store=replace(config.store, path=""))
+    if isinstance(order, ReadStatus):
+        raise Unavailable(ONE_BY_ONE if is_shared(config) else NO_HUB)
     checked = read_order(written)
-    async with offline_operator(config) as operator:
+    async with offline_operator(config, read_only=only_reads(checked)) as operator:
         return msgspec.to_builtins(await operator.do(checked, printer.progress), enc_hook=str)
 
 

@@ -37,6 +37,10 @@ class Keys(Struct, frozen=True, kw_only=True):
         return int.from_bytes(blake2b(self.cursors + self.phones, digest_size=7).digest())
 
 
+NO_KEYS: Final = Keys(cursors=b"", phones=b"")
+"""For whoever only reads a store: it makes no cursor and hashes no number."""
+
+
 @runtime_checkable
 class Sealed(Protocol):
     """A store that outlives its hubs, and knows with which secrets it is used."""

@@ -48,10 +48,26 @@ ASKS: Final = (
 )
 """What an operator may ask for a person."""
 
+_LOOKS: Final = (
+    orders.ListAccounts | orders.ShowAccount | orders.ListDevices | orders.ReadAudit | orders.ReadStatus
+)
+
 _ERASED_AT_ONCE: Final = 500
 
 Report = Progress
 Importer = Callable[[orders.Import, Report], Awaitable[object]]
+
+
+def only_reads(order: orders.AnyOrder) -> bool:
+    """Say whether an order changes nothing, so that a store opened for reading is enough for it."""
+    match order:
+        case orders.Act():
+            kind = OPERATIONS.get(order.op)
+            return kind is not None and issubclass(kind, get_args(ASKS))
+        case orders.Import():
+            return order.dry_run
+        case _:
+            return isinstance(order, _LOOKS)
 
 
 class Operator:
@@ -339,9 +355,7 @@ class Operator:
     def _status(self) -> orders.Status:
         counters = self._counters
         if counters is None:
-            if self._store.shared:
-                raise Unavailable("Hubs on PostgreSQL are asked one by one: GET /readyz, /metrics at each.")
-            raise Unavailable("No hub runs on this database. Start one with: isthmus serve")
+            raise Unavailable("No hub runs here.")
         return orders.Status(
             version=__version__,
             process=os.getpid(),

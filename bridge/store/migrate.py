@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from bridge.errors import CorruptStore, StoreTooNew
+from bridge.errors import CorruptStore, SetupError, StoreTooNew
 
 _FILE: Final = re.compile(r"(?P<number>\d{4})_\w+\.sql")
 _HEADING: Final = re.compile(r"-- v(?P<of>\d+) → v(?P<to>\d+), readable by code ≥ v(?P<reader>\d+): \S.*")
@@ -75,3 +75,20 @@ def missing(known: tuple[Step, ...], version: int, reader: int, taken: Mapping[i
         if taken[step.to] != step.checksum:
             raise CorruptStore(f"Step {step.to} of the schema was changed after this database took it.")
     return known[version:]
+
+
+def be_current(known: tuple[Step, ...], version: int, reader: int, taken: Mapping[int, str]) -> None:
+    """Make sure that whoever only reads finds the schema that it knows; see ``missing``.
+
+    Raises:
+        StoreTooNew: If a newer version wrote the database.
+        CorruptStore: If a step was changed after it was taken.
+        SetupError: If the database is empty, or an older version wrote it.
+    """
+    if version == 0:
+        raise SetupError("This database is empty.")
+    if missing(known, version, reader, taken):
+        raise SetupError(
+            "An older version wrote this database. Copy it with isthmus backup if you may want to go back; "
+            "then start the hub once, or run isthmus migrate, which upgrades it."
+        )

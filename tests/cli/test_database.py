@@ -1,5 +1,6 @@
 """``isthmus audit``, ``backup``, ``restore``, ``import`` and ``export`` on databases of their own."""
 
+import gzip
 import os
 import sqlite3
 from pathlib import Path
@@ -8,7 +9,9 @@ import pytest
 
 from bridge.archive.cast import demo_people
 from bridge.cli import exits
+from bridge.store.sqlite.ownership import Ownership
 from tests.cli.conftest import Isthmus
+from tests.store.sqlite import first
 
 
 def test_an_archive_comes_in_and_goes_out_again(isthmus: Isthmus, tmp_path: Path) -> None:
@@ -93,13 +96,13 @@ def test_a_database_that_is_used_is_not_given_other_secrets_without_a_word(
     keys = tmp_path / "isthmus.db.keys"
     keys.rename(tmp_path / "aside")
 
-    missing = isthmus("account", "list")
+    missing = isthmus("account", "set", "direct/ana", "--name", "Ana")
     made = keys.exists()
     isthmus("account", "create", "direct/ana", "--no-password", "--db", "other.db")
     (tmp_path / "other.db.keys").rename(keys)
-    others = isthmus("account", "list")
+    others = isthmus("account", "set", "direct/ana", "--name", "Ana")
     (tmp_path / "aside").rename(keys)
-    again = isthmus("account", "list")
+    again = isthmus("account", "set", "direct/ana", "--name", "Ana")
 
     assert (missing.code, made) == (exits.USAGE, False)
     assert f"put {keys.name} back" in missing.err
@@ -116,6 +119,63 @@ def test_secrets_that_are_lost_for_good_are_replaced_when_told_to(isthmus: Isthm
 
     assert told.code == exits.OK
     assert isthmus("account", "show", "direct/ana").code == exits.OK
+
+
+READING = (
+    ["account", "list"],
+    ["account", "show", "direct/ana"],
+    ["account", "sessions", "direct/ana"],
+    ["token", "list", "direct/ana"],
+    ["link", "show", "direct/ana"],
+    ["link", "preview", "direct/ana"],
+    ["link", "leave", "direct/ana", "--preview"],
+    ["link", "audit"],
+    ["controls", "show", "direct/ana"],
+    ["controls", "preview", "direct/ana", "followers=none"],
+    ["audit-log"],
+    ["top", "--once"],
+    ["check"],
+    ["audit"],
+    ["export", "direct/ana", "out.zip"],
+    ["import", "ana-instagram.zip", "--dry-run"],
+)
+
+ASKING_A_HUB = ("top", "check")
+
+
+@pytest.mark.parametrize("arguments", READING, ids=" ".join)
+def test_a_command_that_only_reads_leaves_an_older_database_as_it_is(
+    isthmus: Isthmus, tmp_path: Path, arguments: list[str]
+) -> None:
+    demo_people(tmp_path)
+    database = tmp_path / "isthmus.db"
+    database.write_bytes(gzip.decompress(first.FROZEN.read_bytes()))
+    files, before = set(tmp_path.iterdir()), database.read_bytes()
+
+    ran = isthmus(*arguments)
+
+    assert ran.code != exits.OK
+    assert ("isthmus migrate", "No hub answers")[arguments[0] in ASKING_A_HUB] in ran.out + ran.err
+    assert (set(tmp_path.iterdir()), database.read_bytes()) == (files, before)
+
+
+@pytest.mark.parametrize("arguments", READING, ids=" ".join)
+def test_a_command_that_only_reads_waits_for_no_owner(
+    isthmus: Isthmus, tmp_path: Path, arguments: list[str]
+) -> None:
+    demo_people(tmp_path)
+    isthmus("import", "ana-instagram.zip", "--as", "direct/ana")
+    isthmus("import", "ana-facebook.zip", "--as", "messenger/ana")
+    isthmus("link", "make", "direct/ana", "messenger/ana")
+    isthmus("link", "upgrade", "direct/ana")
+    ownership = Ownership(tmp_path / "isthmus.db")
+
+    ran = isthmus(*arguments)
+
+    ownership.release()
+    needs_a_hub = arguments[0] in ASKING_A_HUB
+    assert (ran.code == exits.OK) is not needs_a_hub, ran.err
+    assert ("No hub answers" in ran.out + ran.err) is needs_a_hub
 
 
 def test_a_mistyped_database_is_not_made_by_bringing_it_up_to_date(isthmus: Isthmus, tmp_path: Path) -> None:
@@ -148,12 +208,12 @@ def test_a_database_of_a_version_that_knew_no_secrets_asks_for_them_too(
     raw.close()
     keys = tmp_path / "isthmus.db.keys"
 
-    taken = isthmus("account", "list")
+    taken = isthmus("account", "set", "direct/ana", "--name", "Ana")
     keys.unlink()
     with sqlite3.connect(tmp_path / "isthmus.db") as raw:
         raw.execute("DELETE FROM marks WHERE name = 'keys'")
     raw.close()
-    missing = isthmus("account", "list")
+    missing = isthmus("account", "set", "direct/ana", "--name", "Ana")
 
     assert (taken.code, missing.code) == (exits.OK, exits.USAGE)
 
@@ -168,7 +228,7 @@ def test_a_backup_says_that_it_is_without_keys(isthmus: Isthmus, tmp_path: Path)
     assert (saved.code, back.code) == (exits.OK, exits.OK)
     assert "without its keys" in saved.out
     assert "without its keys" in back.out
-    assert isthmus("account", "list", "--db", "new.db").code == exits.USAGE
+    assert isthmus("token", "mint", "direct/ana", "--db", "new.db").code == exits.USAGE
 
 
 def test_an_audit_that_finds_a_contradiction_says_so_and_fails(isthmus: Isthmus, tmp_path: Path) -> None:

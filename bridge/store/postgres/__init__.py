@@ -60,6 +60,7 @@ class PostgresStore:
         pool: int = 8,
         statement_s: float = _STATEMENT_S,
         answer_s: float = ANSWER_S,
+        read_only: bool = False,
         clock: Callable[[], int] = _milliseconds,
     ) -> "PostgresStore":
         """Open a database and bring its schema up to date; other nodes may have it open too.
@@ -69,18 +70,20 @@ class PostgresStore:
             pool: The most connections at once.
             statement_s: Seconds after which a statement is given up.
             answer_s: Seconds after which the server counts as away if it does not answer what all wait for.
+            read_only: Whether it is only looked at: its schema stays as it is.
             clock: Dates journal entries, in milliseconds since 1970.
 
         Raises:
             StoreTooNew: If a newer version wrote the database.
             StoreLocked: If older nodes use it that do not know its newest schema.
-            SetupError: If the server does not let us in, or the database is another program's.
+            SetupError: If the server does not let us in, the database is another program's, or to be looked
+                at and empty or older.
             Unavailable: If there is no server.
         """
         connections = await Pool.open(dsn, pool, statement_s, answer_s)
         try:
             async with connections.use() as connection:
-                await schema.upgrade(connection)
+                await (schema.look if read_only else schema.upgrade)(connection)
                 store = cls(connections, await schema.epoch_of(connection), clock)
                 await connections.greet(connection, store._join)
             return store

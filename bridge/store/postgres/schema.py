@@ -5,7 +5,7 @@ from typing import Final
 import asyncpg
 
 from bridge.errors import CommitFailed, SetupError, StoreLocked, StoreTooNew, Unavailable
-from bridge.store.migrate import Step, missing, steps
+from bridge.store.migrate import Step, be_current, missing, steps
 from bridge.store.postgres.pool import DAY_S, Connection
 
 _LOCK: Final = 0x49737468  # "Isth"; with the schema's own number, so that one database may hold several
@@ -52,11 +52,9 @@ async def upgrade(connection: Connection, known: tuple[Step, ...] | None = None)
         await connection.execute("SET LOCAL statement_timeout = 0")
         await connection.execute(_ALONE, _LOCK, timeout=DAY_S)
         await _have_schema(connection)
-        taken = await _taken(connection)
-        reader = max((row["reader"] for row in taken), default=0)
-        checksums = {row["number"]: row["checksum"] for row in taken}
-        due = missing(known, len(taken), reader, checksums)
-        if taken and any(step.reader > reader for step in due):
+        version, reader, checksums = await _state(connection)
+        due = missing(known, version, reader, checksums)
+        if version and any(step.reader > reader for step in due):
             await be_alone(connection, "Older hubs use this database and do not know its next schema")
         for step in due:
             if step.to == 1:
@@ -65,6 +63,11 @@ async def upgrade(connection: Connection, known: tuple[Step, ...] | None = None)
             await connection.execute(
                 "INSERT INTO steps VALUES ($1, $2, $3)", step.to, step.checksum, step.reader
             )
+
+
+async def look(connection: Connection) -> None:
+    """Make sure that a reader finds the schema that it knows; see ``be_current``."""
+    be_current(known_steps(), *await _state(connection))
 
 
 async def join(connection: Connection, epoch: int) -> None:
@@ -108,13 +111,15 @@ async def _have_schema(connection: Connection) -> None:
         raise SetupError(f"The schema {wanted} cannot be made: {error}.") from error
 
 
-async def _taken(connection: Connection) -> list[asyncpg.Record]:
+async def _state(connection: Connection) -> tuple[int, int, dict[int, str]]:
+    """Read the version, the oldest code that can use it, and the checksums of the steps taken."""
     if not await connection.fetchval(_IS_OURS):
         if await connection.fetchval(_OTHERS):
             raise SetupError("This is another program's database or schema; name an empty one.")
-        return []
-    rows: list[asyncpg.Record] = await connection.fetch(_TAKEN)
-    return rows
+        return 0, 0, {}
+    taken = await connection.fetch(_TAKEN)
+    reader = max((row["reader"] for row in taken), default=0)
+    return len(taken), reader, {row["number"]: row["checksum"] for row in taken}
 
 
 async def is_used(connection: Connection) -> bool:

@@ -122,7 +122,7 @@ class SqliteStore:
 
     async def _begin(self, clock: Callable[[], int]) -> None:
         if self._writing is None:
-            await self._pages.run(lambda raw, names: schema.be_current(raw))
+            await self._pages.look(schema.look)
         else:
             self._writer = await self._writing.run(lambda raw: Writer(raw, clock))
         self.epoch = await self._pages.run(lambda raw, names: schema.epoch(raw))

@@ -25,6 +25,10 @@ class Reader:
         """Open the file for reading; see ``Connection.open``."""
         return cls(await Connection.open(path, write=False))
 
+    async def look(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a function that takes no table for granted."""
+        return await self._connection.run(work)
+
     async def run(self, work: Callable[[sqlite3.Connection, Names], T]) -> T:
         """Run a function in the connection's thread, within one snapshot."""
         return await self.run_after(_look_at_nothing, lambda raw, names, _: work(raw, names))

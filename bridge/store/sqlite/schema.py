@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from bridge.errors import CorruptStore, SetupError
-from bridge.store.migrate import Step, missing, steps
+from bridge.store.migrate import Step, be_current, missing, steps
 
 APPLICATION: Final = 0x49737468  # "Isth" in the file's header, where `file` finds it
 
@@ -87,18 +87,9 @@ def _script(step: Step) -> str:
     )
 
 
-def be_current(raw: sqlite3.Connection) -> None:
-    """Make sure that a reader finds the schema that it knows.
-
-    Raises:
-        StoreTooNew: If a newer version wrote the database.
-        SetupError: If the database is older.
-    """
-    if missing(steps(), *_state(raw)):
-        raise SetupError(
-            "An older version wrote this database. Copy it with isthmus backup if you may want to go back; "
-            "then start the hub once, or run isthmus migrate, which upgrades it."
-        )
+def look(raw: sqlite3.Connection) -> None:
+    """Make sure that a reader finds the schema that it knows; see ``be_current``."""
+    be_current(steps(), *_state(raw))
 
 
 def version_of(raw: sqlite3.Connection) -> int:

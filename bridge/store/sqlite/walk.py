@@ -66,7 +66,7 @@ class _Walk:
     """One walk, in the connection's thread and within one snapshot."""
 
     def __init__(self, raw: sqlite3.Connection) -> None:
-        schema.be_current(raw)
+        schema.look(raw)
         raw.execute("BEGIN")
         self._names = Names(raw)
         self._at, self._messages, self._events = array("q"), array("q"), array("q")

@@ -74,6 +74,19 @@ async def test_a_database_that_stopped_at_the_first_step_is_brought_up_to_date(d
     await store.close()
 
 
+@pytest.mark.parametrize(("taken", "says"), [(0, "is empty"), (1, "An older version")])
+async def test_whoever_only_reads_takes_no_step(dsn: str, taken: int, says: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    if taken:
+        await schema.upgrade(connection, steps("postgres")[:taken])
+
+    with pytest.raises(SetupError, match=says):
+        await PostgresStore.open(dsn, pool=1, read_only=True)
+
+    assert (await schema._state(connection))[0] == taken
+    await connection.close()
+
+
 async def test_a_step_that_fails_leaves_the_database_as_it_was(dsn: str, raw: Any) -> None:
     known = steps("postgres")
     broken = replace(known[-1], to=len(known) + 1, sql="CREATE TABLE half (x int); SELECT 1 / 0")

@@ -185,6 +185,15 @@ async def test_an_older_database_is_upgraded_by_its_owner_and_not_by_a_reader(
         assert raw.execute("PRAGMA user_version").fetchone() == (newest + 1,)
 
 
+async def test_a_file_with_nothing_in_it_is_not_read_as_an_older_database(tmp_path: Path) -> None:
+    place(tmp_path).touch()
+
+    with pytest.raises(SetupError, match="empty"):
+        await SqliteStore.open(place(tmp_path), read_only=True)
+
+    assert place(tmp_path).stat().st_size == 0
+
+
 async def test_an_older_database_can_be_copied_before_it_is_upgraded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
