@@ -332,9 +332,9 @@ class Unlinking(Record, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         account: Whose.
-        others: From whom it was parted.
+        others: From whom it was parted, by this unlink or one before it.
         until: Until when it can be undone, in milliseconds since 1970; 0: it cannot, or was.
-        hybrids: Each account's hybrid state before.
+        hybrids: The hybrid state before of each account that was linked then.
         single_sign_on: The person's switch before.
     """
 

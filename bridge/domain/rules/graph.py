@@ -12,6 +12,7 @@ from bridge.domain.hold import Hold
 from bridge.domain.model import Account, ContactList, Tie
 from bridge.domain.networks import NETWORKS
 from bridge.domain.outcome import Outcome, Scene
+from bridge.domain.rules.copies import falling
 from bridge.domain.rules.covers import cover_thread, uncover_thread
 from bridge.domain.views import account_view
 from bridge.errors import CannotMessageSelf, NotFound, NotSupported, RateLimited
@@ -156,13 +157,10 @@ def _hold(scene: Scene, own: Account, other: Account, kind: TieKind, on: bool) -
 
 
 def _lifted(scene: Scene, own: Account, other: Account, field: str) -> list[Tie]:
-    """Give all ties that are held between the two persons, and what an unlink copied of them."""
+    """Give all ties that are held between the two persons, and what unlinks copied of them."""
     owners, others = scene.facts.person_of(own.id).accounts, scene.facts.person_of(other.id).accounts
     between = [tie for tie in scene.facts.ties_between(owners, others) if getattr(tie, field)]
-    partings = [scene.facts.unlinking(tie.other) for tie in between if getattr(tie, field) == Hold.OWN]
-    mates = {mate for parting in partings if parting is not None for mate in parting.others}
-    apart = scene.facts.ties_between(owners, tuple(sorted(mates.difference(others))))
-    return between + [tie for tie in apart if getattr(tie, field) == Hold.COPIED]
+    return between + falling(scene, owners, (tie.other for tie in between), field)
 
 
 def _tied(

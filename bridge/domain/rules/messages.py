@@ -7,12 +7,12 @@ from msgspec.structs import replace
 
 from bridge.domain.content import SALT, Content, digest_of, next_link, pack, unpack
 from bridge.domain.facts import Facts
-from bridge.domain.hold import Hold
 from bridge.domain.model import Account, Decision, Member, Message, Thread, ThreadKind, Verdict
 from bridge.domain.networks import NETWORKS, can_reply
 from bridge.domain.outcome import Outcome, Scene, other_of
 from bridge.domain.place import place, put_back
 from bridge.domain.routing import SELF_RULE, Route, restricts, settle_route
+from bridge.domain.rules.copies import shown_again
 from bridge.domain.rules.receipts import show_progress
 from bridge.domain.translate import fits
 from bridge.domain.views import thread_changed
@@ -222,7 +222,7 @@ def _taken(
     outcome.records.append(side_after)
     for tie in way.ours:
         if tie.hides and tie.owner == side.account and tie.other == other.account:
-            outcome.records.append(replace(tie, hides=Hold.NO))  # who writes to somebody hides him no more
+            outcome.records += shown_again(scene, tie)  # who writes to somebody hides him no more
     return outcome
 
 

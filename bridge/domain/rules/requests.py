@@ -8,6 +8,7 @@ from bridge.domain.model import Member, Thread, ThreadKind
 from bridge.domain.outcome import Outcome, Scene, other_of
 from bridge.domain.place import put_back, turn_away
 from bridge.domain.routing import restricts
+from bridge.domain.rules.copies import shown_again
 from bridge.domain.rules.receipts import show_progress
 from bridge.domain.views import thread_changed
 from bridge.errors import NotAllowed
@@ -79,7 +80,7 @@ def _accepted(scene: Scene, outcome: Outcome, thread: Thread, side: Member) -> N
     outcome.records.append(after)
     tie = scene.facts.tie(side.account, other)
     if tie.hides:
-        outcome.records.append(replace(tie, hides=Hold.NO))
+        outcome.records += shown_again(scene, tie)
 
 
 def _changed(scene: Scene, thread: Thread, side: Member) -> ThreadChanged:

@@ -89,7 +89,11 @@ def undo_unlink(scene: Scene, command: UndoUnlink) -> Outcome:
 def _partings(scene: Scene, own: AccountId, other: AccountId) -> list[Unlinking]:
     """Give the last unlink of either account, as far as it parted the two."""
     last = ((scene.facts.unlinking(one), two) for one, two in ((own, other), (other, own)))
-    return [parting for parting, mate in last if parting is not None and mate in parting.others]
+    return [
+        parting
+        for parting, mate in last
+        if parting is not None and mate in parting.others and mate in parting.hybrids
+    ]
 
 
 def part(
@@ -134,16 +138,18 @@ def _remembered(
 ) -> list[StoredRecord]:
     """Keep with each account what it had: its last unlink alone can be undone."""
     hybrids = {own: scene.facts.account(own).hybrid for own in person.accounts}
-    return [
-        Unlinking(
+
+    def remember(own: AccountId) -> Unlinking:
+        before, parted = scene.facts.unlinking(own), rest if own == leaver else (leaver,)
+        return Unlinking(
             account=own,
-            others=rest if own == leaver else (leaver,),
+            others=tuple(dict.fromkeys((*(before.others if before else ()), *parted))),
             until=until or 0,
             hybrids=hybrids,
             single_sign_on=person.single_sign_on,
         )
-        for own in person.accounts
-    ]
+
+    return list(for_each(person.accounts, remember))
 
 
 def _lapse(scene: Scene, outcome: Outcome, pending: tuple[ThreadId, ...], own: AccountId) -> None:

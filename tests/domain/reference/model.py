@@ -82,6 +82,7 @@ class Model:
     threads: dict[frozenset[str], dict[str, Seat]] = field(default_factory=dict)
     opened: set[tuple[str, str]] = field(default_factory=set)
     partings: dict[str, dict[str, str]] = field(default_factory=dict)
+    parted: set[frozenset[str]] = field(default_factory=set)
 
     # --- accounts, persons, links ---
 
@@ -129,6 +130,7 @@ class Model:
                 self.accounts[own].hybrid = "off"
                 self._lapse(own)
         rest = person - {leaving}
+        self.parted.update(frozenset({leaving, own}) for own in rest)
         self.persons[leaving] = frozenset({leaving})
         for own in rest:
             self.persons[own] = rest
@@ -248,12 +250,27 @@ class Model:
                     seat.acceptance_seen = True
 
     def _lift(self, marks: Marks, by: str, of: str) -> set[tuple[str, str]]:
-        """Lift it between the two persons, and with it what the last unlink spread of it."""
+        """Lift it between the two persons, and with it what unlinks spread of it."""
         between = {(x, y) for x in self.persons[by] for y in self.persons[of]}
-        mates = {mate for _, y in between & marks.seen for mate in self.partings.get(y, ())}
-        lifted = between | ({(x, mate) for x in self.persons[by] for mate in mates} & marks.unseen)
+        return between | self._drop(marks, between & marks)
+
+    def _drop(self, marks: Marks, lifted: set[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Take marks away, and what was spread from them and from no mark that their makers still have."""
         marks -= lifted
-        return lifted
+        makers = {x for x, _ in lifted}
+        made = {y for x, y in marks.seen if x in makers}
+        spread = {y for x, y in marks if x in makers} - made
+        lone = self._spread_to({y for _, y in lifted}, spread) - self._spread_to(made, spread)
+        fallen = {(x, y) for x, y in marks if x in makers and y in lone}
+        marks -= fallen
+        return fallen
+
+    def _spread_to(self, start: set[str], others: set[str]) -> set[str]:
+        """Name those of the others that partings tie to the start, over however many of them."""
+        met: set[str] = set()
+        while more := {y for y in others - met if any(frozenset({x, y}) in self.parted for x in start | met)}:
+            met |= more
+        return met
 
     # --- writing and answering ---
 
@@ -279,7 +296,7 @@ class Model:
             mine.covered = self._marked(self.restrictions, s, r)
         mine.said += 1
         mine.folder, mine.consent = "inbox", "accepted"
-        self.hiding.discard((s, r))
+        self._drop(self.hiding, self.hiding & {(s, r)})
         theirs.folder, theirs.consent = placed(theirs.folder, theirs.consent, outcome)
         theirs.covered = theirs.covered or self._marked(self.restrictions, r, s)
         return Sent("ok", self.folder(r, s))
@@ -290,7 +307,7 @@ class Model:
         seat.folder, seat.consent = "inbox", "accepted"
         seat.covered = self._marked(self.restrictions, r, s)
         seat.acceptance_seen = not seat.covered
-        self.hiding.discard((r, s))
+        self._drop(self.hiding, self.hiding & {(r, s)})
 
     def decline(self, r: str, s: str, *, hide: bool = False) -> None:
         """Turn the waiting request of ``s`` away, and with ``hide`` what follows into hidden."""

@@ -204,6 +204,60 @@ def test_what_was_copied_falls_with_what_it_was_copied_from(merged: World, kind:
     assert merged.side("bob", "annm").folder == "inbox"
 
 
+def _part_again(world: World, one: str, other: str) -> None:
+    world.link(one, other)
+    world.unlink(other)
+
+
+@pytest.mark.parametrize("kind", ["block", "restrict"])
+def test_copies_fall_with_what_they_were_copied_from_however_many_unlinks_ago(
+    merged: World, kind: str
+) -> None:
+    merged.join("evem", "messenger")
+    merged.join("eve", "direct")
+    merged.set_tie(kind, "bob", "ann")
+    merged.unlink("annm")
+    _part_again(merged, "ann", "evem")
+    _part_again(merged, "eve", "evem")  # a copy is copied on
+    shut_out = [merged.tie("bob", name) for name in ("annm", "evem", "eve")]
+    assert [getattr(tie, f"{kind}s") for tie in shut_out] == [Hold.COPIED] * 3
+
+    merged.set_tie(kind, "bob", "ann", False)
+
+    assert not any(getattr(merged.tie("bob", tie.other[1:]), f"{kind}s") for tie in shut_out)
+
+
+def test_a_copy_stays_while_its_owner_shuts_out_another_whom_it_covered(merged: World) -> None:
+    merged.join("eve", "direct")
+    merged.set_tie("block", "bob", "ann")
+    merged.unlink("annm")
+    merged.set_tie("block", "bob", "eve")
+    _part_again(merged, "eve", "annm")
+
+    merged.set_tie("block", "bob", "ann", False)
+    assert merged.tie("bob", "annm").blocks == Hold.COPIED
+
+    merged.set_tie("block", "bob", "eve", False)
+    assert not merged.tie("bob", "annm").blocks
+
+
+@pytest.mark.parametrize("takes_up", ["accept", "send"])
+def test_a_copied_decline_falls_when_the_thread_is_taken_up(merged: World, takes_up: str) -> None:
+    merged.send("ann", "bob")
+    merged.decline("bob", "ann", hide=True)
+    merged.unlink("annm")
+    assert merged.tie("bob", "annm").hides == Hold.COPIED
+
+    if takes_up == "send":
+        merged.send("bob", "ann")
+    else:
+        merged.set_tie("follow", "bob", "ann")  # so that she may say more
+        merged.send("ann", "bob")
+        merged.accept("bob", "ann")
+
+    assert not merged.tie("bob", "annm").hides
+
+
 def test_a_copy_is_lifted_unsaid_and_set_as_anything_new(merged: World) -> None:
     merged.set_tie("block", "bob", "ann")
     merged.unlink("annm")
