@@ -49,7 +49,7 @@ class Connection:
                 raise _loss_from(self._stopped)
             call, frame = self._session.call(operation)
         except BridgeError as error:
-            future.set_exception(error)
+            _fail(future, error)
             if then is not None:
                 future.add_done_callback(then)
             return future
@@ -118,8 +118,7 @@ class Connection:
         answers, self._answers = self._answers, {}
         for future, then in answers.values():
             if not future.done():
-                future.set_exception(_loss_from(error))
-                future.exception()  # whoever asked may have gone; that is no failure
+                _fail(future, _loss_from(error))
                 if then is not None:
                     then(future)
 
@@ -147,7 +146,7 @@ class Connection:
         if future is None or future.done():
             return
         if error is not None:
-            future.set_exception(error)
+            _fail(future, error)
         else:
             assert reply is not None
             future.set_result(reply)
@@ -166,6 +165,12 @@ class Connection:
             self.stop(ConnectionLost("The hub fell silent.", close_code=CloseCode.HEARTBEAT_LOST))
         else:
             self._watch = self._clock.call_later(left_s, self._look)
+
+
+def _fail(future: asyncio.Future[Reply], error: BridgeError) -> None:
+    """Give an error to whoever asked; he may have gone, which is no failure."""
+    future.set_exception(error)
+    future.exception()
 
 
 def _loss_from(error: BridgeError) -> BridgeError:

@@ -88,6 +88,7 @@ class Waiter:
                 fits = self._check is None or self._check(event)
             except Exception as wrong:  # the caller's code: its failure belongs to the caller
                 self.future.set_exception(wrong)
+                self.future.exception()  # the caller may have gone just now
             else:
                 if fits:
                     self.future.set_result(event)

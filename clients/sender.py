@@ -170,7 +170,7 @@ class Sender:
             self._owner = owner = accounts[0]
         if self._file is not None and self._disk is not None and self._file.owner != owner:
             bound = asyncio.get_running_loop().run_in_executor(self._disk, self._file.belong_to, owner)
-            bound.add_done_callback(_noted)
+            bound.add_done_callback(partial(_noted, "whose outbox this is cannot be kept"))
 
     def connected(self, connection: Connection) -> None:
         """Begin to send over a new connection, oldest first."""
@@ -245,7 +245,8 @@ class Sender:
         send = entry.send
         self._outbox.settle(entry)
         if self._file is not None and self._disk is not None:
-            asyncio.get_running_loop().run_in_executor(self._disk, self._file.done, send.token)
+            done = asyncio.get_running_loop().run_in_executor(self._disk, self._file.done, send.token)
+            done.add_done_callback(partial(_noted, "what was settled cannot be dropped"))
         waiter = self._waiters.pop(send.token, None)
         if waiter is not None and not waiter.done():
             if reply is not None:
@@ -267,10 +268,10 @@ class Sender:
                     future.set_result(None)
 
 
-def _noted(bound: asyncio.Future[None]) -> None:
-    """Go on although the disk did not take whose outbox this is; the next sign-in tries again."""
-    if not bound.cancelled() and (error := bound.exception()) is not None:
-        log.warning("whose outbox this is cannot be kept: %s", error)
+def _noted(lack: str, kept: asyncio.Future[None]) -> None:
+    """Go on although the disk did not take it: the next client says it once more, which does no harm."""
+    if not kept.cancelled() and (error := kept.exception()) is not None:
+        log.warning("%s: %s", lack, error)
 
 
 def _let_go(opening: asyncio.Future[OutboxFile]) -> None:

@@ -1,6 +1,7 @@
 """Asking the hub: calls, sends, sign-ins, the end."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -256,3 +257,31 @@ async def test_a_client_needs_exactly_one_way_to_sign_in() -> None:
 async def test_a_call_before_connecting_says_so() -> None:
     with pytest.raises(ConnectionClosed, match="not connected yet"):
         await Client("ws://hub", token="a").count_unread()
+
+
+@pytest.mark.parametrize("gives_up", ["cancelled", "too late"])
+async def test_a_refusal_that_comes_after_its_caller_gave_up_troubles_nobody(
+    bench: Bench, gives_up: str
+) -> None:
+    client = await bench.connected()
+    bench.hub.refuse.append((queries.CountUnread, NotFound()))
+    wire = bench.pipes[-1].wire
+    receive, held = wire.receive, list[bytes | str]()
+    wire.receive = held.append  # type: ignore[assignment, method-assign]
+    troubles: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, trouble: troubles.append(trouble))
+    asking = asyncio.create_task(client.call(queries.CountUnread(), timeout_s=3))
+    await settle()
+
+    if gives_up == "cancelled":
+        asking.cancel()
+    await bench.clock.advance(4)
+    receive(held[0])
+    await settle()
+    with pytest.raises((asyncio.CancelledError, CallTimeout)):
+        await asking
+    del asking
+    bench.clock.timers.clear()  # they know who gave up
+    gc.collect()
+
+    assert (len(held), troubles) == (1, [])

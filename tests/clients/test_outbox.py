@@ -1,6 +1,7 @@
 """The outbox: in order, at most once, over lost connections and crashes."""
 
 import asyncio
+import gc
 import resource
 import signal
 import stat
@@ -333,6 +334,26 @@ async def test_a_disk_that_cannot_keep_a_message_refuses_it(
     settled = await settling
     assert (settled.seq, type(settled.error)) == (None, OutboxBroken)
     assert (client.unsent, bench.hub.threads[AB].messages) == (0, [])
+
+
+async def test_a_disk_that_cannot_drop_a_message_says_so_and_troubles_nobody(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(self: OutboxFile, token: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    bench.hub.thread(ANA, BEN)
+    monkeypatch.setattr(OutboxFile, "done", full)
+    client = bench.client(outbox=tmp_path / "outbox")
+    await client.connect()
+
+    taken = await client.send(AB, "said")
+    await client.close()
+    gc.collect()
+
+    assert (taken.seq, client.unsent) == (1, 0)
+    assert "what was settled cannot be dropped: [Errno 28]" in caplog.text
+    assert "never retrieved" not in caplog.text
 
 
 async def test_a_cancelled_connect_lets_go_of_the_outbox(
