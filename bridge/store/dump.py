@@ -16,10 +16,11 @@ from msgspec import Struct
 
 from bridge.domain.hold import HOLDS
 from bridge.domain.model import Message, StoredRecord, Tie
-from bridge.errors import CorruptStore, SetupError, StoreNotEmpty
+from bridge.errors import CorruptStore, SetupError
 from bridge.ids import AccountId, Position, ThreadId
 from bridge.store.base import Progress
 from bridge.store.rows import TABLES
+from bridge.store.unfinished import unfinished
 from bridge.wire.events import JournalEvent
 
 _MAGIC: Final = b"isthmus dump 1\n"
@@ -122,41 +123,20 @@ async def write(path: Path, source: Source, progress: Progress | None = None) ->
 
     Raises:
         StoreNotEmpty: If there is a file of this name.
+        StorageFull: If there is no room for it.
         SetupError: If it cannot be written.
     """
-    part = path.with_name(path.name + ".part")
-    try:
-        file = await asyncio.to_thread(_new_file, path, part)
-        try:
-            async for piece in heard(source.dump(), progress):
-                await asyncio.to_thread(file.write, _frames(piece))
-            await asyncio.to_thread(_finish, file, part, path)
-        finally:
-            file.close()
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise SetupError(f"{path} cannot be written: {error.strerror}.") from error
+    with unfinished(path) as part, part.open("wb") as file:
+        file.write(_MAGIC)
+        async for piece in heard(source.dump(), progress):
+            await asyncio.to_thread(file.write, _frames(piece))
+        file.write(_frame(b""))  # an end that is there shows that nothing is missing
+        await asyncio.to_thread(_to_disk, file)
 
 
-def _new_file(path: Path, part: Path) -> BinaryIO:
-    if path.exists():
-        raise StoreNotEmpty(f"{path} exists already; name another file.")
-    part.unlink(missing_ok=True)
-    file = os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
-    file.write(_MAGIC)
-    return file
-
-
-def _finish(file: BinaryIO, part: Path, path: Path) -> None:
-    file.write(_frame(b""))  # an end that is there shows that nothing is missing
+def _to_disk(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
-    part.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _frames(piece: Sequence[Item]) -> bytes:

@@ -1,11 +1,7 @@
 """Backup and restore: whole copies, on disk before they bear their name."""
 
-import errno
-import fcntl
-import os
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +10,7 @@ from bridge.store.base import next_epoch
 from bridge.store.sqlite import schema
 from bridge.store.sqlite.connection import Connection, primary
 from bridge.store.sqlite.ownership import Ownership
+from bridge.store.unfinished import unfinished
 
 _PAGES: Final = 1_000  # copied between two looks at the progress
 
@@ -36,82 +33,39 @@ def copy_to(
         StorageFull: If there is no room for it.
         SetupError: If it cannot be written.
     """
-    if os.path.lexists(path):
-        raise StoreNotEmpty(f"{path} exists already; name another file.")
-    part = path.with_name(path.name + ".part")
     try:
-        with _claimed(part):
-            target = sqlite3.connect(part, isolation_level=None)
-            try:
-                raw.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-                raw.backup(target, pages=_PAGES, progress=_heard(progress))
-                # One file, readable where nothing can be written.
-                target.execute("PRAGMA journal_mode = DELETE")
-                change(target)
-            finally:
-                target.close()
-            _to_disk(part)
-            part.rename(path)
-        _to_disk(path.parent)
+        with unfinished(path) as part:
+            _write(raw, part, progress, change)
     except sqlite3.Error as error:
-        _drop(part)
         if primary(error) == sqlite3.SQLITE_FULL:
             raise StorageFull(f"There is no room for {path}.") from error
         raise SetupError(f"{path} cannot be written: {error}.") from error
-    except OSError as error:
-        _drop(part)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFull(f"There is no room for {path}.") from error
-        raise SetupError(f"{path} cannot be written: {error.strerror}.") from error
 
 
-@contextmanager
-def _claimed(part: Path) -> Iterator[None]:
-    """Hold an empty file of our own, in place of what a killed copy left, until it has its name or failed.
-
-    Raises:
-        SetupError: If another copy is being written there.
-    """
-    held = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+def _write(
+    raw: sqlite3.Connection,
+    part: Path,
+    progress: Progress | None,
+    change: Callable[[sqlite3.Connection], object],
+) -> None:
+    journal = part.with_name(part.name + "-journal")
+    journal.unlink(missing_ok=True)  # of a copy that was killed
+    target = sqlite3.connect(part, isolation_level=None)
     try:
-        if not _is_ours(held, part):
-            raise SetupError(f"Another copy is being written to {part}; wait for it.")
-        _drop(part.with_name(part.name + "-journal"))
-        os.fchmod(held, 0o600)
-        os.ftruncate(held, 0)
-        yield
+        raw.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        raw.backup(target, pages=_PAGES, progress=_heard(progress))
+        # One file, readable where nothing can be written.
+        target.execute("PRAGMA journal_mode = DELETE")
+        change(target)
     finally:
-        os.close(held)
-
-
-def _is_ours(held: int, part: Path) -> bool:
-    """Lock a file, and say whether it is ours and still bears its name, which its holder may have changed."""
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return part.exists() and os.path.samestat(os.fstat(held), part.stat())
-
-
-def _drop(part: Path) -> None:
-    """Remove half a copy, and what SQLite keeps beside it while it writes one."""
-    with suppress(OSError):  # where nothing can be removed, the copying says why
-        part.unlink(missing_ok=True)
-        part.with_name(part.name + "-journal").unlink(missing_ok=True)
+        target.close()
+        journal.unlink(missing_ok=True)
 
 
 def _heard(progress: Progress | None) -> Callable[[int, int, int], None] | None:
     if progress is None:
         return None
     return lambda _, remaining, total: progress(total - remaining, total)
-
-
-def _to_disk(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 async def backup(source: Path, to: Path, progress: Progress | None = None) -> None:

@@ -44,23 +44,17 @@ async def test_a_backup_that_cannot_be_written_leaves_nothing(store: SqliteStore
     assert names(tmp_path, "nowhere*") == []
 
 
-async def test_two_copies_to_one_place_do_not_mix(
-    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_two_copies_to_one_place_do_not_mix(store: SqliteStore, tmp_path: Path) -> None:
     talk = await keep_some(store)
     refused: list[str] = []
-    to_disk = copies._to_disk
 
-    def second(path: Path) -> None:
-        if not refused and path.name == "copy.db.part":
-            with sqlite3.connect(place(tmp_path)) as raw, pytest.raises(SetupError) as caught:
-                copies.copy_to(raw, tmp_path / "copy.db", None)
-            refused.append(caught.value.text)
-            raw.close()
-        to_disk(path)
+    def second(done: int, total: int) -> None:
+        with sqlite3.connect(place(tmp_path)) as raw, pytest.raises(SetupError) as caught:
+            copies.copy_to(raw, tmp_path / "copy.db", None)
+        refused.append(caught.value.text)
+        raw.close()
 
-    monkeypatch.setattr(copies, "_to_disk", second)
-    await store.backup(str(tmp_path / "copy.db"))
+    await store.backup(str(tmp_path / "copy.db"), second)
 
     assert refused == [f"Another copy is being written to {tmp_path / 'copy.db.part'}; wait for it."]
     copy = await SqliteStore.open(tmp_path / "copy.db")
@@ -81,22 +75,17 @@ async def test_what_a_killed_copy_left_goes_with_the_next_one(store: SqliteStore
     ("code", "raised"), [(sqlite3.SQLITE_FULL, StorageFull), (sqlite3.SQLITE_IOERR, SetupError)]
 )
 async def test_a_backup_that_breaks_off_leaves_nothing(
-    store: SqliteStore,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    code: int,
-    raised: type[BridgeError],
+    store: SqliteStore, tmp_path: Path, code: int, raised: type[BridgeError]
 ) -> None:
     await keep_some(store)
 
-    def break_off(path: Path) -> None:
+    def break_off(done: int, total: int) -> None:
         error = sqlite3.OperationalError("broken off")
         error.sqlite_errorcode = code
         raise error
 
-    monkeypatch.setattr(copies, "_to_disk", break_off)
     with pytest.raises(raised):
-        await store.backup(str(tmp_path / "copy"))
+        await store.backup(str(tmp_path / "copy"), break_off)
 
     assert names(tmp_path, "copy*") == []
 
