@@ -124,7 +124,7 @@ class Authority:
             if self._sessions.join(client, view.id):
                 self._sessions.came(view.id, online=True)
         self._pipeline.between(partial(self._look_again, client, standing))
-        await self._hear_others(client)
+        await self._hear_others(client, standing)
         heads = await self._store.heads(accounts)
         places = {
             place.account: place for cursor in cursors if (place := self._cursors.read(cursor)) is not None
@@ -155,13 +155,16 @@ class Authority:
         if moved:
             client.look_again()
 
-    async def _hear_others(self, client: Client) -> None:
-        """Wait until other nodes' news come; a revocation that came before that did not find this session."""
+    async def _hear_others(self, client: Client, standing: "_Standing") -> None:
+        """Wait until other nodes' news come; what they told before that did not find this session."""
         await self._bus.settled()
-        if self._bus.connects and await self._pipeline.consult(
-            client.account, lambda scene: scene.is_shut_out(client.device)
-        ):
+        if not self._bus.connects:
+            return
+        found = await self._pipeline.consult(client.account, partial(_standing, device=client.device))
+        if found[-1]:
             raise SignInFailed
+        if found != standing:
+            self._pipeline.between(client.look_again)
 
     def _leg(self, client: Client, account: AccountId, kept: Head, place: Place | None) -> LegHead:
         """Decide how a journal goes on: after the client's cursor if that can be had whole, else from now."""

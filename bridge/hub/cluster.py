@@ -14,8 +14,9 @@ from typing import Final, TypeVar
 
 from bridge.bus.base import Bus, News
 from bridge.domain.answers import is_present_for
-from bridge.domain.facts import Facts, Key
+from bridge.domain.facts import Facts, Key, Missing
 from bridge.domain.model import Account, Device, Message, Person
+from bridge.domain.outcome import legs_of
 from bridge.errors import BridgeError, Fault
 from bridge.hub.pipeline import Pipeline
 from bridge.hub.sessions import Listening, Sessions
@@ -116,15 +117,8 @@ class Cluster:
     def _forget(self, account: AccountId) -> None:
         """Drop what says who may use the account: it is read again before anything else is told."""
         facts = self._pipeline.facts
-        keys: list[Key] = [(Account, account)]
-        known = facts.known((Account, account))
-        if isinstance(known, Account):
-            keys.append((Person, known.person))
-            person = facts.known((Person, known.person))
-            if isinstance(person, Person):  # what one of them is decides what the others may
-                keys += [(Account, other) for other in person.accounts]
-        keys += [(Device, session.device) for session in self._sessions.of_device(account)]
-        facts.forget(keys)
+        devices = [(Device, session.device) for session in self._sessions.of_device(account)]
+        facts.forget([*_standing(facts, account), *devices])
 
     # --- looking
 
@@ -199,18 +193,38 @@ class Cluster:
     def _keys(self, session: Listening) -> Iterator[Key]:
         yield Device, session.device
         for account in session.legs:
-            yield Account, account
-            known = self._pipeline.facts.known((Account, account))
-            if isinstance(known, Account):
-                yield Person, known.person
+            yield from _standing(self._pipeline.facts, account)
 
     def _compare(self, sessions: Sequence[Listening], found: Mapping[Key, object]) -> None:
         facts = self._pipeline.facts
         moved = {key for key, value in found.items() if _differs(facts, key, value)}
-        concerned = [session for session in sessions if any(key in moved for key in self._keys(session))]
+        concerned = [
+            session
+            for session in sessions
+            if any(key in moved for key in self._keys(session)) or not _uses_what_it_may(facts, session)
+        ]
         facts.forget(moved)
         for session in concerned:
             session.look_again()
+
+
+def _standing(facts: Facts, account: AccountId) -> Iterator[Key]:
+    """Name what says who may use an account, as far as memory knows: what one is decides what others may."""
+    yield Account, account
+    known = facts.known((Account, account))
+    if isinstance(known, Account):
+        yield Person, known.person
+        person = facts.known((Person, known.person))
+        if isinstance(person, Person):
+            yield from ((Account, other) for other in person.accounts)
+
+
+def _uses_what_it_may(facts: Facts, session: Listening) -> bool:
+    """Say whether memory, which a decision may have brought up to date, gives a session just what it has."""
+    try:
+        return frozenset(legs_of(facts, session.account)) == session.legs.keys()
+    except Missing:
+        return False
 
 
 def _differs(facts: Facts, key: Key, value: object) -> bool:
