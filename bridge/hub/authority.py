@@ -264,7 +264,7 @@ class Authority:
             account = await self._find(call.network, call.handle)
             name = AccountId(f"{call.network} {handle_key(call.handle)}")
         proven = frozenset({account}) if await self._is_proven(account, call.password, name) else frozenset()
-        return await self._pipeline.do(client.account, call, proven=proven)  # type: ignore[arg-type]
+        return await self._pipeline.do(client.account, call, proven=proven, device=client.device)  # type: ignore[arg-type]
 
     # --- devices
 
@@ -287,7 +287,8 @@ class Authority:
         device = devices.get(name)
         if device is None:
             raise NotFound("There is no such device.", path="$.device")
-        await self._pipeline.do(client.account, PutDevice(device=replace(device, revoked=True)))
+        deed = PutDevice(device=replace(device, revoked=True))
+        await self._pipeline.do(client.account, deed, device=client.device)
         return Done()
 
     async def _change_password(self, client: Client, call: ChangePassword) -> Done:
@@ -299,7 +300,7 @@ class Authority:
         deed = SetPassword(
             account=own, password=await self._passwords.hash(call.new), devices=devices, keep=client.device
         )
-        await self._pipeline.do(client.account, deed)
+        await self._pipeline.do(client.account, deed, device=client.device)
         return Done()
 
 

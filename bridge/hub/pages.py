@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from bridge.domain.facts import for_each
 from bridge.domain.outcome import Scene
 from bridge.hub.pipeline import Pipeline
-from bridge.ids import AccountId
+from bridge.hub.sessions import Listening
 from bridge.wire.values import MessageView, ThreadView
 
 A_PIECE: Final = 16_384
@@ -35,15 +35,15 @@ class Pages:
         self._pieces = asyncio.Semaphore(AT_ONCE)
 
     async def show(
-        self, account: AccountId, rows: Sequence[Row], show: Callable[[Scene, Row], Shown]
+        self, session: Listening, rows: Sequence[Row], show: Callable[[Scene, Row], Shown]
     ) -> list[Shown]:
-        """Show rows from the first on, as many as make a page."""
+        """Show a session rows from the first on, as many as make a page."""
         shown: list[Shown] = []
         letters = 0
         while len(shown) < len(rows) and letters < A_PAGE:
             ask = partial(show_each, rows=rows[len(shown) :], show=show, most=A_PIECE)
             async with self._pieces:
-                piece = await self._pipeline.consult(account, ask)
+                piece = await self._pipeline.consult(session.account, ask, device=session.device)
             shown += piece
             letters += sum(map(letters_of, piece))
         return shown

@@ -34,8 +34,8 @@ from bridge.hub.homes import Homes
 from bridge.hub.post import Post
 from bridge.hub.telling import Telling
 from bridge.hub.turns import Turns
-from bridge.hub.work import Decided, Lane, Ticket, Work, refuse
-from bridge.ids import AccountId
+from bridge.hub.work import NO_DEVICE, Decided, Lane, Ticket, Work, refuse
+from bridge.ids import AccountId, DeviceId
 from bridge.process import let_the_collector_look
 from bridge.store.base import Batch, Places, Store
 from bridge.wire.commands import Command, LeaveHybrid, Send, SetControls, Unlink
@@ -117,24 +117,37 @@ class Pipeline:
         self._awake()
 
     async def do(
-        self, account: AccountId, command: Command | Deed, *, proven: frozenset[AccountId] = frozenset()
+        self,
+        account: AccountId,
+        command: Command | Deed,
+        *,
+        proven: frozenset[AccountId] = frozenset(),
+        device: DeviceId = NO_DEVICE,
     ) -> Reply:
-        """Do one command and wait until it is on disk.
+        """Do one command, which a device may have asked for, and wait until it is on disk.
 
         Raises:
             BridgeError: If it was refused.
         """
         ticket = Ticket()
-        self.submit(Work(lane=ticket, call=0, account=account, command=command, proven=proven))
+        self.submit(Work(ticket, 0, account, command, proven=proven, device=device))
         return await ticket.reply
 
-    async def consult(self, account: AccountId, ask: Callable[[Scene], T], *, counts: bool = False) -> T:
+    async def consult(
+        self,
+        account: AccountId,
+        ask: Callable[[Scene], T],
+        *,
+        counts: bool = False,
+        device: DeviceId = NO_DEVICE,
+    ) -> T:
         """Compute something from the facts, after everything that was decided before.
 
         Args:
             account: Who asks.
             ask: What to compute; it may be called again, with more facts.
             counts: Whether the scene must say how much is in flight.
+            device: With which device, if one asks.
 
         Raises:
             BridgeError: If it was refused.
@@ -146,7 +159,7 @@ class Pipeline:
             return Outcome()
 
         ticket = Ticket()
-        self.submit(Work(lane=ticket, call=0, account=account, run=run, counts=counts))
+        self.submit(Work(ticket, 0, account, run=run, counts=counts, device=device))
         await ticket.reply
         return found[-1]
 

@@ -8,7 +8,8 @@ from bridge.domain.questions import Arrived
 from bridge.domain.rules.controls import looks_back, preview_controls, shut_by
 from bridge.hub.pages import A_PIECE, show_each
 from bridge.hub.pipeline import Pipeline
-from bridge.ids import AccountId
+from bridge.hub.work import NO_DEVICE
+from bridge.ids import AccountId, DeviceId
 from bridge.store.base import Store
 from bridge.wire.queries import PreviewControls
 from bridge.wire.replies import ControlsPreview
@@ -18,14 +19,18 @@ _SENDERS: Final = 100  # at once, of each of whom a handful of facts is asked
 
 
 async def controls_previewed(
-    pipeline: Pipeline, store: Store, account: AccountId, query: PreviewControls
+    pipeline: Pipeline,
+    store: Store,
+    account: AccountId,
+    query: PreviewControls,
+    device: DeviceId = NO_DEVICE,
 ) -> ControlsPreview:
     """Show what a change of controls would do, and how the last days' messages would have fallen.
 
     Raises:
         BridgeError: If such a change would be refused, or the store is away.
     """
-    own, since = await pipeline.consult(account, partial(looks_back, query=query))
+    own, since = await pipeline.consult(account, partial(looks_back, query=query), device=device)
     past = await store.arrivals(own, since=since)
     undecided = [one for one in past if not one.category and one.outcome is not OutcomeOf.NONE]
     past = [*(one for one in past if one.category), *await _shut(pipeline, account, undecided, query)]

@@ -1,6 +1,8 @@
 """Queries that list: read a page from the store, then show it through the rules' eyes."""
 
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 
 from bridge.domain.answers import FactQuery, answer, is_present_for
 from bridge.domain.facts import Missing
@@ -31,6 +33,8 @@ from bridge.wire.queries import (
 from bridge.wire.sign_in import ListDevices
 from bridge.wire.values import DeviceView, MessageView, ThreadView, TieKind, TieState, TieView
 
+T = TypeVar("T")
+
 
 class Queries:
     """Answers what clients ask without changing anything."""
@@ -48,20 +52,19 @@ class Queries:
         Raises:
             BridgeError: If it is malformed or not allowed.
         """
-        account = session.account
         match query:
             case ListThreads():
-                return await self._threads(account, query)
+                return await self._threads(session, query)
             case GetThread():
-                return await self._thread(account, query)
+                return await self._thread(session, query)
             case History():
-                return await self._history(account, query)
+                return await self._history(session, query)
             case Search():
-                return await self._search(account, query)
+                return await self._search(session, query)
             case ListTies():
-                return await self._ties(account, query)
+                return await self._ties(session, query)
             case CountUnread():
-                legs = await self._pipeline.consult(account, lambda scene: scene.legs)
+                legs = await self._consult(session, lambda scene: scene.legs)
                 tally = await self._store.tally(legs)
                 return replies.Unread(threads=tally.threads, messages=tally.messages, requests=tally.requests)
             case WhoIsHere():
@@ -69,17 +72,21 @@ class Queries:
             case ListDevices():
                 return await self._devices(session)
             case PreviewControls():
-                return await controls_previewed(self._pipeline, self._store, account, query)
+                return await controls_previewed(
+                    self._pipeline, self._store, session.account, query, session.device
+                )
             case _:
                 fact_query: FactQuery = query
                 previews = isinstance(query, PreviewUnlink | PreviewLeaveHybrid)
-                return await self._pipeline.consult(
-                    account, lambda scene: answer(scene, fact_query), counts=previews
-                )
+                return await self._consult(session, lambda scene: answer(scene, fact_query), counts=previews)
 
-    async def _threads(self, account: AccountId, query: ListThreads) -> replies.Threads:
-        legs = await self._pipeline.consult(
-            account, lambda scene: scene.legs if query.as_ is None else (scene.own(query.as_).id,)
+    async def _consult(self, session: Listening, ask: Callable[[Scene], T], *, counts: bool = False) -> T:
+        """Compute something from the facts, unless the session's device was signed out, be it elsewhere."""
+        return await self._pipeline.consult(session.account, ask, counts=counts, device=session.device)
+
+    async def _threads(self, session: Listening, query: ListThreads) -> replies.Threads:
+        legs = await self._consult(
+            session, lambda scene: scene.legs if query.as_ is None else (scene.own(query.as_).id,)
         )
         after = _page(query.before)
         rows = await self._store.threads(legs, query.folder, after=after, limit=query.limit + 1)
@@ -92,50 +99,50 @@ class Queries:
             thread, side = row
             return _thread_view(scene, thread, side, tuple(segments[thread.id]))
 
-        shown = await self._pages.show(account, asked, show)
+        shown = await self._pages.show(session, asked, show)
         more = None
         if len(rows) > len(shown):
             last, side = rows[len(shown) - 1]
             more = f"{last.last_at}/{last.id}/{side.account}"
         return replies.Threads(threads=tuple(shown), next=more)
 
-    async def _thread(self, account: AccountId, query: GetThread) -> replies.OneThread:
+    async def _thread(self, session: Listening, query: GetThread) -> replies.OneThread:
         segments = tuple((await self._store.segments([query.thread]))[query.thread])
 
         def show(scene: Scene) -> replies.OneThread:
             thread, side = scene.seat(query.thread)
             return replies.OneThread(thread=_thread_view(scene, thread, side, segments))
 
-        return await self._pipeline.consult(account, show)
+        return await self._consult(session, show)
 
-    async def _history(self, account: AccountId, query: History) -> replies.Messages:
+    async def _history(self, session: Listening, query: History) -> replies.Messages:
         if query.before is not None and query.after is not None:
             raise Invalid("Ask before or after a seq, not both.", path="$.after")
-        await self._pipeline.consult(account, lambda scene: scene.seat(query.thread))
+        await self._consult(session, lambda scene: scene.seat(query.thread))
         rows = await self._store.history(
             query.thread, before=query.before, after=query.after, limit=query.limit + 1
         )
-        views = await self._pages.show(account, rows[: query.limit], _message_view)
+        views = await self._pages.show(session, rows[: query.limit], _message_view)
         return replies.Messages(messages=tuple(views), more=len(rows) > len(views))
 
-    async def _search(self, account: AccountId, query: Search) -> replies.SearchHits:
-        legs = await self._pipeline.consult(account, lambda scene: scene.legs)
+    async def _search(self, session: Listening, query: Search) -> replies.SearchHits:
+        legs = await self._consult(session, lambda scene: scene.legs)
         if query.before is not None and not (query.before.isdecimal() and len(query.before) < 17):
             raise Invalid("Take the cursor from the page before.", path="$.before")
         if query.thread is not None:
             thread = query.thread
-            await self._pipeline.consult(account, lambda scene: scene.seat(thread))
+            await self._consult(session, lambda scene: scene.seat(thread))
         before = int(query.before) if query.before is not None else None
         rows = await self._store.search(
             legs, query.text, thread=query.thread, before=before, limit=query.limit + 1
         )
         hits = [message for _, message in rows[: query.limit]]
-        views = await self._pages.show(account, hits, _message_view)
+        views = await self._pages.show(session, hits, _message_view)
         more = str(rows[len(views) - 1][0]) if len(rows) > len(views) else None
         return replies.SearchHits(messages=tuple(views), next=more)
 
-    async def _ties(self, account: AccountId, query: ListTies) -> replies.Ties:
-        own = await self._pipeline.consult(account, lambda scene: scene.own(query.as_).id)
+    async def _ties(self, session: Listening, query: ListTies) -> replies.Ties:
+        own = await self._consult(session, lambda scene: scene.own(query.as_).id)
         rows = await self._store.ties(own, query.tie, after=query.before, limit=query.limit + 1)
 
         def show(scene: Scene, row: tuple[Tie, bool]) -> TieView:
@@ -147,7 +154,7 @@ class Queries:
             state = TieState.ASKED if asked else TieState.ON
             return TieView(account=account_view(other), tie=query.tie, state=state, incoming=incoming)
 
-        shown = await self._pages.show(account, rows[: query.limit], show)
+        shown = await self._pages.show(session, rows[: query.limit], show)
         more = None
         if len(rows) > len(shown):
             tie, incoming = rows[len(shown) - 1]
@@ -155,7 +162,7 @@ class Queries:
         return replies.Ties(ties=tuple(shown), next=more)
 
     async def _devices(self, session: Listening) -> replies.Devices:
-        legs = await self._pipeline.consult(session.account, lambda scene: scene.legs)
+        legs = await self._consult(session, lambda scene: scene.legs)
         views = (
             DeviceView(
                 id=device.id,
@@ -174,7 +181,7 @@ class Queries:
             may = show_each(scene, query.accounts, is_present_for, A_PAGE)
             return tuple(account for account, shows in zip(query.accounts, may, strict=True) if shows)
 
-        allowed = await self._pipeline.consult(session.account, seen)
+        allowed = await self._consult(session, seen)
         with suppress(Missing):  # answers over many rows last for one batch: what was found then stands
             allowed = seen(self._pipeline.scene_of(session.account))  # with what was decided since
         self._sessions.watch(session, allowed)

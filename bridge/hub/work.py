@@ -17,6 +17,9 @@ from bridge.store.base import Batch
 from bridge.wire.commands import Command
 from bridge.wire.replies import Reply
 
+NO_DEVICE: Final = DeviceId("")
+"""Stands for the device where none asks."""
+
 
 class Lane(Protocol):
     """Whoever submits work, and hears its answers; the works of one lane keep their order."""
@@ -48,7 +51,7 @@ class Work(Struct, eq=False):
     command: Command | Deed | None = None
     run: Callable[[Scene], Outcome] | None = None
     proven: frozenset[AccountId] = frozenset()
-    device: DeviceId = DeviceId("")
+    device: DeviceId = NO_DEVICE
     counts: bool = False
     doubtful: bool = False
     weight: int = 1

@@ -2,15 +2,23 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
-from bridge.wire.commands import Unlink
-from bridge.wire.queries import CountUnread
+from bridge.hub.auth import new_device
+from bridge.ids import DeviceId
+from bridge.wire.calls import AnyCall
+from bridge.wire.commands import DeleteAccount, Unlink
+from bridge.wire.queries import CountUnread, FindAccount, ListThreads, PreviewControls
+from bridge.wire.sign_in import ChangePassword, ListDevices, RevokeDevice
+from bridge.wire.values import Folder
 from tests.cluster.losing import lose
 from tests.cluster.servers import Nats
 from tests.cluster.town import Shared, Town, town
-from tests.hub.house import ANA, BEN, DAN
+from tests.hub.house import ANA, BEN, DAN, PASSWORD
+from tests.hub.talker import Refused
 
 
 @pytest.fixture
@@ -83,3 +91,30 @@ async def test_an_account_unlinked_elsewhere_while_somebody_signs_in_is_not_hear
         there = await deaf.join(1, ANA)
 
     assert (await there.event("leg_removed"))["account"] == BEN
+
+
+ASKED: Final = {
+    "count_unread": CountUnread(),
+    "list_threads": ListThreads(folder=Folder.INBOX),
+    "find_account": FindAccount(account=ANA),
+    "list_devices": ListDevices(),
+    "preview_controls": PreviewControls(as_=ANA, controls={}),
+    "revoke_device": RevokeDevice(device=DeviceId("d-another")),
+    "change_password": ChangePassword(as_=ANA, old=PASSWORD, new="battery staple"),
+    "delete_account": DeleteAccount(as_=ANA, password=PASSWORD),
+}
+
+
+@pytest.mark.parametrize("call", ASKED.values(), ids=ASKED)
+async def test_a_device_signed_out_elsewhere_does_and_learns_nothing_more(deaf: Town, call: AnyCall) -> None:
+    await deaf[0].add(ANA)
+    ana = await deaf.join(0, ANA)
+    await deaf[0].put(replace(new_device(ANA, "another", 1)[0], id=DeviceId("d-another")))
+    await deaf[0].device(ANA)
+    gone, signed_in = await deaf[1].sign_in(ANA)
+
+    await ana.ask(RevokeDevice(device=signed_in["device"]))
+    with pytest.raises(Refused) as refused:
+        await gone.ask(call)
+
+    assert refused.value.code == "not_signed_in"
