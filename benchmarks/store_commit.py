@@ -19,7 +19,7 @@ from typing import cast
 from benchmarks.load.people import tell_much
 from benchmarks.words import WORDS
 from bridge.domain.content import Content, digest_of, first_link, next_link, pack
-from bridge.domain.facts import Key, key_of
+from bridge.domain.keys import Key, key_of
 from bridge.domain.model import Decision, Member, Message, StoredRecord, Thread, Verdict
 from bridge.ids import AccountId, Seq, ThreadId, thread_of_pair
 from bridge.store.base import Batch, Store, Told

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from benchmarks.store_commit import Pairs
-from bridge.domain.facts import Key
+from bridge.domain.keys import Key
 from bridge.domain.model import Account, Controls, Member, Person, Thread, Tie
 from bridge.ids import home_of
 from bridge.store.base import Batch

@@ -10,8 +10,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from bridge.domain.content import Content, digest_of, first_link, next_link, pack
-from bridge.domain.facts import Key, key_of
 from bridge.domain.hold import HOLDS, Hold
+from bridge.domain.keys import Key, key_of
 from bridge.domain.model import (
     Account,
     AuditLine,

@@ -7,15 +7,14 @@ So a rule never lists what it needs, and nothing is loaded that no rule asked fo
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 from bridge.domain import eviction
+from bridge.domain.keys import NAMES, Key
 from bridge.domain.model import (
     Account,
     ContactList,
     Controls,
-    Credential,
     Device,
     LinkAsk,
     Member,
@@ -42,9 +41,6 @@ from bridge.errors import Refusal
 from bridge.ids import AccountId, DeviceId, PersonId, Seq, ThreadId
 from bridge.wire.values import Network
 
-Key = tuple[type, object]
-"""A record's kind and key (``(Tie, (owner, other))``), or ``(Question's class, the question)``."""
-
 _MOVES: dict[type, tuple[type[Question], ...]] = {
     Tie: (Mutual, Tightened),
     Member: (OwnThreads,),
@@ -56,7 +52,6 @@ _MOVES: dict[type, tuple[type[Question], ...]] = {
 ``OwnUpto`` counts below a seq that was said, and what was said stays. ``HandleOwner`` is
 learned with each account.
 """
-
 
 _BETWEEN: Final = frozenset((Account, Person, Tie, Controls))
 """Kinds that say what stands between accounts; conclusions rest on these alone."""
@@ -100,30 +95,6 @@ def for_each(things: Iterable[T], act: Callable[[T], R]) -> list[R]:
     if missing:
         raise Missing(*missing)
     return done
-
-
-_NAMES: dict[type, Callable[[Any], object]] = {
-    Account: attrgetter("id"),
-    Person: attrgetter("id"),
-    Thread: attrgetter("id"),
-    Device: attrgetter("id"),
-    Tie: attrgetter("owner", "other"),
-    Member: attrgetter("thread", "account"),
-    Message: attrgetter("thread", "seq"),
-    Verdict: attrgetter("account", "token"),
-    LinkAsk: attrgetter("asker", "other"),
-    WaitingLinks: attrgetter("account"),
-    Controls: attrgetter("account"),
-    ContactList: attrgetter("account"),
-    Unlinking: attrgetter("account"),
-    Credential: attrgetter("account"),
-}
-
-
-def key_of(record: StoredRecord | Message) -> Key:
-    """Give the key under which facts and stores keep a record."""
-    kind = type(record)
-    return kind, _NAMES[kind](record)
 
 
 UNKNOWN: Final = object()
@@ -257,7 +228,11 @@ class Facts:
             raise Missing((Member, key)) from None
 
     def message(self, thread: ThreadId, seq: Seq) -> Message | None:
-        """Give the message, or None if so much was not said yet; that is never learned, as it passes."""
+        """Give the message, or None if so much was not said yet.
+
+        The thread's tip tells. That there is no message is never learned: another node may say it in the next
+        moment, and since what was said stays, nobody would ask again.
+        """
         standing = self.find_thread(thread)
         if standing is None or not 0 < seq <= standing.tip:
             return None
@@ -357,7 +332,7 @@ class Facts:
     def put(self, record: StoredRecord) -> Key:
         """Move one fact; give its key."""
         kind = type(record)
-        name = _NAMES[kind](record)
+        name = NAMES[kind](record)
         if kind in _BETWEEN:
             self.conclusions.clear()
             if isinstance(record, Account):
@@ -386,7 +361,12 @@ class Facts:
         self._answers.clear()
 
     def shrink(self, most: int, most_bytes: int = 0) -> None:
-        """Keep the newest, between batches: about ``most`` of a light kind, and so many bytes of contents."""
+        """Keep the newest, and fewer of heavy kinds; between batches.
+
+        Args:
+            most: About how many of each light kind.
+            most_bytes: How many bytes of what messages say.
+        """
         if self._said > most_bytes:
             self._said = eviction.let_contents_go(self._messages, most_bytes)
         if len(self.conclusions) > most // eviction.CONCLUDED:

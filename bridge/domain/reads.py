@@ -7,7 +7,8 @@ batch has put before is no business of the disk's, and what never changes needs 
 from collections import defaultdict
 from typing import Any, Final
 
-from bridge.domain.facts import Facts, Key
+from bridge.domain.facts import Facts
+from bridge.domain.keys import Key
 from bridge.domain.model import Account, Controls, Member, Message, Person, Thread, Tie, Verdict
 from bridge.domain.questions import HandleOwner, OwnUpto, Question
 

@@ -14,7 +14,8 @@ from typing import Final, TypeVar
 
 from bridge.bus.base import Bus, News
 from bridge.domain.answers import is_present_for
-from bridge.domain.facts import Facts, Key, Missing
+from bridge.domain.facts import Facts, Missing
+from bridge.domain.keys import Key
 from bridge.domain.model import Account, Device, Message, Person
 from bridge.domain.outcome import legs_of
 from bridge.errors import BridgeError, Fault

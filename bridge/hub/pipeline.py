@@ -14,7 +14,8 @@ from typing import TypeVar
 from bridge.bus.base import Bus
 from bridge.domain.decide import decide
 from bridge.domain.deeds import Deed
-from bridge.domain.facts import UNKNOWN, Facts, Key, Missing, key_of
+from bridge.domain.facts import UNKNOWN, Facts, Missing
+from bridge.domain.keys import Key, key_of
 from bridge.domain.model import Message, StoredRecord, Thread
 from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.policy import Policy

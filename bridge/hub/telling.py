@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bridge.bus.base import Bus, News
-from bridge.domain.facts import Key, key_of
+from bridge.domain.keys import Key, key_of
 from bridge.domain.model import StoredRecord
 from bridge.domain.outcome import Outcome, Told
 from bridge.errors import BridgeError, Refusal

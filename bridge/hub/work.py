@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from msgspec import Struct
 
 from bridge.domain.deeds import Deed
-from bridge.domain.facts import Key
+from bridge.domain.keys import Key
 from bridge.domain.model import Account, Controls, Device, Person, StoredRecord, Tie
 from bridge.domain.outcome import Outcome, Scene
 from bridge.errors import BridgeError

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from bridge.domain.facts import Key
+from bridge.domain.keys import Key
 from bridge.domain.model import (
     Account,
     AuditLine,

@@ -18,8 +18,8 @@ import msgspec
 from msgspec import Struct
 
 from bridge.domain.content import unpack
-from bridge.domain.facts import Key
 from bridge.domain.hold import Hold
+from bridge.domain.keys import Key
 from bridge.domain.model import (
     Account,
     AuditLine,

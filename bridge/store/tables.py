@@ -8,7 +8,7 @@ from typing import Final, TypeVar, get_args
 from msgspec import Struct
 
 from bridge.domain.content import digest_of, first_link, next_link
-from bridge.domain.facts import Key, key_of
+from bridge.domain.keys import Key, key_of
 from bridge.domain.model import (
     Account,
     AuditLine,

@@ -4,7 +4,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 from typing import Final, TypeVar
 
-from bridge.domain.facts import Facts, Missing, key_of
+from bridge.domain.facts import Facts, Missing
+from bridge.domain.keys import key_of
 from bridge.domain.model import StoredRecord
 from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.policy import Policy

@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from bridge.archive.model import EdgeKind
 from bridge.archive.reader import Archive
-from bridge.domain.facts import Key
 from bridge.domain.hold import HOLDS, Hold
+from bridge.domain.keys import Key
 from bridge.domain.model import Account, StoredRecord, Tie
 from bridge.domain.networks import NETWORKS, handle_key
 from bridge.domain.outcome import Outcome, Scene

@@ -9,7 +9,7 @@ import msgspec
 from bridge.archive.model import ArchiveOwner
 from bridge.archive.reader import Archive
 from bridge.domain.deeds import CreateAccount
-from bridge.domain.facts import Key
+from bridge.domain.keys import Key
 from bridge.domain.model import Account
 from bridge.domain.networks import handle_key
 from bridge.domain.outcome import Outcome, Scene

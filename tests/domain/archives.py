@@ -13,7 +13,7 @@ from bridge.archive.model import (
     ThreadRecord,
 )
 from bridge.archive.reader import Archive
-from bridge.domain.facts import Key
+from bridge.domain.keys import Key
 from bridge.domain.model import Account, Message, StoredRecord, Tie
 from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.questions import Question

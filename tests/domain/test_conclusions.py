@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bridge.domain.facts import Facts, Missing, key_of
+from bridge.domain.facts import Facts, Missing
+from bridge.domain.keys import key_of
 from bridge.domain.model import Account, Controls, Decision, Member, Person, StoredRecord, Tie
 from bridge.domain.policy import Policy
 from bridge.domain.reads import WatchedFacts

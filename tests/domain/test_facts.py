@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bridge.domain.facts import UNKNOWN, Facts, Missing, key_of
+from bridge.domain.facts import UNKNOWN, Facts, Missing
+from bridge.domain.keys import key_of
 from bridge.domain.model import (
     Account,
     ContactList,

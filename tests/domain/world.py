@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from bridge.domain.answers import FactQuery, answer
 from bridge.domain.decide import decide
 from bridge.domain.deeds import ChangeAccount, CreateAccount, Deed
-from bridge.domain.facts import Facts, Missing, key_of
+from bridge.domain.facts import Facts, Missing
+from bridge.domain.keys import key_of
 from bridge.domain.model import (
     Account,
     AuditLine,

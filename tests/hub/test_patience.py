@@ -8,7 +8,8 @@ from bridge.app import policy_of
 from bridge.bus.local import LocalBus
 from bridge.config import PolicySettings
 from bridge.domain.deeds import CreateAccount
-from bridge.domain.facts import Key, for_each
+from bridge.domain.facts import for_each
+from bridge.domain.keys import Key
 from bridge.errors import Unavailable
 from bridge.hub.counters import Counters
 from bridge.hub.pipeline import Pipeline

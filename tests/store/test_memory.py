@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from bridge.domain.facts import Key
+from bridge.domain.keys import Key
 from bridge.domain.model import Account, Thread
 from bridge.domain.questions import HandleOwner, Question
 from bridge.errors import Stale

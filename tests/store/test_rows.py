@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain.facts import key_of
 from bridge.domain.hold import Hold
+from bridge.domain.keys import key_of
 from bridge.domain.model import (
     AuditLine,
     ContactList,

@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from bridge.domain.facts import Key, key_of
 from bridge.domain.hold import HOLDS, Hold
+from bridge.domain.keys import Key, key_of
 from bridge.domain.model import (
     AuditLine,
     ContactList,

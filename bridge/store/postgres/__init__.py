@@ -7,7 +7,7 @@ from pathlib import Path
 from time import time
 from typing import Final
 
-from bridge.domain.facts import Key
+from bridge.domain.keys import Key
 from bridge.domain.model import (
     Account,
     AuditLine,

@@ -16,7 +16,7 @@ import asyncpg
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.domain.facts import Key
+from bridge.domain.keys import Key
 from bridge.domain.model import (
     Account,
     ContactList,

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import Any, Final
 
-from bridge.domain.facts import Key
+from bridge.domain.keys import Key
 from bridge.domain.model import Account, Member, Message, Thread, Tie
 from bridge.domain.questions import (
     HandleOwner,

@@ -10,8 +10,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec import Struct
 
-from bridge.domain.facts import Key, key_of
 from bridge.domain.hold import Hold
+from bridge.domain.keys import Key, key_of
 from bridge.domain.model import (
     Account,
     ContactList,

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from bridge.domain.facts import Key, key_of
+from bridge.domain.keys import Key, key_of
 from bridge.domain.model import AuditLine, Message, StoredRecord, Thread
 from bridge.ids import AccountId, ThreadId
 from bridge.store.base import Batch, Imported

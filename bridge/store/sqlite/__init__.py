@@ -17,7 +17,7 @@ from pathlib import Path
 from time import time
 from typing import Final, TypeVar
 
-from bridge.domain.facts import Key
+from bridge.domain.keys import Key
 from bridge.domain.model import (
     Account,
     AuditLine,

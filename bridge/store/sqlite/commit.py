@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from operator import itemgetter
 from typing import Final
 
-from bridge.domain.facts import Key, key_of
+from bridge.domain.keys import Key, key_of
 from bridge.domain.model import Account, AuditLine, Message, StoredRecord, Verdict
 from bridge.domain.networks import handle_key
 from bridge.domain.questions import HandleOwner

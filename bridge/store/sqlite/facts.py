@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Collection
 from typing import Final
 
-from bridge.domain.facts import Key
+from bridge.domain.keys import Key
 from bridge.domain.model import Account, Member, Tie, Verdict
 from bridge.domain.questions import (
     HandleOwner,

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Collection, Sequence
 from typing import Any, Final, NamedTuple
 
-from bridge.domain.facts import Key, key_of
+from bridge.domain.keys import Key, key_of
 from bridge.domain.model import AuditLine, StoredRecord, Thread
 from bridge.errors import Unavailable
 from bridge.ids import AccountId

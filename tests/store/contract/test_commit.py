@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from bridge.domain.facts import Key, key_of
+from bridge.domain.keys import Key, key_of
 from bridge.domain.model import Account, Message, Verdict
 from bridge.errors import Stale
 from bridge.ids import Position

@@ -1,6 +1,6 @@
 """Imports: history is put beside the rest, can be put again after a crash, and is told to nobody."""
 
-from bridge.domain.facts import key_of
+from bridge.domain.keys import key_of
 from bridge.ids import Position
 from bridge.store.base import Head, Store
 from bridge.wire.values import Folder

@@ -6,7 +6,7 @@ from time import time
 
 import pytest
 
-from bridge.domain.facts import key_of
+from bridge.domain.keys import key_of
 from bridge.domain.model import Thread
 from bridge.errors import Unavailable
 from bridge.ids import AccountId, Position, ThreadId

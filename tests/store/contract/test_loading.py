@@ -2,8 +2,8 @@
 
 import pytest
 
-from bridge.domain.facts import Key, key_of
 from bridge.domain.hold import Hold
+from bridge.domain.keys import Key, key_of
 from bridge.domain.model import (
     Account,
     ContactList,

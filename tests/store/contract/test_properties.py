@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from bridge.domain.facts import Facts, Key
+from bridge.domain.facts import Facts
+from bridge.domain.keys import Key
 from bridge.domain.model import (
     Account,
     ContactList,

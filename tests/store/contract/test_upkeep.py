@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from bridge.domain.facts import key_of
+from bridge.domain.keys import key_of
 from bridge.domain.model import Message
 from bridge.ids import Position
 from bridge.store.base import Audited, Entry, Head, Store

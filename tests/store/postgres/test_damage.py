@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from bridge.domain.facts import key_of
+from bridge.domain.keys import key_of
 from bridge.domain.model import Thread
 from bridge.errors import CorruptStore
 from bridge.ids import Position

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from bridge.domain.facts import Key, key_of
+from bridge.domain.keys import Key, key_of
 from bridge.domain.model import Account, Controls, Member, Person, StoredRecord, Thread, Tie, Verdict
 from bridge.domain.questions import HandleOwner, Mutual, OwnThreads, OwnUpto, Question, Tightened
 from bridge.errors import Stale

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from bridge.domain.facts import Key
+from bridge.domain.keys import Key
 from bridge.domain.model import Account, Member, Thread, Verdict
 from bridge.errors import BridgeError, CorruptStore
 from bridge.ids import Position, ThreadId

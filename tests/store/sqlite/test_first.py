@@ -3,7 +3,7 @@
 import gzip
 from pathlib import Path
 
-from bridge.domain.facts import key_of
+from bridge.domain.keys import key_of
 from bridge.ids import Position
 from bridge.store.migrate import steps
 from bridge.store.sqlite import SqliteStore
