@@ -5,6 +5,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from cyclopts import App, CycloptsError
@@ -72,10 +73,10 @@ def run(arguments: Sequence[str]) -> int:
         code = app(arguments, exit_on_error=False, print_error=False, help_on_error=False)
         sys.stdout.flush()
     except CycloptsError as wrong:
-        printer.error("usage", f"{str(wrong).strip()} See: isthmus {_topic(arguments)}--help")
+        _tell(printer, "usage", f"{str(wrong).strip()} See: isthmus {_topic(arguments)}--help")
         return USAGE
     except BridgeError as refused:
-        printer.error(refused.code, refused.text, refused.path)
+        _tell(printer, refused.code, refused.text, refused.path)
         return exit_code(refused)
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -84,22 +85,28 @@ def run(arguments: Sequence[str]) -> int:
         return OK
     except OSError as wrong:
         full = wrong.errno in (errno.ENOSPC, errno.EDQUOT)
-        said = f"The system says: {wrong}." + (" Make room, then try again." if full else "")
-        try:
-            printer.error("failed", said)
-        except OSError:  # it is the output itself that fails, as on a full disk
-            Printer(json=False).error("failed", said)
-        _silence()
+        hint = " Make room, then try again." if full else ""
+        _tell(printer, "failed", f"The system says: {wrong}.{hint}")
         return TRY_AGAIN if full else FAILED
     return code if isinstance(code, int) else OK
 
 
+def _tell(printer: Printer, code: str, text: str, path: str | None = None) -> None:
+    """Tell what went wrong, on stderr if the output itself fails; if that does too, the exit code tells."""
+    for one in (printer, Printer(json=False)):
+        with suppress(OSError):
+            one.error(code, text, path)
+            break
+    _silence()
+
+
 def _silence() -> None:
     """Write no more, if what was written does not get through; the exit would try once more, and fail."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _topic(arguments: Sequence[str]) -> str:

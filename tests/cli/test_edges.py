@@ -153,6 +153,10 @@ def _in_a_shell(folder: Path, line: str, **more: str) -> "subprocess.CompletedPr
         ("isthmus account show direct/ana 2>&-", 1, ""),
         ("isthmus version >/dev/full", 75, "No space left on device"),
         ("isthmus version --json >/dev/full", 75, "Make room, then try again."),
+        ("isthmus account show direct/ana --json >/dev/full", 1, "There is no database"),
+        ("isthmus account --what 2>/dev/full", 2, ""),
+        ("isthmus account --what --json >/dev/full", 2, "See: isthmus account --help"),
+        ("{ isthmus account show direct/ana --json; echo code $? >&2; } | true", 0, "code 1"),
     ],
 )
 def test_streams_that_are_closed_or_full_end_in_a_sentence(
