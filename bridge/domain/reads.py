@@ -1,7 +1,8 @@
 """Facts that remember what was read of them: for stores that other nodes write to as well.
 
 What a decision read, as it was on disk, is what the commit checks again. What the same
-batch has put before is no business of the disk's, and what never changes needs no check.
+batch has put before is no business of the disk's, and what never changes needs no check:
+but that there is no such thing, which passes as soon as another node makes it.
 """
 
 from collections import defaultdict
@@ -10,10 +11,10 @@ from typing import Any, Final
 from bridge.domain.facts import Facts
 from bridge.domain.keys import Key
 from bridge.domain.model import Account, Controls, Member, Message, Person, Thread, Tie, Verdict
-from bridge.domain.questions import HandleOwner, OwnUpto, Question
+from bridge.domain.questions import OwnUpto, Question
 
-_LASTING: Final = frozenset({Message, Verdict, OwnUpto, HandleOwner})
-"""Kinds that need no check: what was said stays, tokens and handles are unique."""
+_LASTING: Final = frozenset({Message, Verdict, OwnUpto})
+"""Kinds that need no check once there is one: what was said stays, and so does what became of a token."""
 
 
 class WatchedFacts(Facts):
@@ -73,6 +74,24 @@ class _Watched(dict[Any, Any]):
         self._facts.wrote((self._kind, name))
 
 
+class _Lasting(dict[Any, Any]):
+    """The facts of one kind that never change: what is read of them is noted where there is nothing."""
+
+    def __init__(self, facts: WatchedFacts, kind: type) -> None:
+        super().__init__()
+        self._facts, self._kind = facts, kind
+
+    def __getitem__(self, name: Any) -> Any:
+        value = super().__getitem__(name)
+        if value is None:
+            self._facts.saw((self._kind, name), None)
+        return value
+
+
+def _table(facts: WatchedFacts, kind: type) -> dict[Any, Any]:
+    return (_Lasting if kind in _LASTING else _Watched)(facts, kind)
+
+
 class _Tables(defaultdict[type, dict[Any, Any]]):
     """Makes a kind's table when it is first asked for."""
 
@@ -81,7 +100,7 @@ class _Tables(defaultdict[type, dict[Any, Any]]):
         self._facts = facts
 
     def __missing__(self, kind: type) -> dict[Any, Any]:
-        table = self[kind] = {} if kind in _LASTING else _Watched(self._facts, kind)
+        table = self[kind] = _table(self._facts, kind)
         return table
 
 
@@ -94,5 +113,5 @@ class _Answers(dict[type, dict[Question, object]]):
 
     def setdefault(self, kind: type, default: dict[Question, object]) -> dict[Question, object]:
         if kind not in self:
-            self[kind] = default if kind in _LASTING else _Watched(self._facts, kind)
+            self[kind] = _table(self._facts, kind)
         return self[kind]

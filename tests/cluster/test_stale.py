@@ -7,17 +7,18 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
+from bridge.domain.questions import HandleOwner
 from bridge.hub.auth import new_device
 from bridge.ids import DeviceId
 from bridge.wire.calls import AnyCall
-from bridge.wire.commands import DeleteAccount, Unlink
+from bridge.wire.commands import DeleteAccount, Send, SetProfile, Unlink
 from bridge.wire.queries import CountUnread, FindAccount, ListThreads, PreviewControls
 from bridge.wire.sign_in import ChangePassword, ListDevices, RevokeDevice
-from bridge.wire.values import Folder
+from bridge.wire.values import Folder, Network
 from tests.cluster.losing import lose
 from tests.cluster.servers import Nats
 from tests.cluster.town import Shared, Town, town
-from tests.hub.house import ANA, BEN, DAN, PASSWORD
+from tests.hub.house import ANA, BEN, CYD, DAN, PASSWORD
 from tests.hub.talker import Refused
 
 
@@ -118,3 +119,41 @@ async def test_a_device_signed_out_elsewhere_does_and_learns_nothing_more(deaf: 
         await gone.ask(call)
 
     assert refused.value.code == "not_signed_in"
+
+
+async def test_a_handle_that_was_nobodys_when_a_hub_looked_is_found_once_it_is_somebodys(pair: Town) -> None:
+    await pair[0].add(ANA, CYD)
+    ana = await pair.join(1, ANA)
+    nobodys = HandleOwner, HandleOwner(Network.DIRECT, "cyd")
+    pair.hub(1).pipeline.facts.learn(nobodys, None)  # stays while any facts at all are to be loaded
+
+    found = await ana.ask(FindAccount(network=Network.DIRECT, handle="cyd"))
+
+    assert found["account"]["id"] == CYD
+
+
+async def test_a_handle_that_was_given_up_elsewhere_is_free(pair: Town) -> None:
+    await pair[0].add(ANA, CYD)
+    ana = await pair.join(1, ANA)
+    await pair[0].hub.pipeline.do(CYD, SetProfile(as_=CYD, handle="sidney"))
+    cyds = HandleOwner, HandleOwner(Network.DIRECT, "cyd")
+    pair.hub(1).pipeline.facts.learn(cyds, CYD)
+
+    changed = await ana.ask(SetProfile(as_=ANA, handle="cyd"))
+
+    assert changed["account"]["handle"] == "cyd"
+
+
+async def test_a_token_that_was_used_elsewhere_since_it_was_looked_for_is_found(pair: Town) -> None:
+    await pair[0].add(ANA, CYD)
+    thread = await pair[0].acquaint(ANA, CYD)
+    here, there = await pair.join(0, ANA), await pair.join(1, ANA)
+    too_long = Send(thread=thread, text="x" * 2_000, token="k1")
+    with pytest.raises(Refused) as first:
+        await there.ask(too_long)
+
+    await here.ask(Send(thread=thread, text="short", token="k1"))
+    with pytest.raises(Refused) as again:
+        await there.ask(too_long)
+
+    assert (first.value.code, again.value.code) == ("too_long", "token_reused")

@@ -6,7 +6,7 @@ from bridge.domain.facts import Missing
 from bridge.domain.model import Account, Controls, Message, Person, Thread, Tie, Verdict
 from bridge.domain.questions import HandleOwner, Mutual, OwnUpto, Tightened
 from bridge.domain.reads import WatchedFacts
-from bridge.ids import home_of
+from bridge.ids import AccountId, home_of
 from bridge.wire.values import Network
 from tests.builders import ANA, BEN, make_account, make_pair_thread, make_person, make_tie, make_verdict
 
@@ -98,14 +98,34 @@ def test_what_never_changes_is_not_remembered() -> None:
     facts.learn((Message, (talk.id, 1)), message)
     facts.learn((Verdict, (ANA, "k1")), make_verdict(ANA, "k1"))
     facts.learn((OwnUpto, OwnUpto(talk.id, ANA, 1)), 1)
-    facts.learn((HandleOwner, HandleOwner(Network.DIRECT, "ana")), ANA)
     reads = facts.begin()
 
     assert facts.message(talk.id, message.seq) == message
     assert facts.verdict(ANA, "k1") == make_verdict(ANA, "k1")
     assert facts.own_upto(talk.id, ANA, 1) == 1
-    assert facts.handle_owner(Network.DIRECT, "Ana") == ANA
     assert reads == {(Thread, talk.id): talk.thread}  # that a message was said may yet come true
+
+
+def test_that_there_is_nothing_yet_is_remembered() -> None:
+    facts = learned()
+    facts.learn((Verdict, (ANA, "k1")), None)
+    reads = facts.begin()
+
+    facts.recall(ANA, "k1")
+    facts.apply([make_verdict(ANA, "k1")])
+    facts.recall(ANA, "k1")
+
+    assert reads == {(Verdict, (ANA, "k1")): None}
+
+
+@pytest.mark.parametrize("owner", [ANA, None])
+def test_whose_a_handle_is_is_remembered_as_handles_pass_from_hand_to_hand(owner: AccountId | None) -> None:
+    facts, question = learned(), HandleOwner(Network.DIRECT, "ana")
+    facts.learn((HandleOwner, question), owner)
+    reads = facts.begin()
+
+    assert facts.handle_owner(Network.DIRECT, "Ana") == owner
+    assert reads == {(HandleOwner, question): owner}
 
 
 def test_answers_over_many_records_are_remembered() -> None:
