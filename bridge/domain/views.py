@@ -123,12 +123,21 @@ def _whole(message: Message, content: Content) -> MessageView:
     )
 
 
+def what_is_left(facts: Facts, message: Message) -> Message:
+    """Give a message without its content if its account was erased.
+
+    Memory may hold what the store has erased since, and the store has it until the erasure comes to it.
+    """
+    if message.content is None or facts.account(message.sender).state is not AccountState.DELETED:
+        return message
+    return replace(message, content=None, salt=None)
+
+
 def text_of(facts: Facts, thread: ThreadId, seq: Seq) -> str:
     """Give the text of a message, empty where it has none or none any more."""
     message = facts.message(thread, seq)
-    if message is None or message.content is None:
-        return ""
-    return unpack(message.content).text or ""
+    content = None if message is None else what_is_left(facts, message).content
+    return "" if content is None else unpack(content).text or ""
 
 
 def thread_changed(
@@ -177,7 +186,7 @@ def thread_view(
         link=thread.link.hex(),
         unread=side.unread(thread.tip),
         read=side.read,
-        last=message_view(facts, last, own) if last is not None else None,
+        last=message_view(facts, what_is_left(facts, last), own) if last is not None else None,
         last_at=thread.last_at,
         segments=segments,
         title=thread.title or None,

@@ -8,7 +8,7 @@ from bridge.domain.answers import FactQuery, answer, is_present_for
 from bridge.domain.facts import Missing
 from bridge.domain.model import Member, Message, Thread, ThreadKind, Tie
 from bridge.domain.outcome import Scene, other_of
-from bridge.domain.views import account_view, message_view, thread_view
+from bridge.domain.views import account_view, message_view, thread_view, what_is_left
 from bridge.errors import Invalid
 from bridge.hub.pages import A_PAGE, Pages, show_each
 from bridge.hub.pipeline import Pipeline
@@ -191,7 +191,8 @@ class Queries:
 def _message_view(scene: Scene, message: Message) -> MessageView:
     """Show a message of a thread in which the session has a seat."""
     _, side = scene.seat(message.thread)
-    return message_view(scene.facts, message, scene.facts.account(side.account))
+    left = what_is_left(scene.facts, message)
+    return message_view(scene.facts, left, scene.facts.account(side.account))
 
 
 def _thread_view(scene: Scene, thread: Thread, side: Member, segments: tuple[ThreadId, ...]) -> ThreadView:
