@@ -65,10 +65,15 @@ class SeeDevice(Struct, frozen=True, kw_only=True):
 
 
 class EraseAccount(Struct, frozen=True, kw_only=True):
-    """Mark an account as deleted for good; its content is erased by the store, its devices are signed out."""
+    """Mark an account as deleted for good; its content is erased by the store, its devices are signed out.
+
+    Attributes:
+        due: Whether only if its grace time is over by then: it may have been taken back since it was looked at.
+    """
 
     account: AccountId
     devices: tuple[Device, ...] = ()
+    due: bool = False
 
 
 Deed = CreateAccount | ChangeAccount | SetPassword | PutDevice | SeeDevice | EraseAccount

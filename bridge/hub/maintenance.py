@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Final, Protocol, runtime_checkable
 
 from bridge.domain.deeds import EraseAccount
-from bridge.errors import BridgeError
+from bridge.domain.rules.accounts import is_due
+from bridge.errors import BridgeError, Expired
 from bridge.hub.operator import erase_content
 from bridge.hub.pipeline import Pipeline
 from bridge.ids import AccountId
@@ -77,13 +78,19 @@ class Maintenance:
         while page := await self._store.accounts(after=after, limit=_ACCOUNTS_AT_ONCE):
             after = page[-1].id
             for account in page:
-                due = 0 < abs(account.erase_at) <= self._clock()
-                if due:
-                    devices = tuple(await self._store.devices([account.id]))
-                    await self._pipeline.do(AccountId(""), EraseAccount(account=account.id, devices=devices))
-                if due or (self._unfinished and account.state is AccountState.DELETED):
+                begun = self._unfinished and account.state is AccountState.DELETED
+                if begun or (is_due(account, self._clock()) and await self._mark(account.id)):
                     await self._erase(account.id)
         self._unfinished = self._store.shared  # another hub's erasure may be interrupted at any time
+
+    async def _mark(self, account: AccountId) -> bool:
+        """Erase an account itself, unless it was taken back, or erased elsewhere, since it was listed."""
+        devices = tuple(await self._store.devices([account]))
+        try:
+            await self._pipeline.do(AccountId(""), EraseAccount(account=account, devices=devices, due=True))
+        except Expired:
+            return False
+        return True
 
     async def _erase(self, account: AccountId) -> None:
         try:

@@ -223,8 +223,6 @@ class Operator:
             await self._pipeline.do(found.id, profile)
         state = None
         if order.active is not None:
-            if found.state is AccountState.DELETED:
-                raise NotSupported("A deleted account stays deleted; its handle is free.", path="$.account")
             state = AccountState.ACTIVE if order.active else AccountState.DEACTIVATED
         deed = deeds.ChangeAccount(
             account=found.id,

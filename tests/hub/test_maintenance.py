@@ -1,14 +1,15 @@
 """What a hub does by itself: journals are trimmed, deleted accounts erased, also across a stop."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 
 from bridge.app import new_pipeline
 from bridge.bus.local import LocalBus
-from bridge.domain.deeds import CreateAccount, EraseAccount
+from bridge.domain.deeds import ChangeAccount, CreateAccount, EraseAccount
+from bridge.domain.model import Account
 from bridge.errors import StorageFull, Unavailable
 from bridge.hub.counters import Counters
 from bridge.hub.keys import read_keys
@@ -86,6 +87,25 @@ async def test_a_deleted_account_is_erased_once_its_grace_time_is_over() -> None
 
     assert (waiting.state, waiting.handle) == (AccountState.DEACTIVATED, "ana")
     assert (erased.state, erased.name) == (AccountState.DELETED, "")
+
+
+async def test_an_account_that_was_taken_back_since_it_was_listed_is_not_erased() -> None:
+    clock = Clock()
+    async with town(clock) as (pipeline, store):
+        await pipeline.do(ANA, DeleteAccount(as_=ANA, password=""), proven=frozenset({ANA}))
+        clock.now += 31 * DAY_MS
+        listed = store.accounts
+
+        async def accounts(*, after: AccountId | None = None, limit: int) -> Sequence[Account]:
+            found = await listed(after=after, limit=limit)
+            await pipeline.do(AccountId(""), ChangeAccount(account=ANA, state=AccountState.ACTIVE))
+            return found
+
+        store.accounts = accounts  # type: ignore[method-assign]  # somebody is quicker, in an engine's place
+        await Maintenance(pipeline, store, clock, journal_days=30).round()
+        (kept,) = await listed(limit=10)
+
+    assert (kept.state, kept.handle) == (AccountState.ACTIVE, "ana")
 
 
 async def test_an_erasure_that_a_stop_interrupted_is_finished_at_the_next_start() -> None:

@@ -9,7 +9,7 @@ from bridge.domain.outcome import Outcome, Scene, is_usable
 from bridge.domain.rules.graph import phone_hash
 from bridge.domain.rules.unlink import part
 from bridge.domain.views import own_account_view
-from bridge.errors import Expired, HandleTaken, Invalid, NotFound, ProofFailed
+from bridge.errors import Expired, HandleTaken, Invalid, NotFound, NotSupported, ProofFailed
 from bridge.ids import AccountId, home_of
 from bridge.wire.commands import DeleteAccount, RestoreAccount, SetProfile
 from bridge.wire.events import AccountStateChanged, ProfileChanged
@@ -61,6 +61,11 @@ def delete_account(scene: Scene, command: DeleteAccount) -> Outcome:
     return _state_changed(scene, after, "delete_account")
 
 
+def is_due(account: Account, now: int) -> bool:
+    """Say whether an account is to be erased by now."""
+    return 0 < abs(account.erase_at) <= now
+
+
 def restore_account(scene: Scene, command: RestoreAccount) -> Outcome:
     """Take back a deletion in time."""
     own = scene.own(command.as_)
@@ -99,6 +104,8 @@ def change_account(scene: Scene, deed: ChangeAccount) -> Outcome:
     own = scene.facts.find_account(deed.account)
     if own is None:
         raise NotFound("There is no such account.", path="$.account")
+    if own.state is AccountState.DELETED:
+        raise NotSupported("A deleted account stays deleted; its handle is free.", path="$.account")
     wanted = {
         "region": deed.region,
         "phone": None
@@ -124,7 +131,8 @@ def change_account(scene: Scene, deed: ChangeAccount) -> Outcome:
 
 def set_password(scene: Scene, deed: SetPassword) -> Outcome:
     """Replace a password; every device of the account but the one that did it is signed out."""
-    if scene.facts.find_account(deed.account) is None:
+    own = scene.facts.find_account(deed.account)
+    if own is None or own.state is AccountState.DELETED:
         raise NotFound("There is no such account.", path="$.account")
     revoked = [_signed_out(device) for device in deed.devices if device.id != deed.keep]
     return Outcome(
@@ -153,6 +161,8 @@ def erase_account(scene: Scene, deed: EraseAccount) -> Outcome:
     own = scene.facts.find_account(deed.account)
     if own is None:
         raise NotFound("There is no such account.", path="$.account")
+    if deed.due and not is_due(own, scene.now):
+        raise Expired("There is no deletion whose time has come.", path="$.account")
     parted, person = Outcome(), scene.facts.person_of(own.id)
     if rest := tuple(other for other in person.accounts if other != own.id):
         part(scene, parted, person, own.id, rest, None)
