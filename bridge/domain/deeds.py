@@ -68,7 +68,7 @@ class EraseAccount(Struct, frozen=True, kw_only=True):
     """Mark an account as deleted for good; its content is erased by the store, its devices are signed out.
 
     Attributes:
-        due: Whether only if its grace time is over by then: it may have been taken back since it was looked at.
+        due: Whether only if its grace time is over by then: it may have been taken back since it was listed.
     """
 
     account: AccountId
