@@ -47,14 +47,18 @@ class SetPassword(Struct, frozen=True, kw_only=True):
 
     account: AccountId
     password: str
-    devices: tuple[Device, ...] = ()
     keep: DeviceId | None = None
 
 
 class PutDevice(Struct, frozen=True, kw_only=True):
-    """Add a device, or note that one was seen or revoked."""
+    """Add a device, or note that one was revoked.
+
+    Attributes:
+        proven: The hash of the password by which it signs in; it must be the account's still. Empty: by none.
+    """
 
     device: Device
+    proven: str = ""
 
 
 class SeeDevice(Struct, frozen=True, kw_only=True):
@@ -72,7 +76,6 @@ class EraseAccount(Struct, frozen=True, kw_only=True):
     """
 
     account: AccountId
-    devices: tuple[Device, ...] = ()
     due: bool = False
 
 

@@ -15,6 +15,7 @@ from bridge.domain.model import (
     Account,
     ContactList,
     Controls,
+    Credential,
     Device,
     LinkAsk,
     Member,
@@ -34,6 +35,7 @@ from bridge.domain.questions import (
     OwnThreads,
     OwnUpto,
     Question,
+    SignedIn,
     ThreadCounts,
     Tightened,
 )
@@ -46,6 +48,7 @@ _MOVES: dict[type, tuple[type[Question], ...]] = {
     Member: (OwnThreads,),
     Thread: (OwnThreads,),
     Account: (OwnThreads,),
+    Device: (SignedIn,),
 }
 """Which answers a record's successor makes doubtful; they are asked again after the commit.
 
@@ -271,6 +274,15 @@ class Facts:
         """Say whether a device was signed out, or never was."""
         found = self.find_device(device)
         return found is None or found.revoked
+
+    def signed_in(self, account: AccountId) -> tuple[DeviceId, ...]:
+        """Name the account's devices that are signed in."""
+        return self._ask(SignedIn(account))  # type: ignore[return-value]
+
+    def password(self, account: AccountId) -> str:
+        """Give the hash of the account's password; empty if it has none."""
+        found = self._get(Credential, account)
+        return "" if found is None else found.password
 
     def handle_owner(self, network: Network, handle: str) -> AccountId | None:
         """Give the account with this handle, however it is written."""

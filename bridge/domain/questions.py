@@ -44,6 +44,12 @@ class OwnThreads(Question, frozen=True, gc=False):
     account: AccountId
 
 
+class SignedIn(Question, frozen=True, gc=False):
+    """Which devices of the account are signed in? Answer: ``tuple[DeviceId, ...]``, in order."""
+
+    account: AccountId
+
+
 class ThreadCounts(Struct, frozen=True, gc=False):
     """How many threads an account has.
 

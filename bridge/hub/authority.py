@@ -95,8 +95,8 @@ class Authority:
         elif call.token is not None:
             device = await self._device(client, call.token)
         elif call.network is not None and call.handle is not None and call.password is not None:
-            account = await self._by_password(client, call.network, call.handle, call.password)
-            device, token = await self._new_device(account, call.device)
+            account, proven = await self._by_password(client, call.network, call.handle, call.password)
+            device, token = await self._new_device(account, call.device, proven)
         elif client.bearer is not None and call.network is call.handle is call.password is None:
             device = await self._device(client, client.bearer)
         else:
@@ -197,7 +197,7 @@ class Authority:
         )
         reply = await self._pipeline.do(AccountId(""), deed)
         account: OwnAccountView = reply.account  # type: ignore[attr-defined]  # a Profile, by the rule
-        return await self._new_device(account.id, call.device)
+        return await self._new_device(account.id, call.device, password)
 
     async def _device(self, client: Client, token: str) -> Device:
         async with self._sign_ins:
@@ -211,28 +211,32 @@ class Authority:
             self._pipeline.submit(Work(lane=NOBODY, call=0, account=device.account, command=deed))
         return device
 
-    async def _by_password(self, client: Client, network: Network, handle: str, password: str) -> AccountId:
+    async def _by_password(
+        self, client: Client, network: Network, handle: str, password: str
+    ) -> tuple[AccountId, str]:
+        """Give whose password this is, and its hash."""
         self._tries.take(f"address {client.address}")
         account = await self._find(network, handle)
-        if not await self._is_proven(account, password, f"{network} {handle_key(handle)}"):
+        proven = await self._proven(account, password, f"{network} {handle_key(handle)}")
+        if not proven:
             raise SignInFailed
         assert account is not None, "only an account has a password"
         if not await self._may_enter(account):
             raise SignInFailed
-        return account
+        return account, proven
 
     async def _find(self, network: Network, handle: str) -> AccountId | None:
         return await self._pipeline.consult(
             AccountId(""), lambda scene: scene.facts.handle_owner(network, handle)
         )
 
-    async def _is_proven(self, account: AccountId | None, password: str, name: str) -> bool:
-        """Check a password; tries are limited by account, whether or not there is one."""
+    async def _proven(self, account: AccountId | None, password: str, name: str) -> str:
+        """Give the hash that a password fits, or nothing; tries are limited, whether or not there is an account."""
         self._tries.take(f"account {account or name}")
         key = (Credential, account or AccountId(""))  # the same work, whether or not there is such an account
         credential = (await self._store.load([key]))[key]
         stored = credential.password if isinstance(credential, Credential) else ""
-        return await self._passwords.verify(stored, password)
+        return stored if await self._passwords.verify(stored, password) else ""
 
     async def _may_enter(self, account: AccountId) -> bool:
         """Say whether an account may sign in: an active one, or a deleted one that can still be restored."""
@@ -243,9 +247,12 @@ class Authority:
 
         return await self._pipeline.consult(AccountId(""), state)
 
-    async def _new_device(self, account: AccountId, name: str) -> tuple[Device, str]:
+    async def _new_device(self, account: AccountId, name: str, proven: str) -> tuple[Device, str]:
         device, token = new_device(account, name, self._clock())
-        await self._pipeline.do(account, PutDevice(device=device))
+        try:
+            await self._pipeline.do(account, PutDevice(device=device, proven=proven))
+        except ProofFailed:  # the password was changed while it was checked
+            raise SignInFailed from None
         return device, token
 
     # --- calls that need a proof
@@ -263,7 +270,7 @@ class Authority:
         else:
             account = await self._find(call.network, call.handle)
             name = AccountId(f"{call.network} {handle_key(call.handle)}")
-        proven = frozenset({account}) if await self._is_proven(account, call.password, name) else frozenset()
+        proven = frozenset({account}) if await self._proven(account, call.password, name) else frozenset()
         return await self._pipeline.do(client.account, call, proven=proven, device=client.device)  # type: ignore[arg-type]
 
     # --- devices
@@ -294,12 +301,10 @@ class Authority:
     async def _change_password(self, client: Client, call: ChangePassword) -> Done:
         own = (await self._pipeline.consult(client.account, lambda scene: scene.own(call.as_))).id
         self._tries.take(f"address {client.address}")
-        if not await self._is_proven(own, call.old, own):
+        if not await self._proven(own, call.old, own):
             raise ProofFailed("That is not the present password; nothing was changed.", path="$.old")
-        devices = tuple(await self._store.devices([own]))
-        deed = SetPassword(
-            account=own, password=await self._passwords.hash(call.new), devices=devices, keep=client.device
-        )
+        hashed = await self._passwords.hash(call.new)
+        deed = SetPassword(account=own, password=hashed, keep=client.device)
         await self._pipeline.do(client.account, deed, device=client.device)
         return Done()
 

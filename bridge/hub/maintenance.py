@@ -85,9 +85,8 @@ class Maintenance:
 
     async def _mark(self, account: AccountId) -> bool:
         """Erase an account itself, unless it was taken back, or erased elsewhere, since it was listed."""
-        devices = tuple(await self._store.devices([account]))
         try:
-            await self._pipeline.do(AccountId(""), EraseAccount(account=account, devices=devices, due=True))
+            await self._pipeline.do(AccountId(""), EraseAccount(account=account, due=True))
         except Expired:
             return False
         return True

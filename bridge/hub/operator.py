@@ -239,9 +239,9 @@ class Operator:
 
     async def _set_password(self, order: orders.SetPassword) -> dict[str, int]:
         found = await self._account(order.account)
-        devices = tuple(await self._store.devices([found.id]))
+        devices = await self._store.devices([found.id])
         hashed = await self._passwords.hash(order.password)
-        deed = deeds.SetPassword(account=found.id, password=hashed, devices=devices)
+        deed = deeds.SetPassword(account=found.id, password=hashed)
         await self._pipeline.do(AccountId(""), deed)
         return {"signed_out": len(devices)}
 
@@ -254,8 +254,7 @@ class Operator:
 
     async def _erase(self, order: orders.EraseAccount) -> dict[str, int]:
         found = await self._account(order.account)
-        devices = tuple(await self._store.devices([found.id]))
-        await self._pipeline.do(AccountId(""), deeds.EraseAccount(account=found.id, devices=devices))
+        await self._pipeline.do(AccountId(""), deeds.EraseAccount(account=found.id))
         return {"messages_erased": await erase_content(self._store, found.id)}
 
     # --- devices

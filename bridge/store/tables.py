@@ -12,6 +12,7 @@ from bridge.domain.keys import Key, key_of
 from bridge.domain.model import (
     Account,
     AuditLine,
+    Device,
     Member,
     Message,
     Person,
@@ -29,6 +30,7 @@ from bridge.domain.questions import (
     OwnThreads,
     OwnUpto,
     Question,
+    SignedIn,
     ThreadCounts,
     Tightened,
 )
@@ -150,6 +152,11 @@ def _answer(tables: Tables, question: Question) -> object:
             return _tightened(tables, question.accounts)
         case OwnThreads():
             return _own_threads(tables, question.account)
+        case SignedIn():
+            devices = tables.table(Device).values()
+            return tuple(
+                sorted(one.id for one in devices if one.account == question.account and not one.revoked)
+            )
         case _:
             raise TypeError(f"no engine knows the question {type(question).__name__}")
 

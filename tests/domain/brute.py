@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from bridge.domain.model import Account, Member, Message, Thread, ThreadKind, Tie, Verdict
+from bridge.domain.model import Account, Device, Member, Message, Thread, ThreadKind, Tie, Verdict
 from bridge.domain.networks import handle_key
 from bridge.domain.questions import (
     Arrived,
@@ -13,6 +13,7 @@ from bridge.domain.questions import (
     OwnThreads,
     OwnUpto,
     Question,
+    SignedIn,
     ThreadCounts,
     Tightened,
 )
@@ -55,6 +56,11 @@ def answered(records: Records, question: Question) -> object:
             )
         case OwnThreads():
             return _own_threads(records, question.account)
+        case SignedIn():
+            devices = all_of(records, Device)
+            return tuple(
+                sorted(one.id for one in devices if one.account == question.account and not one.revoked)
+            )
     raise AssertionError(f"nobody answers {question}")
 
 

@@ -11,6 +11,7 @@ from bridge.domain.model import (
     Account,
     ContactList,
     Controls,
+    Credential,
     Device,
     LinkAsk,
     Message,
@@ -21,7 +22,7 @@ from bridge.domain.model import (
     Verdict,
     WaitingLinks,
 )
-from bridge.domain.questions import HandleOwner, Mutual, OwnThreads, Tightened
+from bridge.domain.questions import HandleOwner, Mutual, OwnThreads, SignedIn, Tightened
 from bridge.ids import AccountId, DeviceId, PersonId, Seq, ThreadId
 from bridge.wire.values import Hybrid, Network
 from tests.builders import ANA, make_pair_thread
@@ -36,6 +37,7 @@ QUESTIONS = {
     "mutual": (Mutual, lambda facts: facts.have_mutual_friend(ANN, BOB)),
     "tightened": (Tightened, lambda facts: facts.tightened((ANN,))),
     "threads": (OwnThreads, lambda facts: facts.own_threads(ANN)),
+    "devices": (SignedIn, lambda facts: facts.signed_in(ANN)),
 }
 
 
@@ -52,6 +54,7 @@ QUESTIONS = {
         (lambda facts: facts.link_ask(ANN, BOB), (LinkAsk, (ANN, BOB))),
         (lambda facts: facts.waiting_links(ANN), (WaitingLinks, ANN)),
         (lambda facts: facts.unlinking(ANN), (Unlinking, ANN)),
+        (lambda facts: facts.password(ANN), (Credential, ANN)),
         (lambda facts: facts.is_revoked(DEVICE.id), (Device, DEVICE.id)),
         (lambda facts: facts.find_device(DEVICE.id), (Device, DEVICE.id)),
     ],

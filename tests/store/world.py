@@ -22,7 +22,7 @@ from bridge.domain.model import (
     WaitingLinks,
 )
 from bridge.domain.networks import handle_key
-from bridge.domain.questions import HandleOwner, Mutual, OwnThreads, OwnUpto, Question, Tightened
+from bridge.domain.questions import HandleOwner, Mutual, OwnThreads, OwnUpto, Question, SignedIn, Tightened
 from bridge.ids import AccountId, Position
 from bridge.store.base import Batch, Page, Store, Told
 from bridge.wire.events import ControlsChanged, Delivered
@@ -265,6 +265,7 @@ async def picture_of(store: Store, world: World) -> dict[str, object]:
 def _questions(world: World) -> Iterable[Question]:
     for account in PEOPLE:
         yield OwnThreads(account)
+        yield SignedIn(account)
         yield Tightened((account,))
         yield from (Mutual(account, other) for other in PEOPLE if other != account)
         yield from (OwnUpto(talk.id, account, upto) for talk in world.talks for upto in (1, 3, 99))

@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from bridge.domain.deeds import ChangeAccount, CreateAccount, EraseAccount, PutDevice, SeeDevice, SetPassword
+from bridge.domain.facts import for_each
 from bridge.domain.model import Account, ContactList, Credential, Device, Person
 from bridge.domain.networks import NETWORKS, handle_key
 from bridge.domain.outcome import Outcome, Scene, is_usable
@@ -134,7 +135,7 @@ def set_password(scene: Scene, deed: SetPassword) -> Outcome:
     own = scene.facts.find_account(deed.account)
     if own is None or own.state is AccountState.DELETED:
         raise NotFound("There is no such account.", path="$.account")
-    revoked = [_signed_out(device) for device in deed.devices if device.id != deed.keep]
+    revoked = [device for device in _all_signed_out(scene, deed.account) if device.id != deed.keep]
     return Outcome(
         records=[Credential(account=deed.account, password=deed.password), *revoked],
         audit=[scene.note("set_password", deed.account)],
@@ -142,7 +143,13 @@ def set_password(scene: Scene, deed: SetPassword) -> Outcome:
 
 
 def put_device(scene: Scene, deed: PutDevice) -> Outcome:
-    """Keep a device's state."""
+    """Keep a device's state.
+
+    Raises:
+        ProofFailed: If the password by which it signs in was changed meanwhile.
+    """
+    if deed.proven and scene.facts.password(deed.device.account) != deed.proven:
+        raise ProofFailed(path="$.password")
     device = _signed_out(deed.device) if deed.device.revoked else deed.device
     deed_name = "revoke_device" if device.revoked else "sign_in"
     return Outcome(records=[device], audit=[scene.note(deed_name, device.account, f"device {device.id}")])
@@ -176,10 +183,16 @@ def erase_account(scene: Scene, deed: EraseAccount) -> Outcome:
         after,
         Credential(account=own.id, password=""),
         ContactList(account=own.id),
-        *map(_signed_out, deed.devices),
+        *_all_signed_out(scene, own.id),
     ]
     outcome.told += parted.told
     return outcome
+
+
+def _all_signed_out(scene: Scene, account: AccountId) -> list[Device]:
+    """Sign all devices of an account out, also one that came a moment ago."""
+    devices = for_each(scene.facts.signed_in(account), scene.facts.find_device)
+    return [_signed_out(device) for device in devices if device is not None]
 
 
 def _signed_out(device: Device) -> Device:

@@ -12,6 +12,7 @@ from bridge.domain.questions import (
     OwnThreads,
     OwnUpto,
     Question,
+    SignedIn,
     ThreadCounts,
     Tightened,
 )
@@ -34,6 +35,7 @@ _TIGHT: Final = """
 _GROUPS: Final = """
     SELECT count(*) FROM members JOIN threads ON threads.id = members.thread
     WHERE members.account = $1 AND threads.kind = 'group'"""
+_SIGNED_IN: Final = "SELECT id FROM devices WHERE account = $1 AND NOT revoked ORDER BY id"
 _PAIRS: Final = """
     SELECT threads.body AS thread, ours.body AS ours, theirs.body AS theirs, accounts.body AS other
     FROM members AS ours JOIN threads ON threads.id = ours.thread AND threads.kind = 'pair'
@@ -113,6 +115,8 @@ async def answer(connection: Connection, question: Question) -> object:
             return tuple(sorted(ties, key=lambda tie: (tie.owner, tie.other)))
         case OwnThreads():
             return await _own_threads(connection, question.account)
+        case SignedIn():
+            return tuple(name for (name,) in await connection.fetch(_SIGNED_IN, question.account))
         case _:
             raise TypeError(f"no engine knows the question {type(question).__name__}")
 

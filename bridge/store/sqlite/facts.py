@@ -12,6 +12,7 @@ from bridge.domain.questions import (
     OwnThreads,
     OwnUpto,
     Question,
+    SignedIn,
     ThreadCounts,
     Tightened,
 )
@@ -35,6 +36,7 @@ _TIGHT: Final = f"""
 _GROUPS: Final = """
     SELECT count(*) FROM shelves JOIN threads ON threads.id = shelves.thread
     WHERE shelves.account = ? AND threads.kind = 'group'"""
+_SIGNED_IN: Final = "SELECT id FROM devices WHERE account = ? AND revoked = 0 ORDER BY id"
 _CROSSING: Final = """
     SELECT thread.id, ours.folder, ours.consent, other.id, theirs.consent
     FROM shelves
@@ -82,6 +84,8 @@ def answer(raw: sqlite3.Connection, names: Names, question: Question) -> object:
             return _tightened(raw, question.accounts)
         case OwnThreads():
             return _own_threads(raw, names, question.account)
+        case SignedIn():
+            return tuple(name for (name,) in raw.execute(_SIGNED_IN, (question.account,)))
         case _:
             raise TypeError(f"no engine knows the question {type(question).__name__}")
 

@@ -23,6 +23,7 @@ from bridge.domain.questions import (
     OwnThreads,
     OwnUpto,
     Question,
+    SignedIn,
     ThreadCounts,
     Tightened,
 )
@@ -235,6 +236,14 @@ async def test_ties_that_tighten_are_found_from_both_ends(store: Store) -> None:
     assert await ask(store, Tightened((CYD,))) == (restricts,)
     assert await ask(store, Tightened((ANA, BEN))) == (blocks, restricts, hides)
     assert await ask(store, Tightened((AccountId("a-eve"),))) == ()
+
+
+async def test_devices_that_are_signed_in_are_named_in_order(store: Store) -> None:
+    two, one, gone = make_device("d-2"), make_device("d-1"), make_device("d-0", revoked=True)
+    await keep(store, *make_people(), two, one, gone)
+
+    assert await ask(store, SignedIn(ANA)) == (one.id, two.id)
+    assert await ask(store, SignedIn(BEN)) == ()
 
 
 async def test_own_threads_are_counted_by_what_they_cross(store: Store) -> None:
