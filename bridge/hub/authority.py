@@ -231,7 +231,7 @@ class Authority:
         )
 
     async def _proven(self, account: AccountId | None, password: str, name: str) -> str:
-        """Give the hash that a password fits, or nothing; tries are limited, whether or not there is an account."""
+        """Give the hash that a password fits, or none; tries are limited even where there is no account."""
         self._tries.take(f"account {account or name}")
         key = (Credential, account or AccountId(""))  # the same work, whether or not there is such an account
         credential = (await self._store.load([key]))[key]
