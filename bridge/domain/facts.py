@@ -130,6 +130,12 @@ class Facts:
 
     # --- asking
 
+    def need(self, keys: Iterable[Key]) -> None:
+        """See that all of these are in memory, so that what is not is loaded together."""
+        missing = [key for key in keys if key[1] not in self._tables[key[0]]]
+        if missing:
+            raise Missing(*missing)
+
     def _get(self, kind: type[R], key: object) -> R | None:
         try:
             found: R | None = self._tables[kind][key]

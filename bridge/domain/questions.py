@@ -56,14 +56,12 @@ class ThreadCounts(Struct, frozen=True, gc=False):
     Attributes:
         crossing: Shown pair threads with accounts of other networks that are neither declined nor lapsed.
         groups: Groups.
-        pending: Those of them that are unanswered requests of the account's, by id.
-        waiting: Crossing pair threads in which the account waits for the other's answer, by (thread, other).
+        pending: Those of them that are unanswered requests of the account's, each with its other side.
     """
 
     crossing: int
     groups: int
-    pending: tuple[ThreadId, ...]
-    waiting: tuple[tuple[ThreadId, AccountId], ...]
+    pending: tuple[tuple[ThreadId, AccountId], ...]
 
 
 class Arrived(Struct, frozen=True, gc=False):

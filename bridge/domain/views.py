@@ -240,9 +240,9 @@ def with_names(facts: Facts, event: JournalEvent) -> JournalEvent:
 
 def _changed(event: JournalEvent, change: Callable[[AnyView], AnyView]) -> JournalEvent:
     name = SHOW_ACCOUNTS.get(type(event))
-    if name is None:
+    shown = getattr(event, name) if name is not None else ()
+    if name is None or shown == ():
         return event
-    shown = getattr(event, name)
     return replace(event, **{name: tuple(map(change, shown)) if isinstance(shown, tuple) else change(shown)})
 
 

@@ -49,6 +49,8 @@ T = TypeVar("T")
 _MOST_TRIES = 50
 _PATIENCE = 4
 """How often a work waits for facts beside others, who may move what it waited for before it has all."""
+_PIECE = 500
+"""How many facts are loaded for a work between two batches: all of thousands would hold everybody up."""
 _ALONE = 32  # how often those who waited for that long are looked at, one time after the other
 _COUNTING = frozenset((Unlink, LeaveHybrid, SetControls))  # whose answers tell how much is in flight
 
@@ -234,7 +236,7 @@ class Pipeline:
         self._busy = True
         for _ in range(_ALONE):
             works = await self._do(works)
-            if all(work.waits < _PATIENCE for work in works):
+            if all(work.waits < _PATIENCE or work.lacks for work in works):
                 break
         self._waiting.put_back(works)
         self._busy = False
@@ -256,6 +258,8 @@ class Pipeline:
         except BaseException:
             self._waiting.put_back(parked)
             raise
+        for work in parked:
+            work.lacks = work.lacks[_PIECE:]
         return parked
 
     def _do_later(self) -> None:
@@ -312,20 +316,20 @@ class Pipeline:
     def _decide(self, works: Sequence[Work]) -> tuple[Decided, set[Key], list[Work]]:
         batch = Batch(records={}, messages=[], told=[], audit=[], versions=self._reads())
         decided = Decided(batch, [])
-        missing: set[Key] = set()
         parked: list[Work] = []
         blocked: set[Lane] = set()
         self._scene.now = self._clock()
         for place, work in enumerate(works):
-            if work.lane in blocked:
+            if work.lacks or work.lane in blocked:
                 parked.append(work)
+                blocked.add(work.lane)
                 continue
             try:
                 counts = work.counts or type(work.command) in _COUNTING
                 self._scene.in_flight = self._sends_behind(work, works[place + 1 :]) if counts else 0
                 outcome = self._outcome(work)
             except Missing as lacking:
-                missing.update(lacking.keys)
+                work.lacks = lacking.keys
                 work.waits += 1
                 parked.append(work)
                 blocked.add(work.lane)
@@ -337,7 +341,7 @@ class Pipeline:
             else:
                 self._take(batch, outcome)
                 decided.done.append((work, outcome))
-        return decided, missing, parked
+        return decided, {key for work in parked for key in work.lacks[:_PIECE]}, parked
 
     def _outcome(self, work: Work) -> Outcome:
         scene = self._scene

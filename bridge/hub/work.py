@@ -43,6 +43,7 @@ class Work(Struct, eq=False):
         doubtful: Whether another hub was given this and may decide it yet.
         weight: What it counts in turns and against limits: one, and more if it is long.
         waits: How often it waited for facts.
+        lacks: Which facts it waits for, where they are many: pieces of them are loaded between batches.
     """
 
     lane: Lane
@@ -56,6 +57,7 @@ class Work(Struct, eq=False):
     doubtful: bool = False
     weight: int = 1
     waits: int = 0
+    lacks: Sequence[Key] = ()
 
 
 class Decided(Struct):

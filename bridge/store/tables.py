@@ -178,7 +178,7 @@ def _tightened(tables: Tables, accounts: tuple[AccountId, ...]) -> tuple[Tie, ..
 
 def _own_threads(tables: Tables, account: AccountId) -> ThreadCounts:
     own, accounts = tables.table(Account).get(account), tables.table(Account)
-    crossing, groups, pending, waiting = 0, 0, [], []
+    crossing, groups, pending = 0, 0, []
     for thread, member in tables.of(account):
         groups += thread.kind is ThreadKind.GROUP
         for other in thread.members if thread.kind is ThreadKind.PAIR else ():
@@ -188,11 +188,8 @@ def _own_threads(tables: Tables, account: AccountId) -> ThreadCounts:
             turned_away = member.consent in (Consent.DECLINED, Consent.LAPSED)
             crossing += member.folder is not Folder.NONE and not turned_away
             if member.consent is Consent.PENDING:
-                pending.append(thread.id)
-            theirs = tables.members.get(thread.id, {}).get(other)
-            if theirs is not None and theirs.consent is Consent.PENDING:
-                waiting.append((thread.id, other))
-    return ThreadCounts(crossing, groups, tuple(sorted(pending)), tuple(sorted(waiting)))
+                pending.append((thread.id, other))
+    return ThreadCounts(crossing, groups, tuple(sorted(pending)))
 
 
 def arrivals_of(tables: Tables, account: AccountId, since: int) -> tuple[Arrived, ...]:

@@ -79,8 +79,9 @@ def _own_threads(records: Records, own: AccountId) -> ThreadCounts:
         networks = {records[Account, member].network for member in thread.members}
         if len(networks) == 2:
             crossing += side.folder is not Folder.NONE
-            pending += [thread.id] if side.consent is Consent.PENDING else []
-    return ThreadCounts(crossing=crossing, groups=groups, pending=tuple(pending), waiting=())
+            other = next(member for member in thread.members if member != own)
+            pending += [(thread.id, other)] if side.consent is Consent.PENDING else []
+    return ThreadCounts(crossing=crossing, groups=groups, pending=tuple(pending))
 
 
 def arrivals(records: Records, account: AccountId, since: int) -> tuple[Arrived, ...]:

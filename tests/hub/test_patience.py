@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Collection, Mapping
 from random import Random
 
+import pytest
+
 from bridge.app import policy_of
 from bridge.bus.local import LocalBus
 from bridge.config import PolicySettings
@@ -40,7 +42,11 @@ def pipeline_of(store: FaultyStore, most_records: int = 200_000) -> Pipeline:
     )
 
 
-async def test_an_unlink_is_decided_while_somebody_speaks_in_every_batch() -> None:
+@pytest.mark.parametrize("piece", [500, 1])
+async def test_an_unlink_is_decided_while_somebody_speaks_in_every_batch(
+    monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    monkeypatch.setattr("bridge.hub.pipeline._PIECE", piece)
     store = FaultyStore(await MemoryStore.open(clock=lambda: 0))
     pipeline = pipeline_of(store)
     work = asyncio.ensure_future(pipeline.run())
@@ -77,10 +83,41 @@ async def test_an_unlink_is_decided_while_somebody_speaks_in_every_batch() -> No
     await work
 
     assert isinstance(reply, Effects)
-    assert said < 20
+    assert said < 40
 
 
-async def test_who_needs_more_facts_than_memory_may_hold_is_answered_all_the_same() -> None:
+async def test_others_are_answered_while_thousands_of_facts_are_loaded_for_one() -> None:
+    store, looks, answered = await MemoryStore.open(clock=lambda: 0), [], 0
+    load = store.load
+
+    async def counted(keys: Collection[Key]) -> Mapping[Key, object]:
+        looks.append(len(keys))
+        return await load(keys)
+
+    store.load = counted  # type: ignore[method-assign]  # a spy in one engine's place
+    pipeline = pipeline_of(FaultyStore(store))
+    work = asyncio.ensure_future(pipeline.run())
+    names = [AccountId(f"a-{number}") for number in range(1_800)]
+
+    much = asyncio.ensure_future(
+        pipeline.consult(ANA, lambda scene: for_each(names, scene.facts.find_account))
+    )
+    while not much.done():
+        await pipeline.consult(BEN, lambda scene: None)
+        answered += 1
+    pipeline.stop()
+    await work
+
+    assert await much == [None] * len(names)
+    assert looks == [500, 500, 500, 300]
+    assert answered >= len(looks) - 1
+
+
+@pytest.mark.parametrize("piece", [500, 7])
+async def test_who_needs_more_facts_than_memory_may_hold_is_answered_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    monkeypatch.setattr("bridge.hub.pipeline._PIECE", piece)
     store, looks = await MemoryStore.open(clock=lambda: 0), 0
     load = store.load
 

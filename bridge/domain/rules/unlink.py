@@ -5,14 +5,14 @@ from msgspec.structs import replace
 from bridge.domain.controls import CATEGORIES
 from bridge.domain.facts import for_each
 from bridge.domain.hold import HOLDS
-from bridge.domain.model import Account, Person, StoredRecord, Tie, Unlinking
+from bridge.domain.model import Account, Member, Person, StoredRecord, Thread, Tie, Unlinking
 from bridge.domain.networks import NETWORKS
 from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.place import turn_away
 from bridge.domain.rules.links import joined, linked_reply, other_to_link, unproven
 from bridge.domain.views import account_view, thread_changed
 from bridge.errors import Expired, NeedsLink
-from bridge.ids import AccountId, ThreadId, home_of
+from bridge.ids import AccountId, home_of
 from bridge.wire.commands import UndoUnlink, Unlink
 from bridge.wire.events import HybridChanged, LinkChanged
 from bridge.wire.queries import PreviewUnlink
@@ -117,7 +117,7 @@ def part(
             after = replace(own, person=apart.id)
             if _leaves_hybrid(own):
                 after = replace(after, hybrid=Hybrid.OFF)
-                _lapse(scene, outcome, scene.facts.own_threads(own.id).pending, own.id)
+                _lapse(scene, outcome, own.id)
                 outcome.told.append((HybridChanged(account=own.id, hybrid=Hybrid.OFF), (own.id,)))
             outcome.records.append(after)
             twins = (scene.facts.account(other) for other in accounts if other != own.id)
@@ -152,19 +152,20 @@ def _remembered(
     return list(for_each(person.accounts, remember))
 
 
-def _lapse(scene: Scene, outcome: Outcome, pending: tuple[ThreadId, ...], own: AccountId) -> None:
+def _lapse(scene: Scene, outcome: Outcome, own: AccountId) -> None:
     """End the unanswered requests that came over the road that closes: each has its final verdict."""
-
-    def lapse_one(thread_id: ThreadId) -> None:
-        thread, side = scene.facts.find_thread(thread_id), scene.facts.find_member(thread_id, own)
+    facts, pending = scene.facts, scene.facts.own_threads(own).pending
+    facts.need(
+        key for name, other in pending for key in ((Thread, name), (Member, (name, own)), (Account, other))
+    )
+    for name, _ in pending:
+        thread, side = facts.find_thread(name), facts.find_member(name, own)
         assert thread is not None, "what is counted exists"
         assert side is not None, "what is counted exists"
         after = turn_away(side, Consent.LAPSED)
         outcome.records.append(after)
-        change = thread_changed(scene.facts, scene.policy, thread, after, answered=True, appears=False)
+        change = thread_changed(facts, scene.policy, thread, after, answered=True, appears=False)
         outcome.told.append((change, (own,)))
-
-    for_each(pending, lapse_one)
 
 
 def _copied(scene: Scene, accounts: tuple[AccountId, ...]) -> list[StoredRecord]:

@@ -37,7 +37,7 @@ _GROUPS: Final = """
     WHERE members.account = $1 AND threads.kind = 'group'"""
 _SIGNED_IN: Final = "SELECT id FROM devices WHERE account = $1 AND NOT revoked ORDER BY id"
 _PAIRS: Final = """
-    SELECT threads.body AS thread, ours.body AS ours, theirs.body AS theirs, accounts.body AS other
+    SELECT threads.body AS thread, ours.body AS ours, accounts.body AS other
     FROM members AS ours JOIN threads ON threads.id = ours.thread AND threads.kind = 'pair'
     JOIN members AS theirs ON theirs.thread = ours.thread AND theirs.account <> ours.account
     JOIN accounts ON accounts.id = theirs.account
@@ -134,8 +134,7 @@ async def _own_threads(connection: Connection, account: AccountId) -> ThreadCoun
     groups = await connection.fetchval(_GROUPS, account)
     own = await _record(connection, Account, account)
     crossing = 0
-    pending: list[ThreadId] = []
-    waiting: list[tuple[ThreadId, AccountId]] = []
+    pending: list[tuple[ThreadId, AccountId]] = []
     for row in await connection.fetch(_PAIRS, account) if own is not None else ():
         them = record_of(Account, row["other"])
         if them.network is own.network:
@@ -144,7 +143,5 @@ async def _own_threads(connection: Connection, account: AccountId) -> ThreadCoun
         turned_away = ours.consent in (Consent.DECLINED, Consent.LAPSED)
         crossing += ours.folder is not Folder.NONE and not turned_away
         if ours.consent is Consent.PENDING:
-            pending.append(thread.id)
-        if record_of(Member, row["theirs"]).consent is Consent.PENDING:
-            waiting.append((thread.id, them.id))
-    return ThreadCounts(crossing, groups, tuple(sorted(pending)), tuple(sorted(waiting)))
+            pending.append((thread.id, them.id))
+    return ThreadCounts(crossing, groups, tuple(sorted(pending)))

@@ -38,7 +38,7 @@ _GROUPS: Final = """
     WHERE shelves.account = ? AND threads.kind = 'group'"""
 _SIGNED_IN: Final = "SELECT id FROM devices WHERE account = ? AND revoked = 0 ORDER BY id"
 _CROSSING: Final = """
-    SELECT thread.id, ours.folder, ours.consent, other.id, theirs.consent
+    SELECT thread.id, ours.folder, ours.consent, other.id
     FROM shelves
     JOIN threads ON threads.id = shelves.thread AND threads.kind = 'pair'
     JOIN members AS ours ON ours.thread = shelves.thread AND ours.account = shelves.account
@@ -112,15 +112,12 @@ def _own_threads(raw: sqlite3.Connection, names: Names, account: AccountId) -> T
     own = _get(raw, names, Account, account)
     (groups,) = raw.execute(_GROUPS, (no,)).fetchone()
     crossing = 0
-    pending: list[ThreadId] = []
-    waiting: list[tuple[ThreadId, AccountId]] = []
+    pending: list[tuple[ThreadId, AccountId]] = []
     if not isinstance(own, Account):
-        return ThreadCounts(0, groups, (), ())
+        return ThreadCounts(0, groups, ())
     rows = raw.execute(_CROSSING, {"account": no, "network": own.network.value})
-    for thread, folder, consent, other, answer_of_other in rows:
+    for thread, folder, consent, other in rows:
         crossing += folder != Folder.NONE and consent not in (Consent.DECLINED, Consent.LAPSED)
         if consent == Consent.PENDING:
-            pending.append(thread)
-        if answer_of_other == Consent.PENDING:
-            waiting.append((thread, other))
-    return ThreadCounts(crossing, groups, tuple(sorted(pending)), tuple(sorted(waiting)))
+            pending.append((thread, other))
+    return ThreadCounts(crossing, groups, tuple(sorted(pending)))
