@@ -1,7 +1,6 @@
 """The command line: one module a topic, loaded when its command is used, so that help comes at once."""
 
 import difflib
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from typing import Final
 from cyclopts import App, CycloptsError
 
 from bridge import __version__
-from bridge.cli.exits import FAILED, INTERRUPTED, OK, TRY_AGAIN, USAGE, exit_code
+from bridge.cli.exits import FAILED, INTERRUPTED, NO_ROOM, OK, TRY_AGAIN, USAGE, exit_code
 from bridge.cli.printing import Printer
 from bridge.errors import BridgeError, Invalid
 
@@ -84,7 +83,7 @@ def run(arguments: Sequence[str]) -> int:
         _silence()  # whoever read us has gone
         return OK
     except OSError as wrong:
-        full = wrong.errno in (errno.ENOSPC, errno.EDQUOT)
+        full = wrong.errno in NO_ROOM
         hint = " Make room, then try again." if full else ""
         _tell(printer, "failed", f"The system says: {wrong}.{hint}")
         return TRY_AGAIN if full else FAILED

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import App, Parameter
 
+from bridge.cli.exits import NO_ROOM
 from bridge.cli.options import NO_OPTIONS, Common
 from bridge.cli.printing import HIDDEN, shown
 from bridge.config import Config
-from bridge.errors import SetupError
+from bridge.errors import SetupError, StorageFull
 from bridge.settings import FILE_VARIABLE, USUAL_FILE, Setting, all_settings
 
 app = App(name="config", help="Write, check and show the settings: command line over environment over file.")
@@ -33,6 +34,8 @@ def init(
         force: Replace what is there.
         common: Options of every command.
     """
+    if to.is_dir():
+        raise SetupError(f"{to} is a folder; name a file.")
     part = to.with_name(f"{to.name}.part")
     if to.exists() and not force:
         raise SetupError(f"{to} is there already; replace it with --force.")
@@ -42,6 +45,8 @@ def init(
     except OSError as wrong:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+        if wrong.errno in NO_ROOM:
+            raise StorageFull(f"There is no room for {to}.") from wrong
         raise SetupError(f"{to} can't be written: {wrong.strerror}.") from wrong
     common.printer.data({"written": str(to)})
     common.printer.line(f"Wrote {to}. Change what you like, then: isthmus config check --config {to}")

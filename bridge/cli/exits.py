@@ -1,5 +1,6 @@
 """Exit codes: what a script can tell without reading. They never change; see ``docs/operating.md``."""
 
+import errno
 from typing import Final
 
 from bridge.errors import BridgeError, ConfigInvalid, Fault, Invalid, NotFound, StoreLocked
@@ -23,6 +24,9 @@ MEANINGS: Final = {
     TRY_AGAIN: "Temporary: busy, too fast or the disk is full; the same command may succeed later.",
     INTERRUPTED: "Stopped by Ctrl-C.",
 }
+
+NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
+"""What the system calls a full disk."""
 
 
 def exit_code(error: BridgeError) -> int:

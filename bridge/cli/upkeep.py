@@ -1,6 +1,7 @@
 """``isthmus audit``, ``audit-log``, ``backup`` and ``restore``: proving, reading and copying the database."""
 
 import asyncio
+import os
 from pathlib import Path
 from shlex import quote
 from typing import Annotated
@@ -18,6 +19,7 @@ from bridge.config import Config
 from bridge.errors import SetupError
 from bridge.hub import orders
 from bridge.store.base import Audited
+from bridge.store.unfinished import unfinished
 
 
 def audit(*, common: Common = NO_OPTIONS) -> int:
@@ -60,9 +62,12 @@ def backup(to: Path, /, *, common: Common = NO_OPTIONS) -> None:
         common: Options of every command.
     """
     config = common.read()
-    asyncio.run(back_up(config, to, common.printer.progress))
     keys = config.store.keys or Path(f"{config.store.path}.keys")
-    has_keys, size = keys.is_file(), to.stat().st_size
+    has_keys = keys.is_file()
+    if has_keys:
+        _others_stay(keys, Path(f"{to}.keys"))
+    asyncio.run(back_up(config, to, common.printer.progress))
+    size = to.stat().st_size
     if has_keys:
         _copy_secret(keys, Path(f"{to}.keys"))
     common.printer.data({"backup": str(to), "bytes": size, "has_keys": has_keys})
@@ -81,8 +86,11 @@ def restore(backup: Annotated[Path, Parameter(name="BACKUP")], /, *, common: Com
     if not config.store.path:
         raise SetupError("Name the new database with --db.")
     to, keys = shown(config.store.path), Path(f"{backup}.keys")
+    brings_keys = keys.is_file() and config.store.keys is None  # those of a place of their own stay there
+    if brings_keys and not is_shared(config):
+        _others_stay(keys, Path(f"{to}.keys"))
     asyncio.run(restore_backup(config, backup, common.printer.progress))
-    if keys.is_file() and config.store.keys is None:  # keys that have a place of their own stay as they are
+    if brings_keys:
         if is_shared(config):
             common.printer.line(f"Its hubs need the keys of before: --set store.keys={keys}")
         else:
@@ -95,11 +103,27 @@ def restore(backup: Annotated[Path, Parameter(name="BACKUP")], /, *, common: Com
     common.printer.line(f"Restored {to}. Prove it with: isthmus audit --db {quote(to)}")
 
 
+def _others_stay(source: Path, to: Path) -> None:
+    """Refuse to put secrets in the place of others, without which another database is of little use.
+
+    Raises:
+        SetupError: If there are others.
+    """
+    if os.path.lexists(to) and not _is_copied(source, to):
+        raise SetupError(f"{to} is there and holds other secrets; move it away, or name another place.")
+
+
+def _is_copied(source: Path, to: Path) -> bool:
+    return to.is_file() and to.read_bytes() == source.read_bytes()
+
+
 def _copy_secret(source: Path, to: Path) -> None:
-    """Copy a file that only its owner may read."""
-    try:
-        to.touch(mode=0o600)
-        to.chmod(0o600)
-        to.write_bytes(source.read_bytes())
-    except OSError as wrong:
-        raise SetupError(f"The keys can't be copied to {to}: {wrong.strerror}.") from wrong
+    """Copy a file that only its owner may read, whole or not at all.
+
+    Raises:
+        StorageFull: If there is no room for it.
+        SetupError: If it cannot be written.
+    """
+    if not _is_copied(source, to):
+        with unfinished(to) as part:
+            part.write_bytes(source.read_bytes())

@@ -1,5 +1,6 @@
 """Settings: command line over environment over file over defaults, and every one of them tried broken."""
 
+import errno
 from inspect import cleandoc
 from pathlib import Path
 
@@ -181,6 +182,25 @@ def test_a_written_file_names_every_setting_and_is_fine(isthmus: Isthmus, tmp_pa
     config = read(commented, tmp_path)
     assert config.limits == Config().limits
     assert config.policy == Config().policy
+
+
+def test_a_settings_file_for_which_there_is_no_room_is_tried_again_later(
+    isthmus: Isthmus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, text: str, **given: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+
+    ran = isthmus("config", "init")
+
+    assert (ran.code, "There is no room for isthmus.toml" in ran.err) == (exits.TRY_AGAIN, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", [".", "", "/", ".."])
+def test_a_folder_is_no_place_for_a_settings_file(isthmus: Isthmus, place: str) -> None:
+    assert "is a folder" in isthmus("config", "init", place, "--force").err
 
 
 def test_settings_are_shown_with_where_they_come_from(

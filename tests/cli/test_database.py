@@ -218,6 +218,24 @@ def test_a_database_of_a_version_that_knew_no_secrets_asks_for_them_too(
     assert (taken.code, missing.code) == (exits.OK, exits.USAGE)
 
 
+def test_no_copy_of_secrets_takes_the_place_of_others(isthmus: Isthmus, tmp_path: Path) -> None:
+    isthmus("account", "create", "direct/ana", "--no-password")
+    isthmus("backup", "copy.db")
+    for other in ("new.db.keys", "second.db.keys"):
+        (tmp_path / other).write_text("of another database")
+
+    back = isthmus("restore", "copy.db", "--db", "new.db")
+    saved = isthmus("backup", "second.db")
+    (tmp_path / "third.db.keys").write_bytes((tmp_path / "copy.db.keys").read_bytes())
+    same = isthmus("restore", "copy.db", "--db", "third.db")
+
+    assert (back.code, saved.code, same.code) == (exits.FAILED, exits.FAILED, exits.OK)
+    assert "new.db.keys is there and holds other secrets" in back.err
+    assert (tmp_path / "second.db.keys").read_text() == "of another database"
+    assert not (tmp_path / "new.db").exists()
+    assert not (tmp_path / "second.db").exists()
+
+
 def test_a_backup_says_that_it_is_without_keys(isthmus: Isthmus, tmp_path: Path) -> None:
     isthmus("account", "create", "direct/ana", "--no-password")
     (tmp_path / "isthmus.db.keys").unlink()

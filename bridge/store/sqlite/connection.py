@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 import aiosqlite
 
-from bridge.errors import CorruptStore, Fault, SetupError, Unavailable
+from bridge.errors import CorruptStore, Fault, SetupError, StorageFull, Unavailable
 from bridge.store.sqlite.schema import identify
 
 T = TypeVar("T")
@@ -104,6 +104,7 @@ class Connection:
         Raises:
             Unavailable: If the store was closed.
             CorruptStore: If SQLite finds the file damaged.
+            StorageFull: If there is no room for what was to be written.
             Fault: If SQLite fails otherwise.
         """
         raw = self._inner._connection
@@ -115,6 +116,8 @@ class Connection:
         except sqlite3.DatabaseError as error:
             if primary(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 raise CorruptStore(f"The database is damaged on disk: {error}.") from error
+            if primary(error) == sqlite3.SQLITE_FULL:
+                raise StorageFull from error
             raise Fault(f"SQLite failed: {error}.") from error
 
     async def close(self) -> None:

@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from bridge.errors import CorruptStore, SetupError
+from bridge.errors import CorruptStore, SetupError, StorageFull
 from bridge.store.migrate import Step, be_current, missing, steps
 
 APPLICATION: Final = 0x49737468  # "Isth" in the file's header, where `file` finds it
@@ -28,17 +28,25 @@ def identify(raw: sqlite3.Connection, path: Path) -> None:
     Raises:
         SetupError: If it is another program's, or no database.
         CorruptStore: If it is ours, but damaged.
+        StorageFull: If there is no room for what SQLite keeps beside it, even to read it.
     """
     owner = 0
     try:
         (owner,) = raw.execute("PRAGMA application_id").fetchone()
         (tables,) = raw.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_FILES_BESIDE:
+        code = int(getattr(error, "sqlite_errorcode", 0))
+        if code == sqlite3.SQLITE_IOERR_SHMSIZE:
+            raise StorageFull(
+                f"{path} cannot be opened: SQLite keeps files beside it, and there is no room for them."
+            ) from error
+        if code & 0xFF in _NO_FILES_BESIDE:
             raise SetupError(
                 f"{path} cannot be read: SQLite keeps files beside it, and its folder takes none. Make the "
                 "folder writable, or copy the database and its -wal to one that is."
             ) from error
+        if code & 0xFF == sqlite3.SQLITE_IOERR:
+            raise SetupError(f"{path} cannot be read: {error}.") from error
         if owner == APPLICATION:
             raise CorruptStore(f"{path} is damaged on disk: {error}.") from error
         raise SetupError(f"{path} is not an isthmus database: {error}.") from error

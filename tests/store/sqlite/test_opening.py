@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from bridge.domain.model import Thread
-from bridge.errors import CorruptStore, Fault, SetupError, StoreLocked, StoreTooNew
+from bridge.errors import BridgeError, CorruptStore, Fault, SetupError, StorageFull, StoreLocked, StoreTooNew
 from bridge.store.migrate import Step, steps
-from bridge.store.sqlite import SqliteStore, copies, schema
+from bridge.store.sqlite import SqliteStore, connection, copies, schema
 from bridge.store.sqlite.connection import Connection
 from tests.builders import ANA, keep, keep_told, make_account
 from tests.store.sqlite.places import behind, keep_some, names, place, read, write
@@ -194,6 +194,18 @@ async def test_a_file_with_nothing_in_it_is_not_read_as_an_older_database(tmp_pa
     assert place(tmp_path).stat().st_size == 0
 
 
+async def test_a_database_that_no_room_is_left_for_is_refused_as_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_WRITING", (*connection._WRITING, "PRAGMA max_page_count = 5"))
+
+    with pytest.raises(StorageFull):
+        await SqliteStore.open(place(tmp_path))
+
+    monkeypatch.undo()
+    await (await SqliteStore.open(place(tmp_path))).close()
+
+
 async def test_an_older_database_can_be_copied_before_it_is_upgraded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,15 +245,26 @@ async def test_what_cannot_be_opened_is_not_copied_and_says_so(tmp_path: Path) -
     assert names(tmp_path, "copy.db*") == []
 
 
-@pytest.mark.parametrize("code", [sqlite3.SQLITE_READONLY_CANTINIT, sqlite3.SQLITE_CANTOPEN])
-def test_a_database_in_a_folder_that_takes_no_files_is_not_called_somebody_elses(code: int) -> None:
+@pytest.mark.parametrize(
+    ("code", "raised", "says"),
+    [
+        (sqlite3.SQLITE_READONLY_CANTINIT, SetupError, "its folder takes none"),
+        (sqlite3.SQLITE_CANTOPEN, SetupError, "its folder takes none"),
+        (sqlite3.SQLITE_IOERR_SHMSIZE, StorageFull, "there is no room for them"),
+        (sqlite3.SQLITE_IOERR_READ, SetupError, "cannot be read: as SQLite says it"),
+        (sqlite3.SQLITE_NOTADB, SetupError, "not an isthmus database"),
+    ],
+)
+def test_a_database_that_cannot_be_looked_at_is_not_called_somebody_elses(
+    code: int, raised: type[BridgeError], says: str
+) -> None:
     class Raw:
         def execute(self, _: str) -> None:
-            error = sqlite3.OperationalError("attempt to write a readonly database")
+            error = sqlite3.OperationalError("as SQLite says it")
             error.sqlite_errorcode = code
             raise error
 
-    with pytest.raises(SetupError, match="its folder takes none"):
+    with pytest.raises(raised, match=says):
         schema.identify(Raw(), Path("hub.db"))  # type: ignore[arg-type]  # as far as it is asked
 
 
