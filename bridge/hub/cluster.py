@@ -17,7 +17,7 @@ from bridge.domain.answers import is_present_for
 from bridge.domain.facts import Facts, Missing
 from bridge.domain.keys import Key
 from bridge.domain.model import Account, Device, Message, Person
-from bridge.domain.outcome import legs_of
+from bridge.domain.outcome import is_usable, legs_of
 from bridge.errors import BridgeError, Fault
 from bridge.hub.pipeline import Pipeline
 from bridge.hub.sessions import Listening, Sessions
@@ -223,7 +223,8 @@ def _standing(facts: Facts, account: AccountId) -> Iterator[Key]:
 def _uses_what_it_may(facts: Facts, session: Listening) -> bool:
     """Say whether memory, which a decision may have brought up to date, gives a session just what it has."""
     try:
-        return frozenset(legs_of(facts, session.account)) == session.legs.keys()
+        is_open = is_usable(facts.account(session.account))
+        return is_open and frozenset(legs_of(facts, session.account)) == session.legs.keys()
     except Missing:
         return False
 

@@ -95,8 +95,10 @@ class Queries:
         asked = rows[: query.limit]
         segments = await self._store.segments([thread.id for thread, _ in asked]) if asked else {}
 
-        def show(scene: Scene, row: tuple[Thread, Member]) -> ThreadView:
+        def show(scene: Scene, row: tuple[Thread, Member]) -> ThreadView | None:
             thread, side = row
+            if side.account not in scene.legs:
+                return None  # it was lost while the page was read
             return _thread_view(scene, thread, side, tuple(segments[thread.id]))
 
         shown = await self._pages.show(session, asked, show)
@@ -104,7 +106,7 @@ class Queries:
         if len(rows) > len(shown):
             last, side = rows[len(shown) - 1]
             more = f"{last.last_at}/{last.id}/{side.account}"
-        return replies.Threads(threads=tuple(shown), next=more)
+        return replies.Threads(threads=tuple(view for view in shown if view is not None), next=more)
 
     async def _thread(self, session: Listening, query: GetThread) -> replies.OneThread:
         segments = tuple((await self._store.segments([query.thread]))[query.thread])
@@ -147,6 +149,7 @@ class Queries:
 
         def show(scene: Scene, row: tuple[Tie, bool]) -> TieView:
             tie, incoming = row
+            scene.own(query.as_)  # it may have been lost while the page was read
             other = scene.facts.account(tie.owner if incoming else tie.other)
             asked = (query.tie is TieKind.FOLLOW and tie.follow_asked) or (
                 query.tie is TieKind.FRIEND and tie.friend_asked
@@ -162,7 +165,8 @@ class Queries:
         return replies.Ties(ties=tuple(shown), next=more)
 
     async def _devices(self, session: Listening) -> replies.Devices:
-        legs = await self._consult(session, lambda scene: scene.legs)
+        devices = await self._store.devices(await self._consult(session, lambda scene: scene.legs))
+        legs = await self._consult(session, lambda scene: scene.legs)  # one may have been lost meanwhile
         views = (
             DeviceView(
                 id=device.id,
@@ -172,7 +176,8 @@ class Queries:
                 here=device.id == session.device,
                 accounts=(device.account,),
             )
-            for device in await self._store.devices(legs)
+            for device in devices
+            if device.account in legs
         )
         return replies.Devices(devices=tuple(views))
 
@@ -183,7 +188,8 @@ class Queries:
 
         allowed = await self._consult(session, seen)
         with suppress(Missing):  # answers over many rows last for one batch: what was found then stands
-            allowed = seen(self._pipeline.scene_of(session.account))  # with what was decided since
+            now = seen(self._pipeline.scene_of(session.account))  # with what was decided since
+            allowed = tuple(one for one in allowed if one in now)  # late news bring back what was before
         self._sessions.watch(session, allowed)
         return replies.Present(online=await self._sessions.online(allowed))
 

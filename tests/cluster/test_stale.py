@@ -2,19 +2,21 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from msgspec.structs import replace
 
+from bridge.domain.deeds import ChangeAccount
+from bridge.domain.model import Tie
 from bridge.domain.questions import HandleOwner
 from bridge.hub.auth import new_device
-from bridge.ids import DeviceId
+from bridge.ids import AccountId, DeviceId
 from bridge.wire.calls import AnyCall
-from bridge.wire.commands import DeleteAccount, Send, SetProfile, Unlink
-from bridge.wire.queries import CountUnread, FindAccount, ListThreads, PreviewControls
+from bridge.wire.commands import DeleteAccount, Send, SetProfile, SetTie, Unlink
+from bridge.wire.queries import CountUnread, FindAccount, ListThreads, PreviewControls, WhoIsHere
 from bridge.wire.sign_in import ChangePassword, ListDevices, RevokeDevice
-from bridge.wire.values import Folder, Network
+from bridge.wire.values import AccountState, Folder, Network, TieKind
 from tests.cluster.losing import lose
 from tests.cluster.servers import Nats
 from tests.cluster.town import Shared, Town, town
@@ -73,6 +75,19 @@ async def test_an_account_unlinked_elsewhere_is_no_longer_heard_though_decisions
     await there.settled()
 
     assert there.messages() == []
+
+
+async def test_an_account_closed_elsewhere_has_its_sessions_closed_though_decisions_have_learned_of_it_before(
+    looking: Town,
+) -> None:
+    await looking[0].add(ANA)
+    there = await looking.join(1, ANA)
+
+    deed = ChangeAccount(account=ANA, state=AccountState.DEACTIVATED)
+    await looking[0].hub.pipeline.do(AccountId(""), deed)
+    await there.ask(CountUnread())
+
+    assert await there.closed() == 4504
 
 
 async def test_an_account_unlinked_elsewhere_while_somebody_signs_in_is_not_heard(
@@ -157,3 +172,46 @@ async def test_a_token_that_was_used_elsewhere_since_it_was_looked_for_is_found(
         await there.ask(too_long)
 
     assert (first.value.code, again.value.code) == ("too_long", "token_reused")
+
+
+async def test_late_news_of_what_was_before_a_block_show_nobody_who_is_here(
+    pair: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await pair[0].add(ANA, CYD)
+    await pair[0].acquaint(ANA, CYD)
+    await pair.join(0, ANA)
+    cyd = await pair.join(1, CYD)
+    pipeline = pair.hub(1).pipeline
+    consult = pipeline.consult
+    await pair[0].hub.pipeline.do(ANA, SetTie(as_=ANA, account=CYD, tie=TieKind.BLOCK))
+
+    async def consult_and_hear(*asked: Any, **more: Any) -> Any:
+        found = await consult(*asked, **more)
+        pipeline.refresh([Tie(owner=ANA, other=CYD)])
+        return found
+
+    monkeypatch.setattr(pipeline, "consult", consult_and_hear)
+
+    assert await cyd.ask(WhoIsHere(accounts=(ANA,))) == {"online": []}
+
+
+async def test_a_list_shows_nothing_of_an_account_that_was_unlinked_elsewhere_while_it_was_read(
+    deaf: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await deaf[0].add(ANA, BEN, DAN)
+    await deaf[0].link(ANA, BEN)
+    thread = await deaf[0].acquaint(DAN, BEN)
+    there = await deaf.join(1, ANA)
+    before = await there.ask(ListThreads())
+    store = deaf.hub(1).store
+    threads = store.threads
+
+    async def threads_after_an_unlink(*asked: Any, **more: Any) -> Any:
+        await deaf[0].hub.pipeline.do(ANA, Unlink(as_=ANA))
+        return await threads(*asked, **more)
+
+    monkeypatch.setattr(store, "threads", threads_after_an_unlink)
+    after = await there.ask(ListThreads())
+
+    assert [shown["id"] for shown in before["threads"]] == [thread]
+    assert after["threads"] == []
