@@ -63,13 +63,11 @@ def backup(to: Path, /, *, common: Common = NO_OPTIONS) -> None:
     """
     config = common.read()
     keys = config.store.keys or Path(f"{config.store.path}.keys")
-    has_keys = keys.is_file()
-    if has_keys:
-        _others_stay(keys, Path(f"{to}.keys"))
+    secret = _secret_for(Path(f"{to}.keys"), keys)
     asyncio.run(back_up(config, to, common.printer.progress))
-    size = to.stat().st_size
-    if has_keys:
-        _copy_secret(keys, Path(f"{to}.keys"))
+    has_keys, size = secret is not None, to.stat().st_size
+    if secret is not None:
+        _put(secret, Path(f"{to}.keys"))
     common.printer.data({"backup": str(to), "bytes": size, "has_keys": has_keys})
     how = "and its keys" if has_keys else f"without its keys, as {keys} is not there; it is of little use so"
     common.printer.line(f"Wrote {to} ({size:,} bytes) {how}. Restore it with: isthmus restore {to} --db NEW")
@@ -86,15 +84,13 @@ def restore(backup: Annotated[Path, Parameter(name="BACKUP")], /, *, common: Com
     if not config.store.path:
         raise SetupError("Name the new database with --db.")
     to, keys = shown(config.store.path), Path(f"{backup}.keys")
-    brings_keys = keys.is_file() and config.store.keys is None  # those of a place of their own stay there
-    if brings_keys and not is_shared(config):
-        _others_stay(keys, Path(f"{to}.keys"))
+    own_place = config.store.keys is None and not is_shared(config)  # those of another place stay there
+    secret = _secret_for(Path(f"{to}.keys"), keys) if own_place else None
     asyncio.run(restore_backup(config, backup, common.printer.progress))
-    if brings_keys:
-        if is_shared(config):
-            common.printer.line(f"Its hubs need the keys of before: --set store.keys={keys}")
-        else:
-            _copy_secret(keys, Path(f"{to}.keys"))
+    if secret is not None:
+        _put(secret, Path(f"{to}.keys"))
+    elif keys.is_file() and config.store.keys is None:
+        common.printer.line(f"Its hubs need the keys of before: --set store.keys={keys}")
     elif config.store.keys is None:
         common.printer.line(
             f"It is restored without its keys, as {keys} is not there: a hub will ask for them."
@@ -103,27 +99,25 @@ def restore(backup: Annotated[Path, Parameter(name="BACKUP")], /, *, common: Com
     common.printer.line(f"Restored {to}. Prove it with: isthmus audit --db {quote(to)}")
 
 
-def _others_stay(source: Path, to: Path) -> None:
-    """Refuse to put secrets in the place of others, without which another database is of little use.
+def _secret_for(to: Path, source: Path) -> bytes | None:
+    """Read secrets that are to be copied, if there are any, and see that they take the place of no others.
 
     Raises:
-        SetupError: If there are others.
+        SetupError: If they cannot be read, or there are others.
     """
-    if os.path.lexists(to) and not _is_copied(source, to):
-        raise SetupError(f"{to} is there and holds other secrets; move it away, or name another place.")
+    if not source.is_file():
+        return None
+    try:
+        secret = source.read_bytes()
+        if os.path.lexists(to) and to.read_bytes() != secret:
+            raise SetupError(f"{to} is there and holds other secrets; move it away, or name another place.")
+    except OSError as wrong:
+        raise SetupError(f"The keys in {wrong.filename} can't be read: {wrong.strerror}.") from wrong
+    return secret
 
 
-def _is_copied(source: Path, to: Path) -> bool:
-    return to.is_file() and to.read_bytes() == source.read_bytes()
-
-
-def _copy_secret(source: Path, to: Path) -> None:
-    """Copy a file that only its owner may read, whole or not at all.
-
-    Raises:
-        StorageFull: If there is no room for it.
-        SetupError: If it cannot be written.
-    """
-    if not _is_copied(source, to):
+def _put(secret: bytes, to: Path) -> None:
+    """Write a file that only its owner may read, whole or not at all, unless it is there."""
+    if not to.exists():
         with unfinished(to) as part:
-            part.write_bytes(source.read_bytes())
+            part.write_bytes(secret)

@@ -236,6 +236,25 @@ def test_no_copy_of_secrets_takes_the_place_of_others(isthmus: Isthmus, tmp_path
     assert not (tmp_path / "second.db").exists()
 
 
+def test_keys_that_cannot_be_read_are_said_before_a_backup_is_written(
+    isthmus: Isthmus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    isthmus("account", "create", "direct/ana", "--no-password")
+
+    def refuse(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+
+    ran = isthmus("backup", "copy.db")
+
+    assert (ran.code, "in isthmus.db.keys can't be read: Permission denied" in ran.err) == (
+        exits.FAILED,
+        True,
+    )
+    assert list(tmp_path.glob("copy*")) == []
+
+
 def test_a_backup_says_that_it_is_without_keys(isthmus: Isthmus, tmp_path: Path) -> None:
     isthmus("account", "create", "direct/ana", "--no-password")
     (tmp_path / "isthmus.db.keys").unlink()
