@@ -22,7 +22,8 @@ from bridge.wire.replies import Done, Tied
 from bridge.wire.values import AccountState, TieKind, TieState
 
 _DAY_MS = 86_400_000
-_FIELDS: Final = {TieKind.BLOCK: "blocks", TieKind.RESTRICT: "restricts"}
+HELD: Final = {TieKind.BLOCK: "blocks", TieKind.RESTRICT: "restricts"}
+"""Which field of a tie the holds are that its owner is shown."""
 
 
 def set_tie(scene: Scene, command: SetTie) -> Outcome:
@@ -137,22 +138,22 @@ def _restrict(scene: Scene, own: Account, other: Account, on: bool) -> Outcome:
 def _hold(scene: Scene, own: Account, other: Account, kind: TieKind, on: bool) -> Outcome:
     """Block or restrict from one account on, or lift that between all accounts of both persons.
 
-    Its owner alone is told; and of what an unlink copied, which goes with it, not even he.
+    Its owner alone is told, of each; and of what an unlink copied, which goes with it, not even he.
     """
-    field = _FIELDS[kind]
+    field = HELD[kind]
     if on:
         before = scene.facts.tie(own.id, other.id)
-        changed = [] if getattr(before, field) == Hold.OWN else [replace(before, **{field: Hold.OWN})]
-        shows = bool(changed)
+        ties = [] if getattr(before, field) == Hold.OWN else [before]
+        shown = ties
     else:
         ties = _lifted(scene, own, other, field)
-        shows = any(getattr(tie, field) == Hold.OWN for tie in ties)
-        changed = [replace(tie, **{field: Hold.NO}) for tie in ties]
-    outcome = Outcome(reply=Tied(state=_on(on)), records=list(changed))
-    if shows:
-        event = TieChanged(leg=own.id, account=account_view(other), tie=kind, state=_on(on))
-        outcome.told.append((event, (own.id,)))
-        outcome.audit.append(scene.note(f"{'set' if on else 'lift'}_{kind}", own.id, other.id))
+        shown = [tie for tie in ties if getattr(tie, field) == Hold.OWN]
+    hold = Hold.OWN if on else Hold.NO
+    outcome = Outcome(reply=Tied(state=_on(on)), records=[replace(tie, **{field: hold}) for tie in ties])
+    for tie in shown:
+        view = account_view(scene.facts.account(tie.other))
+        outcome.told.append((TieChanged(leg=tie.owner, account=view, tie=kind, state=_on(on)), (tie.owner,)))
+        outcome.audit.append(scene.note(f"{'set' if on else 'lift'}_{kind}", tie.owner, tie.other))
     return outcome
 
 

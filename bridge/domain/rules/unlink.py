@@ -4,20 +4,21 @@ from msgspec.structs import replace
 
 from bridge.domain.controls import CATEGORIES
 from bridge.domain.facts import for_each
-from bridge.domain.hold import HOLDS
+from bridge.domain.hold import HOLDS, Hold
 from bridge.domain.model import Account, Member, Person, StoredRecord, Thread, Tie, Unlinking
 from bridge.domain.networks import NETWORKS
 from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.place import turn_away
+from bridge.domain.rules.graph import HELD
 from bridge.domain.rules.links import joined, linked_reply, other_to_link, unproven
-from bridge.domain.views import account_view, thread_changed
+from bridge.domain.views import account_view, own_account_view, thread_changed
 from bridge.errors import Expired, NeedsLink
 from bridge.ids import AccountId, home_of
 from bridge.wire.commands import UndoUnlink, Unlink
-from bridge.wire.events import HybridChanged, LinkChanged
+from bridge.wire.events import HybridChanged, LinkChanged, ProfileChanged, TieChanged
 from bridge.wire.queries import PreviewUnlink
 from bridge.wire.replies import Effects
-from bridge.wire.values import Consent, Hybrid
+from bridge.wire.values import Consent, Hybrid, TieState
 
 
 def unlink(scene: Scene, command: Unlink) -> Outcome:
@@ -109,7 +110,7 @@ def part(
     What may ask the store comes before the requests, which may be thousands: each question begins it anew.
     """
     outcome.records += _remembered(scene, person, leaver, rest, until)
-    outcome.records += _copied(scene, person.accounts)
+    _copy_holds(scene, outcome, person.accounts)
     people = [(accounts, _apart(scene, person, accounts)) for accounts in ((leaver,), rest)]
     for accounts, apart in people:
         outcome.records.append(apart)
@@ -120,9 +121,12 @@ def part(
                 _lapse(scene, outcome, own.id)
                 outcome.told.append((HybridChanged(account=own.id, hybrid=Hybrid.OFF), (own.id,)))
             outcome.records.append(after)
+            if _is_shared(person):
+                news = ProfileChanged(account=own_account_view(after, apart))
+                outcome.told.append((news, (own.id,)))
             twins = (scene.facts.account(other) for other in accounts if other != own.id)
-            news = LinkChanged(leg=own.id, linked_to=tuple(map(account_view, twins)), undo_until=until)
-            outcome.told.append((news, (own.id,)))
+            parted = LinkChanged(leg=own.id, linked_to=tuple(map(account_view, twins)), undo_until=until)
+            outcome.told.append((parted, (own.id,)))
 
 
 def _apart(scene: Scene, person: Person, accounts: tuple[AccountId, ...]) -> Person:
@@ -168,10 +172,16 @@ def _lapse(scene: Scene, outcome: Outcome, own: AccountId) -> None:
         outcome.told.append((change, (own,)))
 
 
-def _copied(scene: Scene, accounts: tuple[AccountId, ...]) -> list[StoredRecord]:
+def _is_shared(person: Person) -> bool:
+    """Say whether its accounts share more than the link."""
+    return person.single_sign_on or person.sync_name or person.sync_picture
+
+
+def _copy_holds(scene: Scene, outcome: Outcome, accounts: tuple[AccountId, ...]) -> None:
     """Copy blocks, restrictions and hiding declines to every account that they covered.
 
-    Others, who made them, are not shown the copies: they would learn whose accounts these were.
+    The accounts are told of what their person made at another. Others, who made them, are not shown the
+    copies: they would learn whose accounts these were.
     """
     copies: dict[tuple[AccountId, AccountId], Tie] = {}
 
@@ -186,7 +196,16 @@ def _copied(scene: Scene, accounts: tuple[AccountId, ...]) -> list[StoredRecord]
                 copies[owner, other] = _joined(before, tie)
 
     for_each(scene.facts.tightened(accounts), copy)
-    return [tie for pair, tie in copies.items() if tie != scene.facts.tie(*pair)]
+    changed = {pair: tie for pair, tie in copies.items() if tie != scene.facts.tie(*pair)}
+    own = [tie for tie in changed.values() if tie.owner in accounts]
+    scene.facts.need((Account, tie.other) for tie in own)
+    outcome.records += changed.values()
+    for tie in own:
+        view, before = account_view(scene.facts.account(tie.other)), scene.facts.tie(tie.owner, tie.other)
+        for kind, field in HELD.items():
+            if getattr(tie, field) == Hold.OWN != getattr(before, field):
+                made = TieChanged(leg=tie.owner, account=view, tie=kind, state=TieState.ON)
+                outcome.told.append((made, (tie.owner,)))
 
 
 def _joined(before: Tie, tie: Tie) -> Tie:
@@ -213,7 +232,17 @@ def _restore(scene: Scene, outcome: Outcome, before: Unlinking) -> None:
             outcome.told.append((HybridChanged(account=name, hybrid=Hybrid.ON), (name,)))
     if before.single_sign_on:
         people = [record for record in outcome.records if isinstance(record, Person) and record.accounts]
-        outcome.records += [replace(person, single_sign_on=True) for person in people]
+        for person in (replace(person, single_sign_on=True) for person in people):
+            outcome.records.append(person)
+            for name in person.accounts:
+                own = _newest(scene, outcome, name)
+                outcome.told.append((ProfileChanged(account=own_account_view(own, person)), (name,)))
+
+
+def _newest(scene: Scene, outcome: Outcome, name: AccountId) -> Account:
+    """Give an account as an outcome leaves it."""
+    made = (one for one in reversed(outcome.records) if isinstance(one, Account) and one.id == name)
+    return next(made, None) or scene.facts.account(name)
 
 
 def _refuses_to_cross(scene: Scene, own: Account) -> bool:

@@ -131,6 +131,18 @@ def test_strangers_are_restricted_and_released_before_any_thread_stands(world: W
     assert world.heard("bob") == []
 
 
+def test_whoever_lifts_a_block_is_told_of_each_that_falls_with_it(merged: World) -> None:
+    merged.set_tie("block", "bob", "ann")
+    merged.set_tie("block", "bob", "annm")
+    merged.told.clear()
+
+    merged.set_tie("block", "bob", "ann", False)
+
+    told = [(event.account.id, event.state) for event in merged.heard("bob")]
+    assert told == [("aann", "absent"), ("aannm", "absent")]
+    assert [line.detail for line in merged.audit if line.deed == "lift_block"] == ["aann", "aannm"]
+
+
 def test_lifting_a_block_lifts_it_between_all_accounts_of_the_two_persons(merged: World) -> None:
     merged.set_tie("block", "bob", "ann")
     merged.set_tie("block", "bob", "annm")

@@ -14,7 +14,7 @@ from bridge.domain.rules import unlink
 from bridge.domain.views import thread_changed
 from bridge.ids import AccountId, Seq, ThreadId
 from bridge.wire.commands import Accept, SetControls, SetLinkOptions, UndoUnlink
-from bridge.wire.events import HybridChanged, LinkChanged, ThreadChanged, TieChanged
+from bridge.wire.events import HybridChanged, LinkChanged, ProfileChanged, ThreadChanged, TieChanged
 from bridge.wire.queries import Explain, PreviewUnlink
 from bridge.wire.replies import Effects, Explained, Tied
 from bridge.wire.values import Network, TieState
@@ -112,6 +112,24 @@ def test_single_sign_on_ends(world: World) -> None:
     assert not world.person("ann").single_sign_on
 
 
+def test_the_accounts_are_told_what_they_share_no_more_and_again_after_an_undo(merged: World) -> None:
+    merged.say("ann", SetLinkOptions(as_=ANN, single_sign_on=True, sync_name=True))
+    merged.told.clear()
+
+    merged.unlink("annm")
+
+    for name in ("ann", "annm"):
+        (event,) = merged.heard(name, ProfileChanged)
+        view = event.account
+        assert (view.single_sign_on, view.synced, view.linked_to) == (False, (), ())
+
+    merged.say("ann", UNDO, proven=["annm"])
+
+    for name, hybrid in (("ann", "on"), ("annm", "on")):
+        (event,) = merged.heard(name, ProfileChanged)
+        assert (event.account.single_sign_on, event.account.hybrid) == (True, hybrid)
+
+
 def test_unlinking_an_account_alone_is_refused(world: World) -> None:
     assert world.refusal("ann", PreviewUnlink(as_=ANN)) == "needs_link"
 
@@ -125,6 +143,22 @@ def test_what_the_person_shut_out_stays_shut_out_at_each_account(merged: World, 
     word = f"{kind}s"
     assert getattr(merged.tie("ann", "bob"), word)
     assert getattr(merged.tie("annm", "bob"), word)
+
+
+@pytest.mark.parametrize("kind", ["block", "restrict"])
+def test_each_account_is_told_of_what_its_person_shut_out_at_the_other(merged: World, kind: str) -> None:
+    merged.set_tie(kind, "ann", "bob")
+    merged.told.clear()
+
+    merged.unlink("ann")
+
+    assert merged.heard("ann", TieChanged) == []
+    told = [
+        (event.leg, event.account.handle, event.tie, event.state)
+        for event in merged.heard("annm", TieChanged)
+    ]
+    assert told == [(ANNM, "bob", kind, "on")]
+    assert merged.heard("bob") == []
 
 
 def test_a_hiding_decline_is_copied_to_each_account(merged: World) -> None:
