@@ -43,11 +43,16 @@ class ChangeAccount(Struct, frozen=True, kw_only=True):
 
 
 class SetPassword(Struct, frozen=True, kw_only=True):
-    """Replace an account's password hash; its devices but ``keep`` are signed out."""
+    """Replace an account's password hash; its devices but ``keep`` are signed out.
+
+    Attributes:
+        proven: The hash of the password that was given for it; it must be the account's still. Empty: none.
+    """
 
     account: AccountId
     password: str
     keep: DeviceId | None = None
+    proven: str = ""
 
 
 class PutDevice(Struct, frozen=True, kw_only=True):

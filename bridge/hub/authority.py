@@ -9,11 +9,12 @@ from msgspec.structs import replace
 from bridge import __version__
 from bridge.bus.base import Bus
 from bridge.config import Config
+from bridge.domain.decide import decide
 from bridge.domain.deeds import CreateAccount, PutDevice, SeeDevice, SetPassword
 from bridge.domain.facts import Missing
 from bridge.domain.model import Credential, Device
 from bridge.domain.networks import handle_key
-from bridge.domain.outcome import Scene, is_usable
+from bridge.domain.outcome import Outcome, Scene, is_usable
 from bridge.domain.views import own_account_view
 from bridge.errors import Invalid, NotFound, ProofFailed, QuotaExceeded, RegistrationClosed, SignInFailed
 from bridge.hub.asking import Places
@@ -23,7 +24,7 @@ from bridge.hub.journal import Cursors, Place
 from bridge.hub.limits import Rate
 from bridge.hub.pipeline import Pipeline
 from bridge.hub.sessions import Leg, Listening, Sessions
-from bridge.hub.work import NOBODY, Work
+from bridge.hub.work import NOBODY, Ticket, Work
 from bridge.ids import AccountId, DeviceId, PersonId, Position
 from bridge.store.base import Head, Store
 from bridge.wire.commands import DeleteAccount, Link, UndoUnlink
@@ -270,8 +271,16 @@ class Authority:
         else:
             account = await self._find(call.network, call.handle)
             name = AccountId(f"{call.network} {handle_key(call.handle)}")
-        proven = frozenset({account}) if await self._proven(account, call.password, name) else frozenset()
-        return await self._pipeline.do(client.account, call, proven=proven, device=client.device)  # type: ignore[arg-type]
+        proven = await self._proven(account, call.password, name)
+
+        def run(scene: Scene) -> Outcome:
+            if proven and account is not None and scene.facts.password(account) == proven:
+                scene.proven = frozenset({account})  # else it was changed while it was checked
+            return decide(scene, call)
+
+        ticket = Ticket()
+        self._pipeline.submit(Work(ticket, 0, client.account, run=run, device=client.device))
+        return await ticket.reply
 
     # --- devices
 
@@ -301,10 +310,11 @@ class Authority:
     async def _change_password(self, client: Client, call: ChangePassword) -> Done:
         own = (await self._pipeline.consult(client.account, lambda scene: scene.own(call.as_))).id
         self._tries.take(f"address {client.address}")
-        if not await self._proven(own, call.old, own):
+        proven = await self._proven(own, call.old, own)
+        if not proven:
             raise ProofFailed("That is not the present password; nothing was changed.", path="$.old")
         hashed = await self._passwords.hash(call.new)
-        deed = SetPassword(account=own, password=hashed, keep=client.device)
+        deed = SetPassword(account=own, password=hashed, keep=client.device, proven=proven)
         await self._pipeline.do(client.account, deed, device=client.device)
         return Done()
 

@@ -135,6 +135,7 @@ def set_password(scene: Scene, deed: SetPassword) -> Outcome:
     own = scene.facts.find_account(deed.account)
     if own is None or own.state is AccountState.DELETED:
         raise NotFound("There is no such account.", path="$.account")
+    _check_proof(scene, deed.account, deed.proven)
     revoked = [device for device in _all_signed_out(scene, deed.account) if device.id != deed.keep]
     return Outcome(
         records=[Credential(account=deed.account, password=deed.password), *revoked],
@@ -148,8 +149,7 @@ def put_device(scene: Scene, deed: PutDevice) -> Outcome:
     Raises:
         ProofFailed: If the password by which it signs in was changed meanwhile.
     """
-    if deed.proven and scene.facts.password(deed.device.account) != deed.proven:
-        raise ProofFailed(path="$.password")
+    _check_proof(scene, deed.device.account, deed.proven)
     device = _signed_out(deed.device) if deed.device.revoked else deed.device
     deed_name = "revoke_device" if device.revoked else "sign_in"
     return Outcome(records=[device], audit=[scene.note(deed_name, device.account, f"device {device.id}")])
@@ -187,6 +187,11 @@ def erase_account(scene: Scene, deed: EraseAccount) -> Outcome:
     ]
     outcome.told += parted.told
     return outcome
+
+
+def _check_proof(scene: Scene, account: AccountId, proven: str) -> None:
+    if proven and scene.facts.password(account) != proven:
+        raise ProofFailed("The password was changed meanwhile.")
 
 
 def _all_signed_out(scene: Scene, account: AccountId) -> list[Device]:

@@ -193,6 +193,18 @@ def test_a_new_password_signs_all_other_devices_out(world: World) -> None:
     assert [line.deed for line in world.audit[-3:]] == ["sign_in", "sign_in", "set_password"]
 
 
+def test_nothing_rests_on_a_password_that_is_the_accounts_no_more(world: World) -> None:
+    device = Device(id=DeviceId("d1"), account=ANN, name="", token=b"", created_at=0, seen_at=0)
+    world.run("ann", SetPassword(account=ANN, password="new"))
+
+    assert world.refusal("ann", PutDevice(device=device, proven="old")) == "proof_failed"
+    assert world.refusal("ann", SetPassword(account=ANN, password="newer", proven="old")) == "proof_failed"
+    world.run("ann", PutDevice(device=device, proven="new"))
+    world.run("ann", SetPassword(account=ANN, password="newest", proven="new"))
+
+    assert world.records[Credential, ANN].password == "newest"
+
+
 def test_a_device_that_comes_back_is_seen_unless_it_was_revoked(world: World) -> None:
     here, gone = (
         Device(id=DeviceId(f"d{n}"), account=ANN, name="", token=b"", created_at=0, seen_at=0, revoked=n == 2)
