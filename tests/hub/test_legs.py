@@ -61,6 +61,18 @@ async def test_a_link_needs_the_proof_of_the_other_account_which_hears_of_each_t
     assert len(ben.events("link_attempted")) == 1
 
 
+@pytest.mark.parametrize("upgrades", [ANA, BEN])
+async def test_an_upgrade_merges_the_inboxes_of_whoever_is_here(hub: House, upgrades: AccountId) -> None:
+    await hub.add(ANA, BEN)
+    await hub.link(ANA, BEN, upgrade=False)
+    ana, ben = await hub.join(ANA), await hub.join(BEN)
+
+    await (ana if upgrades == ANA else ben).ask(Upgrade(as_=upgrades))
+
+    assert (await ana.event("leg_added"))["account"]["id"] == BEN
+    assert (await ben.event("leg_added"))["account"]["id"] == ANA
+
+
 async def test_single_sign_on_opens_both_accounts_and_closes_them_when_switched_off(hub: House) -> None:
     await hub.add(ANA, BEN)
     await hub.link(ANA, BEN, upgrade=False)

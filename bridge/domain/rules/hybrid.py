@@ -30,6 +30,8 @@ def upgrade(scene: Scene, command: Upgrade) -> Outcome:
         outcome.told.append((HybridChanged(account=own.id, hybrid=Hybrid.ON), (own.id,)))
         outcome.audit.append(scene.note("upgrade", own.id, f"{own.hybrid} → on"))
         reset += _open_strangers(scene, outcome, own)
+    if outcome.records:
+        outcome.records.append(person)  # all of its sessions look again: inboxes are merged now
     outcome.reply = Effects(threads_opened=opened, reset=tuple(reset))
     return outcome
 
