@@ -5,12 +5,13 @@ from typing import Final, Protocol
 
 from bridge.domain.facts import Facts, for_each
 from bridge.domain.model import Message
+from bridge.domain.outcome import Scene
 from bridge.domain.views import with_names
 from bridge.errors import BridgeError, CloseCode, Fault, Unavailable
 from bridge.hub.services import Services
 from bridge.hub.sessions import Bodies, Leg
 from bridge.hub.sockets import Socket
-from bridge.ids import AccountId, Position
+from bridge.ids import AccountId, DeviceId, Position
 from bridge.store.base import Entry
 from bridge.wire.codec import Codec
 
@@ -23,7 +24,11 @@ class Behind(Protocol):
     """A session that is behind in a journal."""
 
     account: AccountId
+    device: DeviceId
     codec: Codec
+
+    def look_again(self) -> None:
+        """Find out anew which accounts the session may use."""
 
     def is_behind(self, account: AccountId, leg: Leg) -> bool:
         """Say whether a leg still is the one that catches up, and somebody may hear it."""
@@ -64,10 +69,16 @@ async def _page(client: Behind, socket: Socket, services: Services, account: Acc
     entries = await services.store.replay(account, Position(leg.sent), _PAGE)
     if not entries:
         raise Fault(f"journal of {account} ends at {leg.sent}, before its head")
-    bodies = await services.pipeline.consult(
-        client.account,
-        lambda scene: for_each(entries, lambda entry: _body(scene.facts, entry, client.codec, account)),
-    )
+
+    def bodies_of(scene: Scene) -> list[bytes] | None:
+        if services.bus.connects and (scene.is_shut_out(client.device) or account not in scene.legs):
+            return None
+        return for_each(entries, lambda entry: _body(scene.facts, entry, client.codec, account))
+
+    bodies = await services.pipeline.consult(client.account, bodies_of)
+    if bodies is None:  # another node said so, and its news are late or lost
+        services.pipeline.between(client.look_again)
+        return 0
     for entry, body in zip(entries, bodies, strict=True):
         await socket.room()  # a long resume must not count as slow reading
         if not client.is_behind(account, leg):
