@@ -23,8 +23,6 @@ _FILES: Final = 16_384
 _LIVE: Final = 25
 """Pairs who talk while the others come back."""
 _LIVE_PER_S: Final = 500.0
-_YIELDING: Final = ("nice", "-n", "10")
-"""The crowd's own work must not delay the talkers', who share its core."""
 
 
 def measure_crowd(people: int, folder: Path, live_s: float = 5.0) -> Crowded:
@@ -54,10 +52,7 @@ def measure_crowd(people: int, folder: Path, live_s: float = 5.0) -> Crowded:
                 )
                 for some, told in ((target.pairs[:_LIVE], False), (target.pairs[_LIVE : 2 * _LIVE], True))
             )  # fmt: skip
-            with started("benchmarks.load.crowd", order=crowd, core=mine[-1], before=_YIELDING) as (
-                comers,
-                _,
-            ):
+            with started("benchmarks.load.crowd", order=crowd, core=mine[-1]) as (comers, _):
                 return _storm(comers, alone, beside, mine[-1])
 
 

@@ -262,6 +262,7 @@ def rows(found: list[Pressed]) -> Iterator[str]:
         )
         if one.done:
             yield f"{'':4}" + ", ".join(f"{what} {count:,}" for what, count in one.done.items())
+        yield from (f"{'':4}{word}" for word in well.lateness())
         yield from (f"{'':4}FAULT: {fault}" for fault in well.faults)
 
 

@@ -160,6 +160,7 @@ def _row(line: Line) -> Iterator[str]:
         yield f"{'':18}{line.fsyncs:.4f} fsyncs a message (a traced run of its own)"
     if middle.generator_us * middle.rate > BOTTLENECK * 1e6:
         yield f"{'':18}the load was the bottleneck here, not the server"
+    yield from (f"{'':18}{word}" for word in middle.lateness())
 
 
 def _ratios_to_peers(report: Report) -> Iterator[str]:

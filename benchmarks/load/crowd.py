@@ -20,7 +20,7 @@ from benchmarks.load.generator import Percentiles
 from benchmarks.load.hub_process import Running
 from benchmarks.load.line import Line
 from benchmarks.load.people import Person
-from benchmarks.load.processes import LOOP, cpu_s, ordered, rss_mib
+from benchmarks.load.processes import LOOP, cpu_s, give_way, ordered, rss_mib
 
 _AT_ONCE = 64  # handshakes under way
 _PATIENCE_S = 120.0
@@ -183,7 +183,8 @@ async def _write(visitor: Visitor, load: CrowdLoad) -> None:
 
 
 async def main(load: CrowdLoad) -> None:
-    """Do what the order says, or fail in time; print what was found."""
+    """Do what the order says, or fail in time; print what was found. Those who talk share its core."""
+    give_way()
     async with asyncio.timeout(_PATIENCE_S):
         print(msgspec.json.encode(await run(load)).decode(), flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)

@@ -2,11 +2,10 @@
 
 It disturbs from a line ``on`` on its standard input to a line ``off``, and prints ``calm``
 when nothing of that is under way any more. When the input ends it says what it did.
-It is as nice as can be: what healthy clients beside it wait for is the hub, not this.
+It gives way to everybody: what healthy clients beside it wait for is the hub, not this.
 """
 
 import asyncio
-import os
 import sys
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -20,7 +19,7 @@ from msgspec import Struct
 from benchmarks.load.hub_process import Running
 from benchmarks.load.line import Line
 from benchmarks.load.people import Person
-from benchmarks.load.processes import LOOP, ordered
+from benchmarks.load.processes import LOOP, give_way, ordered
 
 _LONG: Final = "All work and no play makes a dull reader. " * 400  # 16 KB: the kernel's own buffers fill soon
 _TEXT: Final = _LONG[:400]
@@ -30,7 +29,6 @@ _TOLD_PER_S: Final = 300  # to all stalled readers together
 _LOOKS: Final = 500  # 10 ms apart, for a whole journal
 _FOUND: Final = 200  # messages of each who looks things up
 _PINGS: Final = 5_000
-_NICE: Final = 19
 
 
 class Disturbance(Struct, kw_only=True):
@@ -328,7 +326,7 @@ _KINDS: Final[dict[str, type[Trouble]]] = {
 
 async def main(order: Disturbance) -> None:
     """Disturb when told to."""
-    os.nice(_NICE)
+    give_way()
     people = [Disturber(order.target.url, person) for pair in order.target.pairs for person in pair]
     trouble = _KINDS[order.kind](people)
     await trouble.prepare()

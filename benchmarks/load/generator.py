@@ -1,8 +1,9 @@
 """The load: pairs of people who talk over one hub, in a process of its own; prints one line of JSON.
 
 ``python -m benchmarks.load.generator FILE``. Closed loop: each side keeps its window
-of unanswered sends full. Open loop (``rate``): sends are due at fixed times, and
-latency counts from then, unless the timer itself (2 ms) was the cause.
+of unanswered sends full. Open loop (``rate``): sends are due at fixed times,
+whatever becomes of those before. How late each leaves is only the load's own fault,
+its timer's or its core's, and is told apart from how long it took from then on.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import sys
 from array import array
 from bisect import bisect
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import Final
 from urllib.parse import urlsplit
@@ -28,7 +29,7 @@ from benchmarks.load.talk import Side, Tally
 from bridge.wire.values import Network
 
 _TICK_S: Final = 0.001
-_TIMER_S: Final = 0.002
+_LATE_MS: Final = 5.0
 _PATIENCE_S: Final = 60.0
 _SETTLING: Final = 3_000  # looks, 10 ms apart
 _KINDS: Final = ("accepted", "requests", "pending", "refused")
@@ -76,10 +77,15 @@ class Percentiles(Struct):
     max: float
 
     @classmethod
+    def none(cls) -> "Percentiles":
+        """Summarize nothing."""
+        return cls(0.0, 0.0, 0.0, 0.0)
+
+    @classmethod
     def of(cls, seconds: "array[float]") -> "Percentiles":
         """Summarize; zeros if nothing was measured."""
         if not seconds:
-            return cls(0.0, 0.0, 0.0, 0.0)
+            return cls.none()
         found = sorted(seconds)
         last = len(found) - 1
         return cls(*(round(found[int(last * share)] * 1000, 3) for share in (0.5, 0.95, 0.99, 1.0)))
@@ -97,6 +103,7 @@ class Measured(Struct, kw_only=True):
         generator_us: The load's CPU for each message, in microseconds; near 1e6 / rate it is in the way.
         acknowledged: From the send to its verdict.
         delivered: From the send to its delivery.
+        late: How long after their time sends left, where they had one; that is the load's doing.
         rss_mib: Memory of the hub at the end.
         commits: Transactions while measured.
         batch: Commands of a transaction, on average.
@@ -117,8 +124,14 @@ class Measured(Struct, kw_only=True):
     commits: int = 0
     batch: float = 0.0
     verified: int = 0
+    late: Percentiles = field(default_factory=Percentiles.none)
     turns: dict[str, Percentiles] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+
+    def lateness(self) -> Iterator[str]:
+        """Say so if the load sent late."""
+        if self.late.p99 > _LATE_MS:
+            yield f"the load sent late, p99 {self.late.p99:.1f} ms after the time; no latency has that in it"
 
 
 class Pair:
@@ -213,7 +226,7 @@ async def run(load: Load) -> Measured:
     pacer = None
     if load.rate:
         speakers = [side for pair in pairs for side in pair.speakers]
-        pacer = asyncio.create_task(_pace(speakers, load.rate))
+        pacer = asyncio.create_task(_pace(speakers, load.rate, tally))
     else:
         for pair in pairs:
             for side, share in zip(pair.sides, pair.shares, strict=True):
@@ -262,15 +275,13 @@ async def _metrics(url: str) -> dict[str, float]:
     return {name: float(value) for name, _, value in lines}
 
 
-async def _pace(speakers: Sequence[Side], rate: float) -> None:
+async def _pace(speakers: Sequence[Side], rate: float, tally: Tally) -> None:
     """Send at a fixed rate, whatever the answers do."""
     begun, sent = perf_counter(), 0
     while True:
-        now = perf_counter()
-        due = int((now - begun) * rate)
-        while sent < due:
-            at = begun + sent / rate
-            speakers[sent % len(speakers)].say(now if now - at < _TIMER_S else at)
+        while sent < int(((now := perf_counter()) - begun) * rate):
+            tally.left(now, now - (begun + sent / rate))
+            speakers[sent % len(speakers)].say(now)
             sent += 1
         await asyncio.sleep(_TICK_S)
 
@@ -334,6 +345,7 @@ def _judge(before: _Look, after: _Look, tally: Tally, turns: dict[str, Percentil
         commits=commits,
         batch=round(moved.get("isthmus_batched_commands_total", 0) / max(1, commits), 1),
         verified=tally.delivered,
+        late=Percentiles.of(tally.late_s),
         turns=turns,
         faults=tally.faults,
     )

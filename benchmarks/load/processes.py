@@ -92,6 +92,11 @@ def ordered(kind: type[T]) -> T:
     return msgspec.json.decode(text, type=kind, dec_hook=lambda named, value: named(value))  # paths
 
 
+def give_way() -> None:
+    """Run only while nobody else wants the core: what others on it wait for is then the hub, not this."""
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
 def cpu_s(pid: int) -> float:
     """Give the seconds of CPU, user and system, that a process and its children have used."""
     return sum(map(_own_cpu_s, tree(pid)))

@@ -48,6 +48,7 @@ class Tally:
         self.delivered = 0
         self.acknowledged_s = array("d")
         self.delivered_s = array("d")
+        self.late_s = array("d")
         self.faults: list[str] = []
 
     def begin(self) -> None:
@@ -61,6 +62,11 @@ class Tally:
     def counts(self, at: float) -> bool:
         """Say whether the latency of what was sent then is kept."""
         return self._since <= at < self._until
+
+    def left(self, at: float, late_s: float) -> None:
+        """Note that a send left so long after its time."""
+        if self.counts(at):
+            self.late_s.append(late_s)
 
     def fault(self, text: str) -> None:
         """Note a broken promise."""

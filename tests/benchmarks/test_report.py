@@ -66,6 +66,12 @@ def test_the_table_says_how_often_a_message_waits_for_the_disk(report: Report) -
     assert "0.0083 fsyncs a message" in "\n".join(table(report))
 
 
+def test_the_table_says_when_the_load_was_late(report: Report) -> None:
+    assert "sent late" not in "\n".join(table(report))
+    report.pairs[0].middle.late = Percentiles(1.0, 2.0, 7.5, 9.0)
+    assert "the load sent late, p99 7.5 ms after the time" in "\n".join(table(report))
+
+
 def test_the_table_says_what_was_not_measured(report: Report) -> None:
     assert "not measured: groups over the wire" in "\n".join(table(report))
 
