@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from bridge.domain.hold import Hold
 from bridge.domain.model import Decision, Member, Thread, ThreadKind
+from bridge.domain.outcome import Outcome
 from bridge.domain.policy import Policy
 from bridge.domain.routing import NOT_DELIVERED, decide_route, route, shown_to_receiver
 from bridge.errors import BridgeError
@@ -52,12 +53,13 @@ def twin_of(name: str) -> str:
 
 
 def _refused(act: Callable[[], object]) -> str | None:
-    """Do it; give the code if it was refused."""
+    """Do it; give the code if it was refused, raised or as its answer."""
     try:
-        act()
+        done = act()
     except (BridgeError, Refused) as refusal:
         return refusal.code
-    return None
+    reply = done.reply if isinstance(done, Outcome) else None
+    return reply.code if isinstance(reply, BridgeError) else None
 
 
 class People(RuleBasedStateMachine):
@@ -111,12 +113,12 @@ class People(RuleBasedStateMachine):
     @rule(turn=turns)
     def link(self, turn: str) -> None:
         pair = self._pair(turn)
-        self._approach(pair[:1], lambda: self.world.link(*pair), lambda: self.model.link(*pair))
+        self._approach(pair, lambda: self.world.link(*pair), lambda: self.model.link(*pair))
 
     @rule(name=st.sampled_from(["ann", "annm", "bob", "bobm"]))
     def link_with_the_own_twin_and_upgrade(self, name: str) -> None:
         one, two = name[:3], f"{name[:3]}m"
-        self._approach((one,), lambda: self.world.link(one, two), lambda: self.model.link(one, two))
+        self._approach((one, two), lambda: self.world.link(one, two), lambda: self.model.link(one, two))
         self._both(lambda: self.world.upgrade(one), lambda: self.model.upgrade(one))
 
     @rule(name=names)
@@ -148,7 +150,9 @@ class People(RuleBasedStateMachine):
     @rule(turn=st.sampled_from(["own", "own", *NEIGHBOURS]))
     def undo_an_unlink(self, turn: str) -> None:
         one, other = (self.couple[0], twin_of(self.couple[0])) if turn == "own" else self._pair(turn)
-        self._both(lambda: self.world.undo_unlink(one, other), lambda: self.model.undo_unlink(one, other))
+        self._approach(
+            (other,), lambda: self.world.undo_unlink(one, other), lambda: self.model.undo_unlink(one, other)
+        )
 
     @rule(name=st.sampled_from(["ann", "bob", "eve"]))
     def upgrade(self, name: str) -> None:

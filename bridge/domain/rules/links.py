@@ -24,7 +24,7 @@ def link(scene: Scene, command: Link) -> Outcome:
     """Join an account of the other network, proven by its password; a failed try is told to that account."""
     own = scene.active(command.as_)
     other = other_to_link(scene, command)
-    if other is None or other.id not in scene.proven:
+    if other is None or not is_proven(scene, other):
         return unproven(scene, own, other)
     return joined(scene, own, other)
 
@@ -124,6 +124,11 @@ def other_to_link(scene: Scene, command: Link | AskLink | UndoUnlink) -> Account
     """Find the account that a link is about."""
     found = scene.facts.handle_owner(command.network, command.handle)
     return scene.facts.account(found) if found is not None else None
+
+
+def is_proven(scene: Scene, other: Account) -> bool:
+    """Say whether its password was given for an account that can be signed in to by it."""
+    return other.id in scene.proven and is_usable(other)
 
 
 def unproven(scene: Scene, own: Account, other: Account | None) -> Outcome:

@@ -10,7 +10,7 @@ from bridge.domain.networks import NETWORKS
 from bridge.domain.outcome import Outcome, Scene
 from bridge.domain.place import turn_away
 from bridge.domain.rules.graph import HELD
-from bridge.domain.rules.links import joined, linked_reply, other_to_link, unproven
+from bridge.domain.rules.links import is_proven, joined, linked_reply, other_to_link, unproven
 from bridge.domain.views import account_view, own_account_view, thread_changed
 from bridge.errors import Expired, NeedsLink
 from bridge.ids import AccountId, home_of
@@ -73,7 +73,7 @@ def undo_unlink(scene: Scene, command: UndoUnlink) -> Outcome:
     """Link again what was unlinked, with what it had; nothing that was tightened since is loosened."""
     own = scene.own(command.as_)
     other = other_to_link(scene, command)
-    if other is None or other.id not in scene.proven:
+    if other is None or not is_proven(scene, other):
         return unproven(scene, own, other)
     partings = _partings(scene, own.id, other.id)
     before = max(partings, key=lambda parting: parting.until, default=None)

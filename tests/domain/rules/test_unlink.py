@@ -13,11 +13,11 @@ from bridge.domain.outcome import legs_of
 from bridge.domain.rules import unlink
 from bridge.domain.views import thread_changed
 from bridge.ids import AccountId, Seq, ThreadId
-from bridge.wire.commands import Accept, SetControls, SetLinkOptions, UndoUnlink
+from bridge.wire.commands import Accept, Link, SetControls, SetLinkOptions, UndoUnlink
 from bridge.wire.events import HybridChanged, LinkChanged, ProfileChanged, ThreadChanged, TieChanged
 from bridge.wire.queries import Explain, PreviewUnlink
 from bridge.wire.replies import Effects, Explained, Tied
-from bridge.wire.values import Network, TieState
+from bridge.wire.values import AccountState, Network, TieState
 from tests.domain.world import World
 
 ANN, ANNM = AccountId("aann"), AccountId("aannm")
@@ -360,6 +360,16 @@ def test_an_undo_needs_the_proof_of_the_other_account(merged: World) -> None:
     merged.unlink("ann")
 
     assert merged.refusal("ann", UNDO) == "proof_failed"
+    assert merged.person("ann").accounts == (ANN,)
+
+
+def test_an_account_that_the_operator_closed_is_proven_by_no_password(merged: World) -> None:
+    merged.unlink("ann")
+    merged.change("annm", state=AccountState.DEACTIVATED)
+
+    assert merged.refusal("ann", UNDO, proven=["annm"]) == "proof_failed"
+    link = Link(as_=ANN, network=Network.MESSENGER, handle="annm", password="right")
+    assert merged.refusal("ann", link, proven=["annm"]) == "proof_failed"
     assert merged.person("ann").accounts == (ANN,)
 
 
