@@ -31,8 +31,12 @@ def set_tie(scene: Scene, command: SetTie) -> Outcome:
     approaches = command.on and command.tie in (TieKind.FOLLOW, TieKind.FRIEND)
     own = scene.active(command.as_) if approaches else scene.own(command.as_)
     other = scene.facts.find_account(command.account)
-    if other is None or other.state is AccountState.DELETED:
+    if other is None:
         raise NotFound(path="$.account")
+    if other.state is AccountState.DELETED and (
+        command.on or not scene.facts.ties_between((own.id,), (other.id,))
+    ):
+        raise NotFound(path="$.account")  # but what is listed of it can be ended
     if other.id in scene.facts.person_of(own.id).accounts:
         raise CannotMessageSelf("Both accounts are yours.", path="$.account")
     match command.tie:
@@ -181,7 +185,8 @@ def _tied(
     event = TieChanged(leg=own.id, account=account_view(other), tie=kind, state=state, incoming=incoming)
     outcome.told.append((event, (own.id,)))
     others, owners = scene.facts.person_of(other.id).accounts, scene.facts.person_of(own.id).accounts
-    if not any(tie.blocks for tie in scene.facts.ties_between(others, owners)):
+    hears = other.state is not AccountState.DELETED
+    if hears and not any(tie.blocks for tie in scene.facts.ties_between(others, owners)):
         mirrored = TieChanged(
             leg=other.id, account=account_view(own), tie=kind, state=state, incoming=not incoming
         )

@@ -2,6 +2,8 @@
 
 import pytest
 
+from bridge.domain.deeds import EraseAccount
+from bridge.domain.hold import Hold
 from bridge.domain.model import ContactList, Tie
 from bridge.ids import AccountId
 from bridge.wire.commands import AnswerTie, SetTie, UploadContacts
@@ -167,6 +169,25 @@ def test_nobody_is_tied_to_a_deleted_or_unknown_account(world: World) -> None:
         assert world.refusal("ann", command) == "not_found"
     unknown = _answer(TieKind.FOLLOW, ANN, AccountId("anobody"), True)
     assert world.refusal("ann", unknown) == "not_found"
+
+
+@pytest.mark.parametrize("kind", ["block", "restrict", "follow"])
+def test_what_is_listed_of_an_erased_account_can_be_ended_and_falls_at_its_twin(
+    merged: World, kind: str
+) -> None:
+    merged.join("eve", "direct")
+    merged.set_tie(kind, "bob", "ann")
+    merged.run("", EraseAccount(account=ANN))
+    merged.told.clear()
+
+    assert _state(merged, kind, "bob", "ann", False) == "absent"
+
+    assert [event.state for event in merged.heard("bob")] == ["absent"]
+    assert merged.heard("ann") == []
+    tie = merged.tie("bob", "annm")
+    assert (tie.blocks, tie.restricts) == (Hold.NO, Hold.NO)
+    stranger = SetTie(as_=AccountId("aeve"), account=ANN, tie=TieKind(kind), on=False)
+    assert merged.refusal("eve", stranger) == "not_found"
 
 
 def test_contacts_are_kept_as_keyed_hashes_and_replaced(world: World) -> None:
