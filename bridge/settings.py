@@ -335,7 +335,7 @@ def _number(setting: Setting, raw: object, is_text: bool) -> float:
         raise ValueError(f"must be a number{_with_units(setting)}, not {raw!r}")
     least, most = _BOUNDS.get(setting.name, _ORDINARY)
     if not math.isfinite(value) or not least <= value <= most:
-        raise ValueError(f"must lie between {least:g} and {most:g}, not at {raw!r}")
+        raise ValueError(f"must lie between {least:,.15g} and {most:,.15g}, not at {raw!r}")
     if setting.kind is int:
         if value != int(value):
             raise ValueError(f"must be a whole number, not {raw!r}")

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import os
 import ssl
 from collections import Counter
 from http import HTTPStatus
 from math import ceil
+from socket import gaierror
 
 from bridge.config import Config, Listen
 from bridge.errors import CloseCode, ConfigInvalid, RateLimited
@@ -72,8 +74,10 @@ class Server:
                 refuse=self._refusal,
             )
         except OSError as wrong:
+            known = None if isinstance(wrong, gaierror) else wrong.errno
+            why = os.strerror(known) if known else wrong.strerror  # asyncio adds much to what the system says
             raise ConfigInvalid(
-                f"Can't listen on {listen.host} port {listen.port}: {wrong.strerror}. Choose another: --port."
+                f"Can't listen on {listen.host} port {listen.port}: {why}. Choose another: --host, --port."
             ) from wrong
         self.ready = True
         return port

@@ -163,6 +163,12 @@ def test_an_environment_that_is_wrong_is_told_where(environ: dict[str, str], hin
     assert hint in refused.value.text
 
 
+def test_bounds_are_written_as_people_read_numbers(isthmus: Isthmus) -> None:
+    ran = isthmus("config", "check", "--set", "limits.frame_bytes=1")
+
+    assert "must lie between 1,024 and 67,108,864, not at '1'" in ran.err
+
+
 @pytest.mark.parametrize("given", ["limits.batch", "=5", "nothing.here=5"])
 def test_a_setting_on_the_command_line_that_is_wrong_is_told(given: str, isthmus: Isthmus) -> None:
     assert isthmus("config", "check", "--set", given).code == exits.USAGE

@@ -132,7 +132,8 @@ def test_a_hub_is_not_started_where_it_would_be_unsafe_or_cannot_listen(
     absent = isthmus("serve", "--tls-cert", "a.pem", "--tls-key", "b.pem", "--port", "0")
 
     assert (unsafe.code, "--behind-proxy" in unsafe.err) == (exits.USAGE, True)
-    assert (taken.code, "--port" in taken.err) == (exits.USAGE, True)
+    assert taken.code == exits.USAGE
+    assert f"127.0.0.1 port {port}: Address already in use. Choose another: --host, --port." in taken.err
     assert (broken.code, "$.listen.port" in broken.err) == (exits.USAGE, True)
     assert (absent.code, "a.pem" in absent.err) == (exits.USAGE, True)
 
