@@ -5,7 +5,7 @@
 
 People live with the SDK for as long as is wanted: they talk, read, look around, write
 to strangers, change controls, relations and links, are cut off, leave and come back.
-With ``--kill-every-s`` a hub is killed or stopped every so often, and started again: nothing
+With ``--kill-every-s`` a hub is killed, stopped or held every so often, and goes on: nothing
 acknowledged may be lost, nothing heard twice, and people come back by themselves.
 The hub keeps few records in memory, so that its caches are full long before half of
 the time is over: what its memory grows by after that would grow for ever. At the end
@@ -196,7 +196,7 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--hubs", type=int, default=1, help="hubs on the database; several need a bus (1)")
     parser.add_argument(
         "--kill-every-s", type=float, default=0.0,
-        help="how often a hub is killed, or stopped, and started again (never)",
+        help="how often a hub is killed, stopped or held, and goes on (never)",
     )  # fmt: skip
     parser.add_argument(
         "--age-s", type=float, default=0.0,
@@ -249,7 +249,7 @@ def main() -> int:
     else:
         memory = f"{found.growth:+.1%}" if judges(found.rows) else "too few looks to judge it"
         if (ended := found.rows[-1].ended) > 0:
-            memory = f"not judged, as hubs were killed or stopped {ended} times"
+            memory = f"not judged, as hubs were killed, stopped or held {ended} times"
         print(f"Memory after half the time: {memory}. {found.audited:,} messages proven.")
         print(
             "What else was done:",

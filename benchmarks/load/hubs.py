@@ -1,9 +1,10 @@
-"""Hubs on one store, each in its process: looked at from outside, killed or stopped, and started again."""
+"""Hubs on one store, each in its process: looked at from outside, killed, stopped, held and started."""
 
 import threading
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
+from signal import SIGCONT, SIGSTOP
 from subprocess import Popen
 from types import TracebackType
 from typing import Final, Self
@@ -17,6 +18,8 @@ from benchmarks.load.hub_process import Order, Running
 from benchmarks.load.processes import rss_mib, started
 
 _STOPS: Final = 0.3  # how often a hub is stopped as an operator does, in place of being killed
+_HOLDS: Final = 0.3  # … and how often it is held
+_HELD_S: Final = (0.5, 9.0)
 _SERIOUS: Final = ("ERROR", "CRITICAL", "Traceback")
 
 
@@ -39,7 +42,7 @@ class Hubs:
 
     Attributes:
         urls: Where they listen, whenever they run.
-        ended: How often one was killed or stopped.
+        ended: How often one was killed, stopped or held.
         crashes: Those that ended by themselves, or not in good order.
     """
 
@@ -92,7 +95,7 @@ class Hubs:
         return seen
 
     def disturb(self, every_s: float, chance: Random, over: threading.Event) -> None:
-        """Kill or stop one of them every so often (0: never), and start it anew, until it is over.
+        """Kill, stop or hold one of them every so often (0: never), and have it go on, until it is over.
 
         Raises:
             RuntimeError: If one does not start again.
@@ -100,7 +103,12 @@ class Hubs:
         while not over.wait(every_s or None):
             number = chance.randrange(len(self._running))
             running = self._running[number]
-            if running is not None and running[1].poll() is None and chance.random() >= _STOPS:
+            fate = chance.random()
+            if running is not None and running[1].poll() is None and fate >= _STOPS:
+                if fate < _STOPS + _HOLDS:
+                    hold(running[1], chance.uniform(*_HELD_S), over)
+                    self.ended += 1
+                    continue
                 running[1].kill()
                 self._stop(number, killed=True)
             else:
@@ -133,6 +141,15 @@ class Hubs:
         stack.close()
         if not killed and process.returncode:
             self.crashes.append(f"hub {number} ended with {process.returncode} when it was stopped")
+
+
+def hold(process: Popen[str], seconds: float, over: threading.Event) -> None:
+    """Have a process stand still, as on a machine that is frozen, and go on where it stood."""
+    process.send_signal(SIGSTOP)
+    try:
+        over.wait(seconds)
+    finally:
+        process.send_signal(SIGCONT)
 
 
 def _last_of_trace(lines: list[str], at: int) -> str:

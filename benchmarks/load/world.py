@@ -33,7 +33,7 @@ class Living(Struct, kw_only=True):
         seed: Of all chance.
         age_s: What is so many seconds old counts as 30 days old; 0: as it is.
         hubs: How many hubs there are.
-        kill_every_s: How often one of them is killed, or stopped, and started again; 0: never.
+        kill_every_s: How often one of them is killed, stopped or held, and goes on; 0: never.
         urls: Where to connect.
         target: Who the people are.
     """

@@ -1,5 +1,8 @@
 """The soak: short here, as only a long one says whether anything grows; but all of it runs."""
 
+import os
+import subprocess
+import threading
 from itertools import accumulate
 from pathlib import Path
 
@@ -7,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from benchmarks.load.ears import Register
+from benchmarks.load.hubs import hold
 from benchmarks.load.world import Living, World
 from benchmarks.soak import growth_of, soak
 from bridge.ids import AccountId, ThreadId
@@ -33,6 +37,22 @@ def test_people_live_on_while_their_hub_is_killed(tmp_path: Path) -> None:
     assert soaked.faults == []
     assert soaked.rows[-1].ended > 0
     assert soaked.rows[-1].sent > 0
+
+
+def test_a_hub_that_is_held_stands_still_and_goes_on() -> None:
+    held: list[bool] = []
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+
+        class Over(threading.Event):
+            def wait(self, timeout: float | None = None) -> bool:
+                _, status = os.waitpid(process.pid, os.WUNTRACED)
+                held.append(os.WIFSTOPPED(status))
+                return False
+
+        hold(process, 9.0, Over())
+        said, _ = process.communicate("here again", timeout=20)
+
+    assert (held, said, process.returncode) == ([True], "here again", 0)
 
 
 def test_memory_that_goes_on_growing_shows() -> None:
