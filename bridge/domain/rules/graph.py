@@ -178,15 +178,16 @@ def _tied(
     *,
     incoming: bool = False,
 ) -> Outcome:
-    """Tell a change of a follow or friend tie to both sides, unless the other side blocks."""
+    """Tell a change of a follow or friend tie to both sides; to one who blocks, of what he holds himself."""
     outcome = Outcome(reply=Tied(state=state), records=list(changed))
     if not changed:
         return outcome
     event = TieChanged(leg=own.id, account=account_view(other), tie=kind, state=state, incoming=incoming)
     outcome.told.append((event, (own.id,)))
     others, owners = scene.facts.person_of(other.id).accounts, scene.facts.person_of(own.id).accounts
-    hears = other.state is not AccountState.DELETED
-    if hears and not any(tie.blocks for tie in scene.facts.ties_between(others, owners)):
+    holds = any(tie.owner == other.id and tie != scene.facts.tie(other.id, own.id) for tie in changed)
+    hears = holds or not any(tie.blocks for tie in scene.facts.ties_between(others, owners))
+    if hears and other.state is not AccountState.DELETED:
         mirrored = TieChanged(
             leg=other.id, account=account_view(own), tie=kind, state=state, incoming=not incoming
         )

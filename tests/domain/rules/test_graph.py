@@ -133,6 +133,22 @@ def test_strangers_are_restricted_and_released_before_any_thread_stands(world: W
     assert world.heard("bob") == []
 
 
+def test_who_blocks_somebody_is_told_what_becomes_of_the_own_ties_to_him(world: World) -> None:
+    world.join("eve", "direct", private=True)
+    world.set_tie("follow", "ann", "eve")
+    world.befriend("annm", "bobm")
+    world.set_tie("block", "ann", "eve")
+    world.set_tie("block", "annm", "bobm")
+    world.told.clear()
+
+    world.say("eve", _answer(TieKind.FOLLOW, AccountId("aeve"), ANN, True))
+    world.set_tie("friend", "bobm", "annm", False)
+    world.set_tie("friend", "bobm", "annm")
+
+    assert [(event.tie, event.state) for event in world.heard("ann")] == [("follow", "on")]
+    assert [(event.tie, event.state) for event in world.heard("annm")] == [("friend", "absent")]
+
+
 def test_whoever_lifts_a_block_is_told_of_each_that_falls_with_it(merged: World) -> None:
     merged.set_tie("block", "bob", "ann")
     merged.set_tie("block", "bob", "annm")
