@@ -85,7 +85,10 @@ def explain(account: str, sender: str, /, *, common: Common = NO_OPTIONS) -> Non
     common.printer.line(f"  rule: {found['rule']}")
     if found["facts"]:
         common.printer.line(f"  facts: {', '.join(found['facts'])}")
-    common.printer.line(f"  version of the controls: {found['controls_version']}")
+    if found["category"]:  # else no control had a say
+        common.printer.line(
+            f"  category: {found['category']}, in version {found['controls_version']} of the controls"
+        )
 
 
 def _changes(changes: tuple[str, ...], keep_connected: bool | None) -> dict[str, Any]:

@@ -58,6 +58,17 @@ def test_what_an_operator_does_stands_in_the_audit_log_as_his(people: Isthmus) -
     assert "explain" in {line["deed"] for line in lines}
 
 
+def test_a_version_of_the_controls_is_told_where_a_control_had_a_say(people: Isthmus) -> None:
+    people("controls", "set", "direct/ana", "others_on_messenger=none")
+
+    by_control = people("controls", "explain", "direct/ana", "messenger/ben").out
+    people("account", "deactivate", "direct/ana")
+    by_state = people("controls", "explain", "direct/ana", "messenger/ben").out
+
+    assert "category: others_on_messenger, in version 1 of the controls" in by_control
+    assert "version" not in by_state
+
+
 def test_controls_are_shown_set_and_explained(people: Isthmus) -> None:
     before = people("controls", "explain", "direct/ana", "messenger/ben", "--json").data
     preview = people("controls", "preview", "direct/ana", "others_on_messenger=none")

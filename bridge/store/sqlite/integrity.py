@@ -6,9 +6,11 @@ from typing import Final
 
 from bridge.errors import Fault
 from bridge.store.base import Problem
+from bridge.store.sqlite.connection import primary
 from bridge.store.sqlite.names import Names
 from bridge.store.sqlite.reader import Reader
 
+_FILE: Final = "SELECT CAST(file AS BLOB) FROM pragma_database_list WHERE name = 'main'"  # it need be no text
 _SHADOWS: Final = ("words_data", "words_idx", "words_config")
 
 
@@ -43,7 +45,7 @@ def _index(raw: sqlite3.Connection) -> Iterator[Problem]:
     """Let FTS5 prove the index of words, on a copy: on the spot it would hold up the writer."""
     copy = sqlite3.connect("", isolation_level=None)
     try:
-        (path,) = raw.execute("SELECT file FROM pragma_database_list WHERE name = 'main'").fetchone()
+        (path,) = raw.execute(_FILE).fetchone()
         copy.execute("ATTACH ? AS kept", (path,))
         (made,) = copy.execute("SELECT sql FROM kept.sqlite_schema WHERE name = 'words'").fetchone()
         copy.execute(made)
@@ -54,6 +56,8 @@ def _index(raw: sqlite3.Connection) -> Iterator[Problem]:
         copy.execute("COMMIT")
         copy.execute("INSERT INTO words (words) VALUES ('integrity-check')")
     except sqlite3.DatabaseError as error:
+        if primary(error) == sqlite3.SQLITE_FULL:  # there is no room for the copy
+            raise
         yield Problem("index", "words", str(error))
     finally:
         copy.close()

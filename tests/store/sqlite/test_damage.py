@@ -1,15 +1,18 @@
 """Damage on disk: never served silently, and the audit finds it."""
 
+import os
 import random
 import shutil
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from bridge.domain.keys import Key
 from bridge.domain.model import Account, Member, Thread, Verdict
-from bridge.errors import BridgeError, CorruptStore
+from bridge.errors import BridgeError, CorruptStore, StorageFull
 from bridge.ids import Position, ThreadId
 from bridge.store.sqlite import SqliteStore
 from bridge.wire.events import ControlsChanged
@@ -215,3 +218,31 @@ async def test_an_account_whose_person_knows_nothing_of_it_is_reported(store: Sq
     await keep(store, replace(make_account(ANA), person=make_account(BEN).person))
 
     assert [problem.kind for problem in (await store.audit()).problems] == ["person"]
+
+
+async def test_a_database_whose_name_is_no_text_is_proved_like_any_other(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff.db")
+    store = await SqliteStore.open(path)
+    await keep_some(store)
+
+    assert (await store.audit()).problems == ()
+
+    await store.close()
+
+
+async def test_a_lack_of_room_for_the_proof_is_no_damage(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keep_some(store)
+    connect = sqlite3.connect
+
+    def scarce(path: str | Path, **given: Any) -> sqlite3.Connection:
+        made: sqlite3.Connection = connect(path, **given)
+        if path == "":
+            made.execute("PRAGMA max_page_count = 2")
+        return made
+
+    monkeypatch.setattr(sqlite3, "connect", scarce)
+
+    with pytest.raises(StorageFull):
+        await store.audit()
