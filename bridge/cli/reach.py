@@ -11,12 +11,15 @@ from bridge.app import is_shared, offline_operator
 from bridge.cli.printing import Printer
 from bridge.config import Config
 from bridge.errors import BridgeError, Invalid, SetupError, Unavailable, all_errors
-from bridge.hub.admin import orders_to, read_order
+from bridge.hub.admin import Orders, orders_to, read_order
 from bridge.hub.operator import only_reads
 from bridge.hub.orders import AnyOrder, ReadStatus
 
 NO_HUB: Final = "No hub answers on this database. Start one with: isthmus serve"
 ONE_BY_ONE: Final = "Hubs on PostgreSQL are asked one by one: GET /readyz, /metrics at each."
+
+STATUS_S: Final = 5.0
+"""A hub that has not said within so many seconds how it does, does not do well."""
 
 Absent = Literal["missed", "made", "imagined"]
 
@@ -47,13 +50,12 @@ async def _ask(config: Config, order: AnyOrder, printer: Printer, absent: Absent
     async with orders_to(path) as hub:
         if hub is not None:
             try:
-                async for said in hub.ask(order):
-                    if "progress" in said:
-                        printer.progress(*said["progress"])
-                    elif "error" in said:
-                        raise _refusal(**said["error"])
-                    else:
-                        return said["ok"]
+                async with asyncio.timeout(STATUS_S if isinstance(order, ReadStatus) else None):
+                    return await _answer(hub, order, printer)
+            except TimeoutError:
+                raise Unavailable(
+                    f"The hub has not answered for {STATUS_S:g} s; its log may say why."
+                ) from None
             except asyncio.CancelledError:  # by Ctrl-C
                 printer.error("interrupted", "Nobody waits any more; the hub does it all the same.")
                 raise
@@ -68,6 +70,17 @@ async def _ask(config: Config, order: AnyOrder, printer: Printer, absent: Absent
     checked = read_order(written)
     async with offline_operator(config, read_only=only_reads(checked)) as operator:
         return msgspec.to_builtins(await operator.do(checked, printer.progress), enc_hook=str)
+
+
+async def _answer(hub: Orders, order: AnyOrder, printer: Printer) -> Any:
+    async for said in hub.ask(order):
+        if "progress" in said:
+            printer.progress(*said["progress"])
+        elif "error" in said:
+            raise _refusal(**said["error"])
+        else:
+            return said["ok"]
+    raise Unavailable
 
 
 def _refusal(code: str, text: str, path: str | None, temporary: bool) -> BridgeError:

@@ -25,6 +25,7 @@ WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 """What ``isthmus check`` says, and exits with: the codes that monitors know."""
 
 _CLEAR = "\x1b[H\x1b[2J"
+_DAY_S = 86_400.0
 
 
 def top(
@@ -46,13 +47,13 @@ def top(
         now = ask(config, orders.ReadStatus(), printer)
         printer.data(now)
         if sys.stdout.isatty() and not once:
-            printer.line(_CLEAR)
+            print(_CLEAR, end="", flush=True)  # a line for people would show it, not do it
         for line in top_lines(now, before):
             printer.line(line)
         if once:
             return
         before = now
-        time.sleep(max(0.1, every))
+        time.sleep(min(max(0.1, every), _DAY_S))
 
 
 def top_lines(now: Mapping[str, Any], before: Mapping[str, Any] | None) -> list[str]:

@@ -16,11 +16,11 @@ import pytest
 
 from bridge.__main__ import main
 from bridge.archive.cast import demo_people
-from bridge.cli import exits, serve
+from bridge.cli import exits, reach, run, serve, watch
 from bridge.cli.printing import Printer, count, when
 from bridge.cli.reach import _ask
 from bridge.config import Config, StoreSettings
-from bridge.errors import CommitFailed
+from bridge.errors import CommitFailed, Unavailable
 from bridge.hub.orders import ReadStatus
 from tests.cli.conftest import ROOT, Isthmus, Served, started_with
 
@@ -299,3 +299,43 @@ async def test_who_waits_no_longer_for_a_hub_is_told_that_it_goes_on(
 
     assert asking.cancelled()
     assert "the hub does it all the same" in capsys.readouterr().err
+
+
+async def test_a_hub_that_hangs_is_not_waited_for_when_asked_how_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = asyncio.Event()
+
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        gone.set()
+
+    monkeypatch.setattr(reach, "STATUS_S", 0.05)
+    config = Config(store=StoreSettings(path=str(tmp_path / "hub.db")))
+    async with await asyncio.start_unix_server(never, tmp_path / "hub.db.admin"):
+        with pytest.raises(Unavailable, match="has not answered for"):
+            await _ask(config, ReadStatus(), Printer(json=False), "missed")
+        await gone.wait()
+
+
+@pytest.mark.parametrize(("every", "paused_s"), [("nan", 0.1), ("inf", 86_400.0), ("3", 3.0)])
+def test_a_hub_is_watched_on_a_terminal_that_is_cleared_each_time(
+    isthmus: Isthmus, monkeypatch: pytest.MonkeyPatch, every: str, paused_s: float
+) -> None:
+    terminal, pauses = Terminal(), list[float]()
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        raise KeyboardInterrupt
+
+    status = {"version": "1", "url": "ws://here", "process": 7, "up_s": 1.0, "metrics": {}}
+    monkeypatch.setattr(watch, "ask", lambda config, order, printer: status)
+    monkeypatch.setattr("time.sleep", pause)
+    monkeypatch.setattr("sys.stdout", terminal)
+
+    code = run(["top", "--every", every])
+
+    assert (code, pauses) == (exits.INTERRUPTED, [paused_s])
+    assert terminal.getvalue().startswith("\x1b[H\x1b[2Jisthmus 1 on ws://here")
