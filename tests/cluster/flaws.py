@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from bridge.bus.nats import NatsBus
 from bridge.domain.model import Controls, StoredRecord, Tie
+from bridge.domain.outcome import Scene
 from bridge.domain.questions import Tightened
 from bridge.hub.cluster import Cluster
 from bridge.hub.homes import Homes
@@ -21,7 +22,8 @@ from bridge.ids import AccountId
 from bridge.store.base import Batch
 from bridge.store.postgres import PostgresStore
 from bridge.wire.commands import Send
-from tests.faults.flaws import acknowledge_before_commit, keep_revoked_sockets, skip_one_at_resume
+from tests.faults import flaws
+from tests.faults.flaws import acknowledge_before_commit, skip_one_at_resume
 
 _GOVERNING: Final = (Controls, Tie, Tightened)
 
@@ -79,6 +81,12 @@ def overlook_lost_news() -> None:
         tell(self, bodies, account, position, listeners)  # type: ignore[arg-type]
 
     Sessions._tell = careless  # type: ignore[method-assign]
+
+
+def keep_revoked_sockets() -> None:
+    """Let the open sockets of a revoked device be, and read their journals to them."""
+    flaws.keep_revoked_sockets()
+    Scene.is_shut_out = lambda self, device: False  # type: ignore[method-assign]
 
 
 FLAWS: Final[dict[str, Callable[[], None]]] = {
