@@ -4,11 +4,12 @@ Runs in the writing connection's thread. What it remembers between batches (head
 journals, the newest ids, numbers of names) is taken back when a transaction is.
 """
 
+import logging
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Final
 
 from bridge.domain.keys import Key, key_of
@@ -28,6 +29,14 @@ from bridge.store.sqlite.statements import INSERT, UPSERT, selected
 from bridge.store.sqlite.tails import Line, Tails
 from bridge.store.sqlite.verdicts import Said
 
+log: Final = logging.getLogger("bridge.store")
+
+LONG: Final = 1_024
+"""From how many bytes for each message on, on average, a batch's contents fill pages of their own."""
+
+A_PORTION: Final = 2**20
+"""How many bytes of long contents the log takes before it is put into the file."""
+
 MOST_HEADS: Final = 50_000  # heads of journals in memory at once, some 5 MiB
 
 INSERT_MESSAGE: Final = (
@@ -43,6 +52,7 @@ _NEWEST_IDS: Final = """
     SELECT max(coalesce(max(message), 0), (SELECT coalesce(max(id), 0) FROM messages)),
         max(coalesce(max(event), 0), (SELECT coalesce(max(id), 0) FROM events)), coalesce(max(at), 0)
     FROM (SELECT at, message, event FROM moments ORDER BY at DESC LIMIT 1)"""
+_CONTENT: Final = attrgetter("content")
 _LOG_IS_UNCLEAN: Final = "UPDATE marks SET value = -1 WHERE name = 'unclean' AND value = 0"
 _HANDLE: Final = TABLES[Account].fields.index("handle")
 _ORDER: Final = {
@@ -80,6 +90,7 @@ class Writer:
         """Take over a database whose schema is up to date."""
         self.raw, self._clock = raw, clock
         self._broken = False
+        self._long = 0  # bytes of long contents since they were last put into the file
         self.newest_message = self._newest_event = self._moment = 0
         self._version: int = raw.execute("PRAGMA data_version").fetchone()[0]
         self.tails = Tails(raw)
@@ -150,7 +161,25 @@ class Writer:
             made = self._tell(batch, said)
             if batch.audit:
                 self.raw.executemany(INSERT[AuditLine], [AUDIT.row(line, {}) for line in batch.audit])
+        self._put_into_file(batch.messages)
         return made
+
+    def _put_into_file(self, messages: list[Message]) -> None:
+        """Have long contents leave the log in portions.
+
+        SQLite's own checkpoint comes after 8,000 pages. Where each is another one, everybody waits until 32
+        MiB are written; short messages write the same few pages again and again.
+        """
+        size = sum(map(len, filter(None, map(_CONTENT, messages))))
+        if size > LONG * len(messages):
+            self._long += size
+        if self._long < A_PORTION:
+            return
+        self._long = 0
+        try:
+            self.raw.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except sqlite3.OperationalError as error:  # all is in the log, and the next one tries again
+            log.warning("the log could not be put into the file: %s", error)
 
     def catch_up(self, limit: int) -> int:
         """Take the next messages into the index of words; return how many there were."""
