@@ -179,6 +179,15 @@ def test_deeds_on_nobody_are_refused(world: World, deed: ChangeAccount | EraseAc
     assert world.refusal("ann", deed) == "not_found"
 
 
+def test_the_operator_does_not_bring_an_erased_account_back(world: World) -> None:
+    world.run("ann", EraseAccount(account=ANN))
+    erased = world.account("ann")
+
+    assert world.refusal("", ChangeAccount(account=ANN, state=AccountState.ACTIVE)) == "not_supported"
+
+    assert world.account("ann") == erased
+
+
 def test_a_new_password_signs_all_other_devices_out(world: World) -> None:
     devices = tuple(
         Device(id=DeviceId(f"d{n}"), account=ANN, name="", token=b"", created_at=0, seen_at=0) for n in (1, 2)
