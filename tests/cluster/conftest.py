@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.losing import lose
 from tests.cluster.servers import Nats, nats_binary, nats_server
 from tests.cluster.town import OneDatabase, OneMemory, Shared, Town, town
 from tests.hub.conftest import password_hash
@@ -31,5 +32,15 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Shared:
 @pytest.fixture
 async def pair(password_hash: str, shared: Shared, tmp_path: Path, nats: Nats) -> AsyncIterator[Town]:
     """Two hubs."""
+    async with town(password_hash, shared, tmp_path, nats.url) as made:
+        yield made
+
+
+@pytest.fixture
+async def deaf(
+    password_hash: str, shared: Shared, tmp_path: Path, nats: Nats, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Town]:
+    """Two hubs that lose all their news, and look at journals alone while a test lasts, not at persons."""
+    lose(monkeypatch, 1.0)
     async with town(password_hash, shared, tmp_path, nats.url) as made:
         yield made

@@ -1,29 +1,12 @@
 """Whoever catches up from a journal hears nothing that came after he lost it, whatever news were lost."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from bridge.domain.deeds import ChangeAccount
 from bridge.ids import AccountId
 from bridge.wire.commands import Unlink
 from bridge.wire.sign_in import RevokeDevice
 from bridge.wire.values import AccountState
-from tests.cluster.losing import lose
-from tests.cluster.servers import Nats
-from tests.cluster.town import Shared, Town, town
+from tests.cluster.town import Town
 from tests.hub.house import ANA, BEN, DAN, EVE
-
-
-@pytest.fixture
-async def deaf(
-    password_hash: str, shared: Shared, tmp_path: Path, nats: Nats, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Town]:
-    """Two hubs that lose all their news, and look at journals alone while a test lasts."""
-    lose(monkeypatch, 1.0)
-    async with town(password_hash, shared, tmp_path, nats.url) as made:
-        yield made
 
 
 async def test_nothing_is_heard_of_an_account_after_it_was_unlinked_elsewhere(deaf: Town) -> None:

@@ -25,16 +25,6 @@ from tests.hub.talker import Refused
 
 
 @pytest.fixture
-async def deaf(
-    password_hash: str, shared: Shared, tmp_path: Path, nats: Nats, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Town]:
-    """Two hubs that lose all their news, and do not look at persons while a test lasts."""
-    lose(monkeypatch, 1.0)
-    async with town(password_hash, shared, tmp_path, nats.url) as made:
-        yield made
-
-
-@pytest.fixture
 async def looking(
     password_hash: str, shared: Shared, tmp_path: Path, nats: Nats, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Town]:
